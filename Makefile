@@ -1,0 +1,41 @@
+# Two commands do everything: `make site` and `make test`. Each sets up what it needs.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-12)
+
+.PHONY: site test check serve models clean
+.DELETE_ON_ERROR:
+
+## The main job: set up, run every experiment, build the site into build/site.
+site: $(READY)
+	@$(BIN)/ecco-reports build
+
+## Every check: style, types, import walls, tests (unit, contract, oracle, browser).
+test: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest
+
+serve: $(READY)
+	@$(BIN)/ecco-reports serve
+
+## Regenerates the bundled model from its recipe (about half an hour on two cores).
+models: $(READY)
+	@$(BIN)/python -m ecco_reports.models.bundled.recipe facts
+
+clean:
+	rm -rf build .ecco-reports
+
+# torch first and by itself: asked for as a dependency, pip would take the newest build with gigabytes of CUDA libraries.
+$(READY): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) (a few minutes the first time) ..."
+	@began=$$(date +%s); \
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' constraints.txt)" && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]' && \
+	rm -f $(VENV)/.installed-* && touch $@ && \
+	echo "Set up in $$(( $$(date +%s) - began )) s."

@@ -1,0 +1,111 @@
+"""The questions one can ask of a model, one room each, and the table that lists them.
+
+An analysis has no state. Its ``Params`` come from YAML, its ``Result`` goes to the store, and the stored result is the
+only thing that ``run`` hands to everything after it. A new analysis is one file and one line in ``ANALYSES``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
+
+from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
+from ecco_reports.records import Check, Decoding, Metric, Prompt, Record, Table
+from ecco_reports.registry import Registry
+
+if TYPE_CHECKING:
+    from ecco_reports.charts.figure import Figure
+
+P = TypeVar("P", bound=Record)
+R = TypeVar("R", bound=Record)
+
+
+class Analysis(ABC, Generic[P, R]):
+    """One question about a model and a prompt.
+
+    Attributes:
+        name: As it stands in YAML.
+        version: Raised when the same inputs give other results; older results then count as missing.
+        title: Its name on a page.
+        question: The question it answers, in one plain sentence.
+        requires: What a model must be able to do.
+        Params: Its settings, from YAML.
+        Result: Its outcome, to the store.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    title: ClassVar[str]
+    question: ClassVar[str]
+    requires: ClassVar[frozenset[Capability]]
+    Params: type[P]
+    Result: type[R]
+
+    def problems(self, params: P, prompt: Prompt, facts: ModelFacts) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """What cannot work for this prompt and model although the YAML is well formed.
+
+        Called before anything is computed, with what is known of the model without loading it.
+
+        Yields:
+            The path inside the params (``("watch", 0)``), what is wrong, and what to write instead. A path that
+            starts with ``"prompt"`` is inside the prompt instead (``("prompt", "target")``).
+        """
+        return iter(())
+
+    @abstractmethod
+    def run(self, model: LanguageModel, prompt: Prompt, params: P) -> R:
+        """Computes the result; the only method that touches a model. Imports ``methods`` inside."""
+
+    @abstractmethod
+    def proof(self, result: R) -> Sequence[Check]:
+        """The residuals the result carries, with their tolerances."""
+
+    @abstractmethod
+    def metrics(self, result: R) -> Mapping[str, Metric]:
+        """The numbers a gate may watch."""
+
+    @abstractmethod
+    def summary(self, result: R) -> str:
+        """What was found, in one or two plain sentences with the numbers that matter."""
+
+    @abstractmethod
+    def charts(self, result: R) -> Sequence[Figure]:
+        """The figures of a result, the most telling first. Pure: no model, no files. Imports ``charts`` inside."""
+
+    @abstractmethod
+    def table(self, result: R) -> Table:
+        """The data of the figures as rows, one observation per row."""
+
+
+AnyAnalysis: TypeAlias = Analysis[Any, Any]
+
+
+class DecodingParams(Decoding):
+    """Params of an analysis that explains a continuation of the prompt.
+
+    All analyses of an experiment explain the same continuation: the decoding settings written at one entry hold for
+    the entries of the same model and prompt that say nothing about decoding.
+    """
+
+    @property
+    def decoding(self) -> Decoding:
+        """The decoding settings alone."""
+        return Decoding(max_new_tokens=self.max_new_tokens, sampling=self.sampling)
+
+    @property
+    def says_nothing_about_decoding(self) -> bool:
+        """Whether every decoding setting was left out, so that those of another entry hold."""
+        return not self.model_fields_set & set(Decoding.model_fields)
+
+
+ANALYSES: Registry[AnyAnalysis] = Registry(
+    "analysis",
+    {
+        "generation": "ecco_reports.analyses.generation:Generation",
+        "attribution": "ecco_reports.analyses.attribution:Attribution",
+        "logit_lens": "ecco_reports.analyses.logit_lens:LogitLens",
+        "token_ranks": "ecco_reports.analyses.token_ranks:TokenRanks",
+    },
+    group="ecco_reports.analyses",
+)

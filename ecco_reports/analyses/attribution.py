@@ -1,0 +1,413 @@
+"""Which input tokens moved the prediction: integrated gradients, input x gradient, saliency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ecco_reports.analyses import Analysis, DecodingParams
+from ecco_reports.analyses.preflight import target_problems
+from ecco_reports.models.base import Capability, Continuation, LanguageModel, ModelFacts
+from ecco_reports.records import Array, Check, Direction, Metric, Passage, Prompt, Record, Table
+
+if TYPE_CHECKING:
+    import torch
+
+    from ecco_reports.charts.figure import Figure, TokenStrip
+    from ecco_reports.methods.targets import Target
+
+Method = Literal["integrated_gradients", "input_x_gradient", "saliency"]
+
+METHOD_TITLES: Mapping[Method, str] = {
+    "integrated_gradients": "Integrated gradients",
+    "input_x_gradient": "Input × gradient",
+    "saliency": "Saliency",
+}
+SCORE_UNITS = {"logprob": "log-probability, nats", "logit": "logit", "probability": "probability"}
+# Central differences of a float32 function, a hundredth of the way: good to a few per cent where it curves.
+_GRADIENT_TOLERANCE = 0.05
+
+
+class Params(DecodingParams):
+    """What to explain, by which methods.
+
+    Attributes:
+        methods: The methods, in the order of the page.
+        score: What is explained about a token: its log-probability, logit or probability.
+        targets: Explain the generated tokens, the prompt's own target (against its foil), or both.
+        baseline: What stands for "no information" in integrated gradients: the zero embedding, the mean embedding of
+            the vocabulary, or the embedding of the end-of-text token.
+        aggregation: How the dimensions of an embedding become one number: their signed sum, or their L2 norm.
+        normalize: Show contributions as shares of their absolute sum.
+        tolerance: Relative completeness gap at which integrated gradients stop adding steps.
+    """
+
+    methods: tuple[Method, ...] = Field(default=("integrated_gradients",), min_length=1)
+    score: Literal["logprob", "logit", "probability"] = "logprob"
+    targets: Literal["all", "generated", "given"] = "all"
+    baseline: Literal["zero", "mean", "eos"] = "zero"
+    aggregation: Literal["sum", "l2"] = "sum"
+    normalize: bool = False
+    tolerance: float = Field(default=0.01, gt=0, le=0.1)
+
+
+class Explained(Record):
+    """A target as a reader sees it.
+
+    Attributes:
+        label: What is explained: a token's label, or "·Tokyo rather than ·Paris".
+        position: Where it stands in the text, or None when it is not in it.
+        after: The last position it can depend on.
+    """
+
+    label: str
+    position: int | None
+    after: int
+
+
+class MethodResult(Record):
+    """What one method says.
+
+    Attributes:
+        method: Its name.
+        contributions: ``[target, position]``; 0 after the target's ``after``.
+        scores: The targets' scores at the input, ``[target]``.
+        baseline_scores: At the baseline, ``[target]``; equal to ``scores`` where the method has none.
+        residuals: Relative error of the method's own proof, ``[target]``.
+        steps: Interpolation steps used, ``[target]``.
+        leak: Largest gradient at a position after a target; 0 for a causal model.
+    """
+
+    method: Method
+    contributions: Array
+    scores: Array
+    baseline_scores: Array
+    residuals: Array
+    steps: Array
+    leak: float
+
+
+class Result(Record):
+    """Contributions of the input tokens to each target, by each method."""
+
+    passage: Passage
+    explained: tuple[Explained, ...]
+    methods: tuple[MethodResult, ...]
+    score: Literal["logprob", "logit", "probability"]
+    baseline: Literal["zero", "mean", "eos"]
+    aggregation: Literal["sum", "l2"]
+    normalize: bool
+    tolerance: float
+
+
+class Attribution(Analysis[Params, Result]):
+    """The attribution room."""
+
+    name: ClassVar[str] = "attribution"
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "Input attribution"
+    question: ClassVar[str] = "Which earlier tokens moved the prediction of this one, and which way?"
+    requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.GRADIENTS})
+    Params = Params
+    Result = Result
+
+    def problems(
+        self, params: Params, prompt: Prompt, facts: ModelFacts
+    ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """A target that is not one token, or none although it is asked for."""
+        yield from target_problems(prompt, facts)
+        if params.targets == "given" and prompt.target is None:
+            yield (
+                ("targets",),
+                f"targets: given explains the target of a prompt, and prompt {prompt.name!r} has none.",
+                "Give the prompt a target, or leave targets out to explain what the model writes.",
+            )
+        if prompt.foil is not None and prompt.target is None:
+            yield (
+                ("prompt", "foil"),
+                "a foil needs a target to be compared with.",
+                "Write target: as well: the explanation is why the target rather than the foil.",
+            )
+
+    def run(self, model: LanguageModel, prompt: Prompt, params: Params) -> Result:
+        """Generates, then explains every target from one pass over the whole text per method."""
+        import torch
+
+        written = model.generate(model.tokenizer.ids(prompt.text), params.decoding)
+        passage = Passage(tokens=model.tokenizer.tokens(written.ids), prompt_length=written.prompt_length)
+        explained, targets = _targets(model, prompt, params, written, passage)
+        with torch.no_grad():
+            inputs = model.embed(torch.tensor([written.ids]))[0]
+            baseline = _baseline(model, params.baseline, written.ids, passage, inputs)
+        return Result(
+            passage=passage,
+            explained=explained,
+            methods=tuple(_run_method(model, method, inputs, baseline, targets, params) for method in params.methods),
+            score=params.score,
+            baseline=params.baseline,
+            aggregation=params.aggregation,
+            normalize=params.normalize,
+            tolerance=params.tolerance,
+        )
+
+    def proof(self, result: Result) -> Sequence[Check]:
+        """Completeness for integrated gradients, a derivative measured another way for the rest, and causality."""
+        checks = []
+        for method in result.methods:
+            title = METHOD_TITLES[method.method]
+            worst = float(np.max(method.residuals, initial=0.0))
+            if method.method == "integrated_gradients":
+                checks.append(
+                    Check(
+                        name=f"{title}: completeness gap",
+                        residual=worst,
+                        tolerance=result.tolerance,
+                        meaning="The contributions of all tokens must add up to score(input) − score(baseline); the "
+                        "largest relative miss among the targets.",
+                    )
+                )
+            else:
+                checks.append(
+                    Check(
+                        name=f"{title}: gradient against finite differences",
+                        residual=worst,
+                        tolerance=_GRADIENT_TOLERANCE,
+                        meaning="The slope of the score along the input, measured by moving it by ± 1 %, against the "
+                        "sum of input × gradient; the largest relative miss among the targets.",
+                    )
+                )
+        checks.append(
+            Check(
+                name="no look ahead",
+                residual=max((method.leak for method in result.methods), default=0.0),
+                tolerance=0.0,
+                meaning="Gradient of a prediction with respect to tokens that come after it; a causal model has none.",
+            )
+        )
+        return checks
+
+    def metrics(self, result: Result) -> Mapping[str, Metric]:
+        """How concentrated the explanation of the first target is, by the first method."""
+        first = np.abs(result.methods[0].contributions[0])
+        total = float(first.sum())
+        return {
+            "top_token_share": Metric(
+                value=float(first.max()) / total if total else 0.0,
+                direction=Direction.NEITHER,
+                meaning="share of the strongest token in the explanation of the first target",
+            ),
+            "worst_residual": Metric(
+                value=float(np.max([np.max(method.residuals, initial=0.0) for method in result.methods])),
+                direction=Direction.LOWER,
+                meaning="largest relative residual among methods and targets",
+            ),
+        }
+
+    def summary(self, result: Result) -> str:
+        """The tokens that moved the first target most."""
+        method, target = result.methods[0], result.explained[0]
+        values = method.contributions[0]
+        order = np.argsort(-np.abs(values))[:3]
+        signed = result.aggregation == "sum" and method.method != "saliency"
+        total = float(np.abs(values).sum()) or 1.0
+        named = [
+            f"“{result.passage.tokens[int(i)].label}” ({values[i]:+.2f})" if signed and not result.normalize
+            else f"“{result.passage.tokens[int(i)].label}” ({values[i] / total:+.0%})" if signed
+            else f"“{result.passage.tokens[int(i)].label}” ({values[i] / total:.0%})"
+            for i in order
+        ]
+        return f"{METHOD_TITLES[method.method]}: the prediction “{target.label}” came most from {', '.join(named)}."
+
+    def charts(self, result: Result) -> Sequence[Figure]:
+        """Per method the text to choose tokens in, and the matrix of all contributions."""
+        from ecco_reports.charts.contributions import contribution_matrix
+        from ecco_reports.charts.figure import ChartFigure
+
+        figures: list[Figure] = []
+        inputs = [token.label for token in result.passage.tokens[: max(t.after for t in result.explained) + 1]]
+        for method in result.methods:
+            shown = _shown(result, method)
+            visible = np.where(_reach(result), shown, np.nan)[:, : len(inputs)]
+            figures.append(_strip(result, method, shown))
+            if len(result.explained) > 1:
+                figures.append(
+                    ChartFigure(
+                        id=f"{method.method}-matrix",
+                        title=f"{METHOD_TITLES[method.method]}: all targets at once",
+                        reading="Each row is an output, each column an input token; a strong cell in a row names what "
+                        "that output drew on. A column strong from top to bottom is a token everything depends on.",
+                        alt_text=f"{METHOD_TITLES[method.method]} of {len(result.explained)} outputs by "
+                        f"{len(inputs)} inputs. {self.summary(result)}",
+                        chart=contribution_matrix(
+                            inputs,
+                            [target.label for target in result.explained],
+                            visible,
+                            unit=_unit(result, method),
+                            signed=_signed(result, method),
+                        ),
+                    )
+                )
+        return figures
+
+    def table(self, result: Result) -> Table:
+        """One row per method, target and input token."""
+        rows = tuple(
+            (method.method, target.label, position, result.passage.tokens[position].label, float(values[position]))
+            for method in result.methods
+            for target, values in zip(result.explained, method.contributions, strict=True)
+            for position in range(target.after + 1)
+        )
+        return Table(
+            columns=("method", "output", "position", "input token", "contribution"),
+            rows=rows,
+            caption="One row per method, output and input token; contributions as computed, before any normalising.",
+        )
+
+
+def _targets(
+    model: LanguageModel, prompt: Prompt, params: Params, written: Continuation, passage: Passage
+) -> tuple[tuple[Explained, ...], list[Target]]:
+    """The targets asked for: the prompt's own one first, then every generated token."""
+    from ecco_reports.methods.targets import Target
+
+    explained: list[Explained] = []
+    targets: list[Target] = []
+    last = written.prompt_length - 1
+    if prompt.target is not None and params.targets != "generated":
+        token = model.tokenizer.continuation_ids(prompt.target)[0]
+        foil = None if prompt.foil is None else model.tokenizer.continuation_ids(prompt.foil)[0]
+        already = foil is None and params.targets == "all" and written.generated[:1] == (token,)
+        if not already:
+            label = model.tokenizer.token(token).label
+            if foil is not None:
+                label += f" rather than {model.tokenizer.token(foil).label}"
+            explained.append(Explained(label=label, position=None, after=last))
+            targets.append(Target(last, token, foil))
+    if params.targets != "given":
+        for position in range(written.prompt_length, len(written.ids)):
+            explained.append(Explained(label=passage.tokens[position].label, position=position, after=position - 1))
+            targets.append(Target(position - 1, written.ids[position]))
+    return tuple(explained), targets
+
+
+def _baseline(
+    model: LanguageModel, kind: str, ids: Sequence[int], passage: Passage, inputs: torch.Tensor
+) -> torch.Tensor:
+    """Embeddings without information; special tokens stay, they belong to the template and not to the text."""
+    import torch
+
+    if kind == "zero":
+        empty = torch.zeros_like(inputs[0])
+    elif kind == "mean":
+        empty = model.mean_embedding()
+    else:
+        empty = model.end_of_text_embedding()
+    special = torch.tensor([token.special for token in passage.tokens], device=inputs.device)
+    return torch.where(special[:, None], inputs, empty)
+
+
+def _run_method(
+    model: LanguageModel,
+    method: Method,
+    inputs: torch.Tensor,
+    baseline: torch.Tensor,
+    targets: Sequence[Target],
+    params: Params,
+) -> MethodResult:
+    import torch
+
+    from ecco_reports.methods.gradients import gradients, integrated_gradients
+
+    if method == "integrated_gradients":
+        found = integrated_gradients(model, inputs, baseline, targets, params.score, params.tolerance)
+    else:
+        found = gradients(model, inputs, targets, params.score)
+    vectors = found.vectors * inputs if method == "input_x_gradient" else found.vectors
+    if params.aggregation == "l2":
+        values = vectors.norm(dim=-1)
+    else:
+        values = vectors.abs().sum(-1) if method == "saliency" else vectors.sum(-1)
+    after = torch.tensor([target.position for target in targets], device=inputs.device)
+    beyond = torch.arange(len(inputs), device=inputs.device) > after[:, None]
+    return MethodResult(
+        method=method,
+        contributions=values.masked_fill(beyond, 0.0).cpu().numpy(),
+        scores=found.scores.cpu().numpy(),
+        baseline_scores=found.baseline_scores.cpu().numpy(),
+        residuals=found.residuals.cpu().numpy(),
+        steps=found.steps.cpu().numpy(),
+        leak=float(vectors.abs().amax(-1).masked_fill(~beyond, 0.0).max()),
+    )
+
+
+def _reach(result: Result) -> np.ndarray:
+    """Whether an input token comes before a target, ``[target, position]``."""
+    after = np.array([target.after for target in result.explained])
+    return np.arange(len(result.passage.tokens)) <= after[:, None]
+
+
+def _shown(result: Result, method: MethodResult) -> np.ndarray:
+    """The contributions as the page shows them, ``[target, position]``."""
+    values = method.contributions
+    if not result.normalize:
+        return values
+    return values / np.maximum(np.abs(values).sum(-1, keepdims=True), np.finfo(values.dtype).tiny)
+
+
+def _signed(result: Result, method: MethodResult) -> bool:
+    return result.aggregation == "sum" and method.method != "saliency"
+
+
+def _unit(result: Result, method: MethodResult) -> str:
+    if result.normalize:
+        return "share of the contributions"
+    what = SCORE_UNITS[result.score]
+    if method.method == "saliency":
+        return f"absolute gradient of the {what}"
+    return f"contribution to the {what}" if result.aggregation == "sum" else f"L2 norm, {what}"
+
+
+def _strip(result: Result, method: MethodResult, shown: np.ndarray) -> TokenStrip:
+    """The text in which one chooses an output and sees what it drew on."""
+    from ecco_reports.charts.figure import StripRow, StripToken, TokenStrip
+
+    passage = result.passage
+    tokens = [
+        StripToken(
+            text=token.text,
+            label=token.label,
+            position=position,
+            generated=position >= passage.prompt_length,
+            special=token.special,
+            note=f"completes {token.completes}" if token.completes else "",
+        )
+        for position, token in enumerate(passage.tokens)
+    ]
+    rows = []
+    for index, target in enumerate(result.explained):
+        detail = f"{result.score} {method.scores[index]:.3f}"
+        if method.method == "integrated_gradients":
+            detail += (
+                f", at the baseline {method.baseline_scores[index]:.3f}; completeness gap {method.residuals[index]:.2%} "
+                f"with {method.steps[index]} steps"
+            )
+        rows.append(StripRow(target.label, target.position, [float(v) for v in shown[index, : target.after + 1]], detail))
+    return TokenStrip(
+        id=method.method,
+        title=METHOD_TITLES[method.method],
+        reading="Choose one of the tokens the model wrote: the tokens before it take the colour of their contribution. "
+        + (
+            "One colour raised the score, the other lowered it; "
+            if _signed(result, method)
+            else "The stronger the colour, the more the score depends on the token; "
+        )
+        + "the detailed view writes the number under each token.",
+        alt_text=f"{len(passage.tokens)} tokens, {len(rows)} outputs to choose from; unit: {_unit(result, method)}.",
+        tokens=tokens,
+        rows=rows,
+        unit=_unit(result, method),
+        signed=_signed(result, method),
+    )

@@ -1,0 +1,290 @@
+"""What every layer would already predict: the model's own tail read out at each layer and position."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ecco_reports.analyses import Analysis, DecodingParams
+from ecco_reports.analyses.layers import LayerChoice, layer_name, place, states_of
+from ecco_reports.analyses.preflight import (
+    layer_problems,
+    position_problems,
+    target_problems,
+)
+from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
+from ecco_reports.records import Array, Check, Direction, Metric, Passage, Prompt, Record, Table, Token
+
+if TYPE_CHECKING:
+    from ecco_reports.charts.figure import Figure
+    from ecco_reports.charts.lens import LensCell
+
+_READOUT_TOLERANCE = 1e-4
+
+
+class Params(DecodingParams):
+    """Which layers and positions to read out.
+
+    Attributes:
+        top_k: How many candidates to keep per cell.
+        layers: ``all``, or a list of layer numbers (negative ones from the end) and ``embedding``.
+        positions: ``all`` (prompt and continuation), or a list of positions in the prompt.
+    """
+
+    top_k: int = Field(default=10, ge=1, le=50)
+    layers: LayerChoice = "all"
+    positions: Literal["all"] | tuple[int, ...] = "all"
+
+
+class Result(Record):
+    """A lens over layers and positions.
+
+    Attributes:
+        passage: The prompt and the continuation.
+        states: The residual states read out: 0 is the embedding, ``n`` the output of layer ``n - 1``.
+        positions: The positions read out.
+        next_tokens: The token that came next at each of them (the prompt's own, or what the model wrote).
+        vocabulary: Every token that is named by ``candidates``.
+        candidates: Most probable tokens as indices into ``vocabulary``, ``[state, position, k]``.
+        probabilities: Their probabilities, ``[state, position, k]``.
+        entropy: In bits, ``[state, position]``.
+        divergence: ``KL(final || state)`` in nats, ``[state, position]``.
+        next_logprob: Log-probability of the token that came next, ``[state, position]``.
+        next_rank: Its rank, ``[state, position]``.
+        watched: The prompt's target and foil, or the first generated token.
+        watched_probabilities: Their probability at the prompt's last position, ``[state, token]``.
+        readout_gap: Largest difference between the last layer's replayed logits and the model's own.
+    """
+
+    passage: Passage
+    states: tuple[int, ...]
+    positions: tuple[int, ...]
+    next_tokens: tuple[Token, ...]
+    vocabulary: tuple[Token, ...]
+    candidates: Array
+    probabilities: Array
+    entropy: Array
+    divergence: Array
+    next_logprob: Array
+    next_rank: Array
+    watched: tuple[Token, ...]
+    watched_probabilities: Array
+    readout_gap: float
+
+
+class LogitLens(Analysis[Params, Result]):
+    """The logit lens room."""
+
+    name: ClassVar[str] = "logit_lens"
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "Logit lens"
+    question: ClassVar[str] = "If the model had stopped after this layer, what would it have said next?"
+    requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.LAYER_READOUT})
+    Params = Params
+    Result = Result
+
+    def problems(
+        self, params: Params, prompt: Prompt, facts: ModelFacts
+    ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """Layers and positions out of range, targets that are not one token."""
+        yield from target_problems(prompt, facts)
+        yield from layer_problems(params.layers, facts)
+        if params.positions != "all":
+            yield from position_problems(params.positions, ("positions",), prompt, facts)
+
+    def run(self, model: LanguageModel, prompt: Prompt, params: Params) -> Result:
+        """Reads out every state asked for with the model's own tail."""
+        import torch
+
+        from ecco_reports.methods.distributions import NATS_PER_BIT
+        from ecco_reports.methods.lens import logit_lens, token_ranks
+
+        written = model.generate(model.tokenizer.ids(prompt.text), params.decoding)
+        ids = torch.tensor(written.ids)
+        passage = Passage(tokens=model.tokenizer.tokens(written.ids), prompt_length=written.prompt_length)
+        states = states_of(params.layers, model.layers)
+        if params.positions == "all":
+            positions = list(range(len(ids) - 1))
+        else:
+            positions = [position % written.prompt_length for position in params.positions]
+        lens = logit_lens(model, ids, states, positions, ids[[p + 1 for p in positions]], params.top_k)
+        candidates = torch.stack([row.tokens for row in lens.rows]).cpu().numpy()
+        known, indices = np.unique(candidates, return_inverse=True)
+        words = [word for word in (prompt.target, prompt.foil) if word is not None]
+        watched = [model.tokenizer.continuation_ids(word)[0] for word in words] or [written.generated[0]]
+        last = [written.prompt_length - 1]
+        _, watched_probabilities = token_ranks(model, ids, states, last, torch.tensor([watched]))
+        return Result(
+            passage=passage,
+            states=tuple(states),
+            positions=tuple(positions),
+            next_tokens=tuple(passage.tokens[position + 1] for position in positions),
+            vocabulary=tuple(model.tokenizer.token(int(token)) for token in known),
+            candidates=indices.reshape(candidates.shape).astype(np.int32),
+            probabilities=_stack([row.probabilities for row in lens.rows]),
+            entropy=_stack([row.entropy / NATS_PER_BIT for row in lens.rows]),
+            divergence=_stack([row.divergence for row in lens.rows]),
+            next_logprob=_stack([row.target_logprob for row in lens.rows]),
+            next_rank=_stack([row.target_rank for row in lens.rows]).astype(np.int32),
+            watched=tuple(model.tokenizer.token(token) for token in watched),
+            watched_probabilities=watched_probabilities[:, 0].cpu().numpy(),
+            readout_gap=lens.readout_gap,
+        )
+
+    def proof(self, result: Result) -> Sequence[Check]:
+        """The last layer, replayed, is the model's own prediction."""
+        return [
+            Check(
+                name="readout identity",
+                residual=result.readout_gap,
+                tolerance=_READOUT_TOLERANCE,
+                meaning="Largest difference between the logits that the lens reads at the last layer and the logits of "
+                "the model itself.",
+            )
+        ]
+
+    def metrics(self, result: Result) -> Mapping[str, Metric]:
+        """When the first generated token becomes the first choice, as seen from the prompt's last position."""
+        column = _last_prompt_column(result)
+        if column is None:
+            return {}
+        ranks = result.next_rank[:, column]
+        metrics = {
+            "final_rank": Metric(
+                value=float(ranks[-1]),
+                direction=Direction.LOWER,
+                meaning="rank of the first generated token at the last layer read out",
+            )
+        }
+        settled = _settled(ranks)
+        if settled is not None:
+            metrics["settled_layer"] = Metric(
+                value=float(result.states[settled] - 1),
+                direction=Direction.NEITHER,
+                meaning="first layer from which the first generated token stays top-ranked (-1 is the embedding)",
+            )
+        return metrics
+
+    def summary(self, result: Result) -> str:
+        """Where the next token is known."""
+        column = _last_prompt_column(result)
+        if column is None:
+            return f"The lens was read at {len(result.positions)} positions and {len(result.states)} layers."
+        label, ranks = result.next_tokens[column].label, result.next_rank[:, column]
+        settled = _settled(ranks)
+        start = f"“{label}” ranks {ranks[0]} at {place(result.states[0])}"
+        if settled is None:
+            return f"{start} and is never the first choice for good; at {place(result.states[-1])} it ranks {ranks[-1]}."
+        probability = math.exp(float(result.next_logprob[settled, column]))
+        return f"{start}; from {place(result.states[settled])} on it stays the first choice (probability {probability:.1%} there)."
+
+    def charts(self, result: Result) -> Sequence[Figure]:
+        """The grid of layers and positions, and the probability of the watched tokens by layer."""
+        from ecco_reports.charts.figure import ChartFigure
+        from ecco_reports.charts.lens import lens_grid, lens_lines
+
+        layers = [layer_name(state) for state in result.states]
+        cells = [[_cell(result, row, column) for column in range(len(result.positions))] for row in range(len(layers))]
+        names = [token.label for token in result.watched]
+        summary = self.summary(result)
+        return (
+            ChartFigure(
+                id="grid",
+                title="What each layer would say next",
+                reading="Read a column from the bottom up: under each token of the text stands what the model would say "
+                "next if it stopped after that layer. Low layers guess frequent words, the answer forms on the way up, "
+                "and the top row is what the model really predicts. Point at a cell to see its ten best candidates.",
+                alt_text=f"Logit lens over {len(layers)} layers and {len(result.positions)} positions. {summary}",
+                chart=lens_grid(
+                    layers,
+                    [result.passage.tokens[position].label for position in result.positions],
+                    [token.label for token in result.next_tokens],
+                    cells,
+                ),
+            ),
+            ChartFigure(
+                id="lines",
+                title="Probability of " + " and ".join(f"“{name}”" for name in names) + " by layer",
+                reading="The same lens at the last token of the prompt, for chosen tokens only: the layer where a line "
+                "climbs is where the model makes up its mind.",
+                alt_text="; ".join(
+                    f"“{name}” ends at {result.watched_probabilities[-1, index]:.1%}" for index, name in enumerate(names)
+                )
+                + ".",
+                chart=lens_lines(layers, names, result.watched_probabilities),
+            ),
+        )
+
+    def table(self, result: Result) -> Table:
+        """One row per layer and position."""
+        rows = []
+        for row, state in enumerate(result.states):
+            for column, position in enumerate(result.positions):
+                best = result.vocabulary[int(result.candidates[row, column, 0])]
+                rows.append(
+                    (
+                        layer_name(state),
+                        position,
+                        result.passage.tokens[position].label,
+                        best.label,
+                        float(result.probabilities[row, column, 0]),
+                        result.next_tokens[column].label,
+                        math.exp(float(result.next_logprob[row, column])),
+                        int(result.next_rank[row, column]),
+                        float(result.entropy[row, column]),
+                        float(result.divergence[row, column]),
+                    )
+                )
+        return Table(
+            columns=(
+                "layer",
+                "position",
+                "token",
+                "first choice",
+                "its probability",
+                "next token",
+                "probability of the next token",
+                "rank of the next token",
+                "entropy (bits)",
+                "KL to the last layer (nats)",
+            ),
+            rows=tuple(rows),
+            caption="One row per layer and position, from the embedding upwards.",
+        )
+
+
+def _stack(rows: Sequence[object]) -> np.ndarray:
+    import torch
+
+    return torch.stack([row for row in rows if isinstance(row, torch.Tensor)]).cpu().numpy()
+
+
+def _cell(result: Result, row: int, column: int) -> LensCell:
+    from ecco_reports.charts.lens import LensCell
+
+    names = [result.vocabulary[int(index)].label for index in result.candidates[row, column]]
+    return LensCell(
+        candidates=list(zip(names, result.probabilities[row, column].tolist(), strict=True)),
+        target_probability=math.exp(float(result.next_logprob[row, column])),
+        target_rank=int(result.next_rank[row, column]),
+        entropy=float(result.entropy[row, column]),
+        kl=float(result.divergence[row, column]),
+    )
+
+
+def _last_prompt_column(result: Result) -> int | None:
+    """The column of the prompt's last token, which predicts the first generated one."""
+    last = result.passage.prompt_length - 1
+    return result.positions.index(last) if last in result.positions else None
+
+
+def _settled(ranks: np.ndarray) -> int | None:
+    """The first row from which the rank stays 1, or None."""
+    if ranks[-1] != 1:
+        return None
+    wrong = np.flatnonzero(ranks != 1)
+    return int(wrong[-1]) + 1 if wrong.size else 0

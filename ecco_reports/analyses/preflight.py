@@ -1,0 +1,76 @@
+"""Questions that the rooms ask before anything is computed: is this one token, is that layer or position there.
+
+In: params, a prompt and what is known of the model without loading it. Out: problems, as ``Analysis.problems`` yields them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from ecco_reports.analyses.layers import LayerChoice
+from ecco_reports.models.base import ModelFacts, TextTokenizer
+from ecco_reports.records import Prompt
+
+Path: TypeAlias = tuple[str | int, ...]
+FoundProblem: TypeAlias = tuple[Path, str, str]
+
+
+def not_one_token(word: str, path: Path, tokenizer: TextTokenizer) -> Iterator[FoundProblem]:
+    """A word that must be one token of the model and is not."""
+    ids = tokenizer.continuation_ids(word)
+    if len(ids) == 1:
+        return
+    if not ids:
+        yield path, "an empty text is no token.", "Write the token, with its leading space if it has one."
+        return
+    pieces = ", ".join(repr(token.text) for token in tokenizer.tokens(ids))
+    spaced = " " + word.strip()
+    if word != spaced and len(tokenizer.continuation_ids(spaced)) == 1:
+        hint = f"Write {spaced!r}, with the space in front: that is one token."
+    else:
+        hint = f"Take its first token, {tokenizer.tokens(ids)[0].text!r}, or another word."
+    yield path, f"{word!r} is not one token for this model but {len(ids)}: {pieces}.", hint
+
+
+def target_problems(prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
+    """A prompt's target or foil that is not one token."""
+    if facts.tokenize is None:
+        return
+    for name, word in (("target", prompt.target), ("foil", prompt.foil)):
+        if word is not None:
+            yield from not_one_token(word, ("prompt", name), facts.tokenize)
+
+
+def layer_problems(layers: LayerChoice, facts: ModelFacts) -> Iterator[FoundProblem]:
+    """Layers that the model does not have."""
+    if layers == "all" or facts.layers is None:
+        return
+    for index, layer in enumerate(layers):
+        if isinstance(layer, int) and not -facts.layers <= layer < facts.layers:
+            yield (
+                ("layers", index),
+                f"layer {layer} is out of range: the model has {facts.layers} layers.",
+                f"Write 0 to {facts.layers - 1}, or 'embedding'.",
+            )
+
+
+def position_problems(positions: Sequence[int], path: Path, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
+    """Positions that the prompt does not have.
+
+    Args:
+        positions: Counted from 0, or from the prompt's end when negative.
+        path: Where the list stands; a single position passes its own path and a list of one.
+        prompt: The prompt.
+        facts: What is known of the model.
+    """
+    if facts.tokenize is None:
+        return
+    length = len(facts.tokenize.ids(prompt.text))
+    for index, position in enumerate(positions):
+        if not -length <= position < length:
+            yield (
+                path if len(positions) == 1 else (*path, index),
+                f"position {position} is out of range: the prompt {prompt.name!r} has {length} tokens.",
+                f"Write 0 to {length - 1}, or -1 to -{length} counted from its end.",
+            )

@@ -1,0 +1,251 @@
+"""How the tokens the model wrote climb through the layers, and how chosen words compete for one position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from ecco_reports.analyses import Analysis, DecodingParams
+from ecco_reports.analyses.layers import LayerChoice, layer_name, place, states_of
+from ecco_reports.analyses.preflight import (
+    layer_problems,
+    not_one_token,
+    position_problems,
+    target_problems,
+)
+from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
+from ecco_reports.records import Array, Check, Direction, Metric, Passage, Prompt, Record, Table, Token
+
+if TYPE_CHECKING:
+    from ecco_reports.charts.figure import Figure
+
+_READOUT_TOLERANCE = 1e-4
+
+
+class Params(DecodingParams):
+    """Which tokens to follow through which layers.
+
+    Attributes:
+        watch: Words to compare at one position, each one token (with its leading space); by default the prompt's
+            target and foil.
+        position: The position after which the watched words compete, counted in the prompt; -1 is its last token.
+        layers: ``all``, or a list of layer numbers (negative ones from the end) and ``embedding``.
+    """
+
+    watch: tuple[str, ...] = Field(default=(), max_length=12)
+    position: int = -1
+    layers: LayerChoice = "all"
+
+
+class Result(Record):
+    """Ranks of tokens at each layer.
+
+    Attributes:
+        passage: The prompt and the continuation.
+        states: The residual states read out: 0 is the embedding, ``n`` the output of layer ``n - 1``.
+        ranks: Rank of each generated token, ``[state, step]``; 1 is the most probable.
+        probabilities: Its probability, ``[state, step]``.
+        watched: The watched tokens.
+        watch_position: The position after which they compete.
+        watched_ranks: ``[state, token]``.
+        watched_probabilities: ``[state, token]``.
+        target: The rank of the prompt's target at its last position at each state, ``[state]``; empty without one.
+        vocab_size: How many ranks there are.
+        readout_gap: Largest difference between the last layer's replayed logits and the model's own.
+        final_rank_gap: Largest difference between the ranks read at the last layer and those of the model's own logits.
+    """
+
+    passage: Passage
+    states: tuple[int, ...]
+    ranks: Array
+    probabilities: Array
+    watched: tuple[Token, ...]
+    watch_position: int
+    watched_ranks: Array
+    watched_probabilities: Array
+    target: Array
+    vocab_size: int
+    readout_gap: float
+    final_rank_gap: int
+
+
+class TokenRanks(Analysis[Params, Result]):
+    """The token ranks room."""
+
+    name: ClassVar[str] = "token_ranks"
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "Token ranks"
+    question: ClassVar[str] = "At which layer did each word the model wrote become its first choice?"
+    requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.LAYER_READOUT})
+    Params = Params
+    Result = Result
+
+    def problems(
+        self, params: Params, prompt: Prompt, facts: ModelFacts
+    ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """Watched words that are not one token; layers and positions out of range."""
+        yield from target_problems(prompt, facts)
+        yield from layer_problems(params.layers, facts)
+        yield from position_problems([params.position], ("position",), prompt, facts)
+        if facts.tokenize is not None:
+            for index, word in enumerate(params.watch):
+                yield from not_one_token(word, ("watch", index), facts.tokenize)
+
+    def run(self, model: LanguageModel, prompt: Prompt, params: Params) -> Result:
+        """Counts, at every layer, the tokens that are more probable than the one that was written."""
+        import torch
+
+        from ecco_reports.methods.distributions import Distribution
+        from ecco_reports.methods.lens import readout_gap, token_ranks
+
+        written = model.generate(model.tokenizer.ids(prompt.text), params.decoding)
+        ids = torch.tensor(written.ids)
+        states = states_of(params.layers, model.layers)
+        before = list(range(written.prompt_length - 1, len(ids) - 1))
+        chosen = torch.tensor(written.generated, dtype=torch.long)
+        ranks, probabilities = token_ranks(model, ids, states, before, chosen[:, None])
+        own = Distribution.of(model.logits(ids[None], before)[0]).rank(chosen)
+        last, _ = token_ranks(model, ids, [model.layers], before, chosen[:, None])
+        words = params.watch or tuple(word for word in (prompt.target, prompt.foil) if word is not None)
+        watched = [model.tokenizer.continuation_ids(word)[0] for word in words]
+        position = params.position % written.prompt_length
+        watched_ranks, watched_probabilities = token_ranks(model, ids, states, [position], torch.tensor([watched], dtype=torch.long))
+        target = [] if prompt.target is None else model.tokenizer.continuation_ids(prompt.target)[:1]
+        target_ranks, _ = token_ranks(model, ids, states, before[:1], torch.tensor([target], dtype=torch.long))
+        return Result(
+            passage=Passage(tokens=model.tokenizer.tokens(written.ids), prompt_length=written.prompt_length),
+            states=tuple(states),
+            ranks=ranks[:, :, 0].cpu().numpy().astype(np.int32),
+            probabilities=probabilities[:, :, 0].cpu().numpy(),
+            watched=tuple(model.tokenizer.token(token) for token in watched),
+            watch_position=position,
+            watched_ranks=watched_ranks[:, 0].cpu().numpy().astype(np.int32),
+            watched_probabilities=watched_probabilities[:, 0].cpu().numpy(),
+            target=target_ranks[:, 0, 0].cpu().numpy().astype(np.int32) if target else np.zeros(0, np.int32),
+            vocab_size=int(model.logits(ids[None], before[:1]).shape[-1]),
+            readout_gap=readout_gap(model, ids, before),
+            final_rank_gap=int((last[0, :, 0] - own).abs().max()),
+        )
+
+    def proof(self, result: Result) -> Sequence[Check]:
+        """The last layer, replayed, is the model's own prediction: the same logits and the same ranks."""
+        return [
+            Check(
+                name="readout identity",
+                residual=result.readout_gap,
+                tolerance=_READOUT_TOLERANCE,
+                meaning="Largest difference between the logits read at the last layer and the logits of the model itself.",
+            ),
+            Check(
+                name="final rank",
+                residual=float(result.final_rank_gap),
+                tolerance=0.0,
+                meaning="Largest difference between the ranks read at the last layer and the ranks in the model's own logits.",
+            ),
+        ]
+
+    def metrics(self, result: Result) -> Mapping[str, Metric]:
+        """Where the written tokens, and the target, end up."""
+        metrics = {
+            "median_final_rank": Metric(
+                value=float(np.median(result.ranks[-1])),
+                direction=Direction.LOWER,
+                meaning="median rank of the generated tokens at the last layer read out",
+            )
+        }
+        if result.target.size:
+            metrics["target_rank"] = Metric(
+                value=float(result.target[-1]),
+                direction=Direction.LOWER,
+                meaning="rank of the prompt's target after the prompt, at the last layer read out",
+            )
+        return metrics
+
+    def summary(self, result: Result) -> str:
+        """How far the tokens climbed, and which watched word won."""
+        tokens = result.passage.generated
+        first = (
+            f"“{tokens[0].label}” climbs from rank {result.ranks[0, 0]:,} at {place(result.states[0])} to rank "
+            f"{result.ranks[-1, 0]:,} at {place(result.states[-1])}."
+        )
+        if len(result.watched) < 2:
+            return first
+        finals = result.watched_ranks[-1]
+        order = np.argsort(finals, kind="stable")
+        best, second = (result.watched[int(index)].label for index in order[:2])
+        return (
+            f"{first} Of the watched words “{best}” ends highest (rank {finals[order[0]]:,}), then “{second}” "
+            f"(rank {finals[order[1]]:,})."
+        )
+
+    def charts(self, result: Result) -> Sequence[Figure]:
+        """The ranks of all generated tokens, and the race of the watched ones."""
+        from ecco_reports.charts.figure import ChartFigure
+        from ecco_reports.charts.ranks import rank_grid, rank_lines
+
+        layers = [layer_name(state) for state in result.states]
+        figures: list[Figure] = [
+            ChartFigure(
+                id="grid",
+                title="Rank of each generated token, layer by layer",
+                reading="Each column is a token the model wrote, read from the bottom up; the number is its rank among "
+                f"the {result.vocab_size:,} tokens of the vocabulary if the model stopped after that layer. Rank 1 means "
+                "it is the first choice. The layer where a column turns to 1 is where that word was decided.",
+                alt_text=f"Ranks of {len(result.passage.generated)} generated tokens over {len(layers)} layers. "
+                + self.summary(result),
+                chart=rank_grid(layers, [t.label for t in result.passage.generated], result.ranks, result.vocab_size),
+            )
+        ]
+        if result.watched:
+            after = result.passage.tokens[result.watch_position].label
+            figures.append(
+                ChartFigure(
+                    id="watch",
+                    title="The watched words compete",
+                    reading=f"The rank of each watched word right after “{after}” (position {result.watch_position}), "
+                    "layer by layer; the scale is logarithmic and 1 is on top. Where lines cross, the model changed "
+                    "its mind.",
+                    alt_text="; ".join(
+                        f"“{token.label}” ends at rank {result.watched_ranks[-1, index]:,}"
+                        for index, token in enumerate(result.watched)
+                    )
+                    + ".",
+                    chart=rank_lines(layers, [t.label for t in result.watched], result.watched_ranks, result.vocab_size),
+                )
+            )
+        return figures
+
+    def table(self, result: Result) -> Table:
+        """One row per layer and token."""
+        rows = []
+        for row, state in enumerate(result.states):
+            for step, token in enumerate(result.passage.generated):
+                rows.append(
+                    (
+                        "generated",
+                        layer_name(state),
+                        result.passage.prompt_length + step,
+                        token.label,
+                        int(result.ranks[row, step]),
+                        float(result.probabilities[row, step]),
+                    )
+                )
+            for index, token in enumerate(result.watched):
+                rows.append(
+                    (
+                        "watched",
+                        layer_name(state),
+                        result.watch_position + 1,
+                        token.label,
+                        int(result.watched_ranks[row, index]),
+                        float(result.watched_probabilities[row, index]),
+                    )
+                )
+        return Table(
+            columns=("kind", "layer", "position", "token", "rank", "probability"),
+            rows=tuple(rows),
+            caption="One row per layer and token; the position is where the token stands or would stand.",
+        )

@@ -1,0 +1,298 @@
+"""The logit lens: what the model would say if each layer were its last."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from ecco_reports.charts import style
+from ecco_reports.charts.lines import HEIGHT, layer_lines
+
+SHARES = 10_000
+"""Probabilities are stored as integers of 0.01 %."""
+HUNDREDTHS = 100
+"""Bits and nats are stored as integers of 0.01."""
+NARROW, WIDE, LETTER = 44, 68, 6.3
+"""Least and greatest width of a position in pixels, and the width of a letter: nine tokens of ten fit."""
+
+
+@dataclass(frozen=True)
+class LensCell:
+    """The prediction read out at one layer and one position.
+
+    Attributes:
+        candidates: Labels and probabilities, most probable first.
+        target_probability: Probability of the token that came next; None at the end of the text.
+        target_rank: Rank of that token, from 1.
+        entropy: Entropy of the distribution, in bits.
+        kl: Kullback-Leibler divergence of the final layer from this one, in nats.
+    """
+
+    candidates: Sequence[tuple[str, float]]
+    target_probability: float | None
+    target_rank: int | None
+    entropy: float
+    kl: float
+
+
+def lens_grid(
+    layers: Sequence[str],
+    inputs: Sequence[str],
+    targets: Sequence[str | None],
+    cells: Sequence[Sequence[LensCell]],
+) -> alt.LayerChart:
+    """Layers bottom to top, positions left to right, in each cell the token that the layer would say.
+
+    An orange frame marks, in each column, the first layer from which on the token that came next stays in first place.
+
+    Args:
+        layers: Names of the rows, bottom to top.
+        inputs: Label of the token at each position.
+        targets: Label of the token that came next, or None where the text ends.
+        cells: ``[layer][position]``.
+    """
+    catalogue = _Catalogue()
+    rows = [_row(layer, row, catalogue) for layer, row in enumerate(cells)]
+    top_k = max(len(cell.candidates) for row in cells for cell in row)
+    scales = {
+        "entropy": _largest(cell.entropy for row in cells for cell in row),
+        "kl": _largest(cell.kl for row in cells for cell in row),
+    }
+    column = _column(inputs, cells)
+    base = _base(layers, inputs, top_k, column)
+    text: dict[str, Any] = {"baseline": "middle", "limit": column - 6, "aria": False, "tooltip": None}
+    frame = (
+        alt.Chart(alt.NamedData("settled"))
+        .mark_rect(fillOpacity=0, stroke=style.RAISE, strokeWidth=2.5, cornerRadius=3, aria=False, tooltip=None)
+        .encode(x=base.encoding.x, y=base.encoding.y)
+    )
+    grid = alt.layer(
+        _tiles(base, top_k, scales),
+        base.transform_filter("datum.r !== 1").mark_text(**text).encode(text="top:N"),
+        base.transform_filter("datum.r === 1").mark_text(fontWeight="bold", **text).encode(text="top:N"),
+        frame,
+    )
+    has_targets = any(target is not None for target in targets)
+    layered = alt.layer(grid, _next_axis(len(inputs), column)).resolve_axis(x="independent") if has_targets else grid
+    chart = layered.add_params(
+        _measures(has_targets),
+        style.names("layers", layers),
+        style.names("inputs", inputs),
+        style.names("targets", [" " if target is None else target for target in targets]),
+        alt.param(name="tokens", value=catalogue.labels),
+    )
+    chart.datasets = {
+        "cells": rows,
+        "settled": [{"l": layer, "p": position} for layer, position in settled(cells)],
+        "columns": [{"p": position} for position in range(len(inputs))],
+    }
+    return style.themed(
+        chart,
+        f"The most probable next token at {len(layers)} layers and {len(inputs)} positions.",
+        width=alt.Step(column),
+        height=alt.Step(style.ROW + 2),
+    )
+
+
+def settled(cells: Sequence[Sequence[LensCell]]) -> list[tuple[int, int]]:
+    """Where it becomes known: per position the first layer from which on the target's rank is 1 up to the last."""
+    places = []
+    for position in range(len(cells[0])):
+        first = None
+        for layer in reversed(range(len(cells))):
+            if cells[layer][position].target_rank != 1:
+                break
+            first = layer
+        if first is not None:
+            places.append((first, position))
+    return places
+
+
+def lens_lines(layers: Sequence[str], names: Sequence[str], probabilities: np.ndarray) -> alt.LayerChart:
+    """Probability of a few tokens at one position, layer by layer.
+
+    Args:
+        layers: Names along the x axis, first one on the left.
+        names: One line each; the first is the one that the chart is about.
+        probabilities: ``[layer, name]``.
+    """
+    table = np.asarray(probabilities, dtype=float).tolist()
+    rows: list[dict[str, Any]] = [
+        {
+            "l": layer,
+            "n": number,
+            "p": round(probability, 5),
+            "layer": style.shown(layers[layer]),
+            "name": style.shown(names[number]),
+            "says": f"layer {style.shown(layers[layer])}, {style.isolated(style.shown(names[number]))}: {probability:.1%}",
+        }
+        for layer, row in enumerate(table)
+        for number, probability in enumerate(row)
+    ]
+    chart = layer_lines(
+        layers,
+        names,
+        rows,
+        alt.Y(
+            "p:Q",
+            title="probability",
+            scale=alt.Scale(domain=[0, 1], nice=False),
+            axis=alt.Axis(format="%", tickCount=5, domain=False, ticks=False),
+        ),
+        alt.Tooltip("p:Q", title="probability", format=".2%"),
+        lambda pixel: round(1 - pixel / HEIGHT, 4),
+        [(1 - probability) * HEIGHT for probability in table[-1]],
+    )
+    return style.themed(
+        chart, f"Probability of {len(names)} tokens at {len(layers)} layers.", width="container", height=HEIGHT
+    )
+
+
+class _Catalogue:
+    """Numbers labels as they come, so that a label that occurs a thousand times is written once."""
+
+    def __init__(self) -> None:
+        self.labels: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, label: str) -> int:
+        if label not in self._numbers:
+            self._numbers[label] = len(self.labels)
+            self.labels.append(style.shown(label))
+        return self._numbers[label]
+
+
+def _row(layer: int, cells: Sequence[LensCell], catalogue: _Catalogue) -> dict[str, Any]:
+    """One layer: arrays over the positions, which the chart flattens, because keys would weigh more than numbers."""
+    return {
+        "l": layer,
+        "k": [[catalogue.number(label) for label, _ in cell.candidates] for cell in cells],
+        "v": [[round(probability * SHARES) for _, probability in cell.candidates] for cell in cells],
+        "q": [None if cell.target_probability is None else round(cell.target_probability * SHARES) for cell in cells],
+        "r": [cell.target_rank for cell in cells],
+        "e": [round(cell.entropy * HUNDREDTHS) for cell in cells],
+        "d": [round(cell.kl * HUNDREDTHS) for cell in cells],
+    }
+
+
+def _column(inputs: Sequence[str], cells: Sequence[Sequence[LensCell]]) -> int:
+    """A width of the columns that suits the labels."""
+    labels = [*inputs, *(cell.candidates[0][0] for row in cells for cell in row)]
+    usual = sorted(map(len, labels))[len(labels) * 9 // 10]
+    return round(max(NARROW, min(WIDE, LETTER * usual + 10)))
+
+
+def _base(layers: Sequence[str], inputs: Sequence[str], top_k: int, column: int) -> alt.Chart:
+    """The cells with all that is said about them, one row each."""
+    candidates = {
+        f"c{rank}": f"length(datum.k) > {rank} ? {style.percent(f'datum.v[{rank}] / {SHARES}', pad=True)}"
+        f" + '  ' + tokens[datum.k[{rank}]] : ''"
+        for rank in range(top_k)
+    }
+    known = "isValid(datum.q)"
+    return (
+        alt.Chart(alt.NamedData("cells"))
+        .transform_calculate(p="sequence(length(datum.k))")
+        .transform_flatten(["p", "k", "v", "q", "r", "e", "d"])
+        .transform_calculate(
+            top="tokens[datum.k[0]]",
+            place="'layer ' + layers[datum.l] + ', after ' + inputs[datum.p]",
+            next=f"{known} ? targets[datum.p] + '  ' + {style.percent(f'datum.q / {SHARES}')}"
+            " + ', rank ' + format(datum.r, ',') : 'the text ends here'",
+            entropy=f"format(datum.e / {HUNDREDTHS}, '.2f') + ' bits'",
+            kl=f"format(datum.d / {HUNDREDTHS}, '.2f') + ' nats'",
+            **candidates,
+        )
+        .encode(
+            x=alt.X(
+                "p:O",
+                title="the model has read",
+                axis=style.label_axis("inputs", orient="top", labelAngle=0, labelLimit=column - 4, labelFontSize=12),
+                scale=alt.Scale(domain=list(range(len(inputs))), paddingInner=0.05),
+            ),
+            y=alt.Y(
+                "l:O",
+                title="layer",
+                axis=style.label_axis("layers"),
+                scale=alt.Scale(domain=list(reversed(range(len(layers)))), paddingInner=0.08),
+            ),
+        )
+    )
+
+
+def _tiles(base: alt.Chart, top_k: int, scales: Mapping[str, float]) -> alt.Chart:
+    """The coloured cells; the colour follows the measure that the drop-down names."""
+    shade = (
+        f"shows == 'next' ? (isValid(datum.q) ? datum.q / {SHARES} : 0)"
+        f" : shows == 'entropy' ? datum.e / {scales['entropy'] * HUNDREDTHS:g}"
+        f" : shows == 'kl' ? datum.d / {scales['kl'] * HUNDREDTHS:g}"
+        f" : datum.v[0] / {SHARES}"
+    )
+    legend = (
+        f"shows == 'entropy' ? format(datum.value * {scales['entropy']:g}, '.1f') + ' bits'"
+        f" : shows == 'kl' ? format(datum.value * {scales['kl']:g}, '.1f') + ' nats'"
+        " : format(datum.value, '.0%')"
+    )
+    return (
+        base.transform_calculate(
+            shade=shade, says="datum.place + ': ' + tokens[datum.k[0]] + ' ' + format(datum.v[0] / 100, '.1f') + ' %'"
+        )
+        .mark_rect(cornerRadius=3, stroke=style.INK, strokeOpacity=0.1, strokeWidth=1)
+        .encode(
+            color=alt.Color(
+                "shade:Q",
+                scale=alt.Scale(domain=[0, 1], range=style.ramp(style.BELIEF), interpolate="rgb", clamp=True),
+                legend=alt.Legend(
+                    title=None, orient="bottom", gradientLength=220, values=[0, 0.25, 0.5, 0.75, 1], labelExpr=legend
+                ),
+            ),
+            description="says:N",
+            tooltip=[
+                alt.Tooltip("place:N", title="title"),
+                *(alt.Tooltip(f"c{rank}:N", title=str(rank + 1)) for rank in range(top_k)),
+                alt.Tooltip("next:N", title="came next"),
+                alt.Tooltip("entropy:N", title="entropy"),
+                alt.Tooltip("kl:N", title="KL to the final layer"),
+            ],
+        )
+    )
+
+
+def _next_axis(positions: int, column: int) -> alt.Chart:
+    """The tokens that came next, as an axis below the grid."""
+    axis = style.label_axis("targets", orient="bottom", labelAngle=0, labelLimit=column - 4, labelFontSize=12)
+    return (
+        alt.Chart(alt.NamedData("columns"))
+        .mark_point(opacity=0, aria=False, tooltip=None)
+        .encode(
+            x=alt.X(
+                "p:O",
+                title="the token that came next",
+                axis=axis,
+                scale=alt.Scale(type="band", domain=list(range(positions)), paddingInner=0.05),
+            )
+        )
+    )
+
+
+def _measures(has_targets: bool) -> alt.Parameter:
+    """The drop-down that says what colour means."""
+    options = {"top": "probability of the top token"}
+    if has_targets:
+        options["next"] = "probability of the token that came next"
+    options |= {"entropy": "entropy of the prediction", "kl": "KL divergence to the final layer"}
+    return alt.param(
+        name="shows",
+        value="top",
+        bind=alt.binding_select(options=list(options), labels=list(options.values()), name="Colour shows "),
+    )
+
+
+def _largest(values: Iterable[float]) -> float:
+    """The largest value, or 1 where all are nought."""
+    return math.ceil(max(values, default=0) * HUNDREDTHS) / HUNDREDTHS or 1.0

@@ -1,0 +1,147 @@
+"""Every error that ecco_reports raises on purpose, as one tree.
+
+    EccoReportsError
+    ├── ExperimentError        the experiment file says something that cannot be done (experiment, plan)
+    │   └── UnknownNameError   a name that nothing answers to, with the names that are near it
+    ├── ModelError
+    │   ├── ModelLoadError     the model or its tokenizer cannot be had (models)
+    │   ├── CapabilityError    the model cannot do what an analysis needs (models, analyses)
+    │   └── ModelApiError      a model behind an API answered with an error (models)
+    ├── StoreError             the store cannot be read or written (store)
+    ├── RenderError            a chart or a page cannot be made (charts, pages)
+    └── SiteError              MkDocs refused the pages (site)
+
+Errors carry data; only ``cli`` turns them into sentences on a terminal.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in a file: where it is, what it is, and what to write instead.
+
+    Attributes:
+        file: The file as the user named it.
+        line: Line from 1, or 0 when the whole file is meant.
+        column: Column from 1, or 0 when the whole line is meant.
+        message: What is wrong.
+        hint: What to do about it; may be empty.
+    """
+
+    file: str
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+
+    @property
+    def where(self) -> str:
+        """``file:line:column``, as editors and terminals make it clickable."""
+        if not self.line:
+            return self.file
+        return f"{self.file}:{self.line}:{self.column or 1}"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" + (f" {self.hint}" if self.hint else "")
+
+
+class EccoReportsError(Exception):
+    """Base of all errors that ecco_reports raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Workers send errors through pickle, which would call the class with the message instead of its own arguments.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
+
+
+class ExperimentError(EccoReportsError):
+    """An experiment file cannot be used as it stands.
+
+    Attributes:
+        problems: All that was found in one go, in the order of the file.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class UnknownNameError(ExperimentError):
+    """A name was used that nothing answers to.
+
+    Attributes:
+        name: The name as it was written.
+        suggestions: Known names that look like it, nearest first.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], file: str = "") -> None:
+        known = sorted(known)
+        self.name = name
+        self.suggestions = tuple(nearest(name, known))
+        super().__init__([Problem(file or kind, 0, 0, f"unknown {kind} {name!r}.", did_you_mean(name, known))])
+
+
+class ModelError(EccoReportsError):
+    """Something about a model went wrong.
+
+    Attributes:
+        source: The model as the experiment names it.
+    """
+
+    def __init__(self, source: str, message: str) -> None:
+        self.source = source
+        super().__init__(message)
+
+
+class ModelLoadError(ModelError):
+    """The model or its tokenizer cannot be had."""
+
+
+class CapabilityError(ModelError):
+    """The model lacks what an analysis needs; the message says what and why."""
+
+
+class ModelApiError(ModelError):
+    """A model behind an API answered with an error."""
+
+
+class StoreError(EccoReportsError):
+    """The store cannot be read or written."""
+
+
+class RenderError(EccoReportsError):
+    """A chart or a page cannot be made."""
+
+
+class SiteError(EccoReportsError):
+    """The site cannot be assembled.
+
+    Attributes:
+        warnings: What MkDocs complained about, one line each.
+    """
+
+    def __init__(self, message: str, warnings: Sequence[str] = ()) -> None:
+        self.warnings = tuple(warnings)
+        super().__init__("\n".join([message, *self.warnings]))
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The known names that look like ``name``, nearest first, three at most."""
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    matches = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)
+    return [by_folded[match] for match in matches]
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """A sentence that helps somebody who mistyped ``name``."""
+    if close := nearest(name, known):
+        return f"Did you mean {' or '.join(repr(match) for match in close)}?"
+    if not known:
+        return "There is none to choose from."
+    return f"Known: {', '.join(known)}."

@@ -1,0 +1,18 @@
+"""Where work is done: in this process, or in several. They know nothing of models, tasks or the store."""
+
+from __future__ import annotations
+
+from ecco_reports.executors.base import Executor, Lost
+from ecco_reports.executors.local import LocalExecutor
+from ecco_reports.executors.process import ProcessExecutor
+
+__all__ = ["Executor", "LocalExecutor", "Lost", "ProcessExecutor", "executor_for"]
+
+
+def executor_for(jobs: int) -> Executor:
+    """The executor for so many workers: this process itself for one, processes of their own for more.
+
+    Raises:
+        ValueError: ``jobs`` is less than one.
+    """
+    return LocalExecutor() if jobs == 1 else ProcessExecutor(jobs)

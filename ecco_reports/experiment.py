@@ -1,0 +1,322 @@
+"""Makes an ``Experiment`` of a YAML file: every problem in one go, as file:line:column with what to write instead.
+
+In: a path. Out: models, prompts and analyses by name, checked as far as that can be done without a tokenizer. It loads
+no model and imports no torch.
+
+A file is first *resolved*: shared files and defaults are laid under it, data sets become prompts, matrices become
+entries. The resolved tree still knows where each value was written, so whatever is found wrong later can be shown there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ecco_reports.analyses import ANALYSES
+from ecco_reports.documents import Document, read_document
+from ecco_reports.errors import ExperimentError, Problem, did_you_mean
+from ecco_reports.entries import AnalysisEntry, EntryReader
+from ecco_reports.materials import Materials
+from ecco_reports.nodes import Node, Steps
+from ecco_reports.prompts import PromptReader
+from ecco_reports.records import ModelSpec, Prompt
+from ecco_reports.schema import NAME_PATTERN, SLUG_PATTERN, GateFields, Head, Rooms, json_schema
+from ecco_reports.validation import Report, shown, validated
+
+__all__ = ["AnalysisEntry", "Experiment", "Gate", "json_schema", "load_experiment", "load_experiments"]
+
+SUFFIXES = (".yaml", ".yml")
+"""What the names of experiment files end in."""
+
+SECTIONS = (*Head.model_fields, "include", "defaults", "models", "prompts", "analyses", "gates")
+"""The keys an experiment may have, besides those that begin with ``x-``."""
+
+EXAMPLES = {
+    "models": "Write for instance `models: {facts: bundled:facts}`.",
+    "prompts": "Write for instance `prompts: {capital: The capital of Japan is the city of}`.",
+    "analyses": "Write for instance `analyses: [generation, logit_lens]`.",
+}
+"""What a newcomer may write in the sections that must be there."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A bound for one number of the results.
+
+    Attributes:
+        metric: Label of an entry, a dot, and the name of the number.
+        min: The smallest number that passes.
+        max: The largest number that passes.
+        against: None judges the run alone; "baseline" judges what its comparison with the baseline gives.
+        path: Where it stands in the resolved document.
+    """
+
+    metric: str
+    min: float | None
+    max: float | None
+    against: str | None
+    path: tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What a person wants to know about some models.
+
+    Attributes:
+        name: A slug, unique in a site.
+        path: The file.
+        title: Heading of its page.
+        summary: One sentence for the gallery; may be empty.
+        seed: What all draws derive from.
+        models: Models by name.
+        prompts: Prompts by name, in the order of the page.
+        analyses: Entries, in the order of the page.
+        gates: Bounds for the results.
+        document: The resolved file.
+    """
+
+    name: str
+    path: Path
+    title: str
+    summary: str
+    seed: int
+    models: Mapping[str, ModelSpec]
+    prompts: Mapping[str, Prompt]
+    analyses: tuple[AnalysisEntry, ...]
+    gates: tuple[Gate, ...]
+    document: Document
+
+    def problem(self, path: Steps, message: str, hint: str = "", *, key: bool = False) -> Problem:
+        """Something wrong with a part of the experiment, or with the nearest part on the way there that was written.
+
+        Args:
+            path: For instance ``("prompts", "capital", "target")``, or the ``path`` of an entry and a setting.
+            message: What is wrong.
+            hint: What to write instead.
+            key: Whether the key is to blame rather than the value.
+        """
+        return self.document.problem(path, message, hint, key=key)
+
+
+def load_experiment(path: Path | str, analyses: Rooms = ANALYSES) -> Experiment:
+    """Reads one experiment.
+
+    Args:
+        path: A YAML file.
+        analyses: The analyses it may name.
+
+    Raises:
+        ExperimentError: With all problems of the file.
+    """
+    path = Path(path)
+    document = read_document(path)
+    report = Report(document.problems)
+    experiment = _Loader(path, document, analyses, report).experiment()
+    if experiment is None or report.problems:
+        raise ExperimentError(report.problems)
+    return experiment
+
+
+def load_experiments(paths: Iterable[Path | str], analyses: Rooms = ANALYSES) -> tuple[Experiment, ...]:
+    """Reads experiments from files and folders.
+
+    Of a folder, all files directly in it that end in .yaml or .yml are read, by name; those that begin with ``_`` are
+    parts for others to include.
+
+    Raises:
+        ExperimentError: With all problems of all files.
+    """
+    report = Report()
+    found: dict[str, Experiment] = {}
+    files = [file for path in paths for file in _files(Path(path), report)]
+    for file in {file.resolve(): file for file in files}.values():
+        try:
+            experiment = load_experiment(file, analyses)
+        except ExperimentError as error:
+            report.extend(error.problems)
+            continue
+        first = found.setdefault(experiment.name, experiment)
+        if first is not experiment:
+            message = f"two experiments are called {experiment.name!r}: the other one is {first.path}."
+            named = "name" in experiment.document.root.entries
+            problem = experiment.problem(("name",), message, "Give one of them another `name:`.")
+            report.extend([problem if named else replace(problem, file=str(file), line=0, column=0)])
+    if report.problems:
+        raise ExperimentError(report.problems)
+    return tuple(found.values())
+
+
+def _files(path: Path, report: Report) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    inside = sorted(path.iterdir())
+    files = [file for file in inside if file.suffix in SUFFIXES and file.is_file() and file.name[0] not in "._"]
+    if not files:
+        report.extend(
+            [Problem(str(path), 0, 0, "there is no experiment in this folder.", "Its name must end in .yaml.")]
+        )
+    return files
+
+
+class _Loader:
+    """Reads one document; what it finds wrong goes to its report, and it goes on."""
+
+    def __init__(self, path: Path, document: Document, analyses: Rooms, report: Report) -> None:
+        self._path = path
+        self._document = document
+        self._analyses = analyses
+        self._report = report
+        self._materials = Materials(path.parent, report)
+        self._models: dict[str, ModelSpec] = {}
+        self._prompts = PromptReader(self._materials, report)
+
+    def experiment(self) -> Experiment | None:
+        """The experiment, or None where nothing can be made of the document."""
+        if not self._document.root.is_mapping:
+            message = f"an experiment must be a mapping, not {shown(self._document.root)}."
+            self._report.add(self._document.root.place, message, "It has the keys models, prompts and analyses.")
+            return None
+        self._root = self._materials.with_included(self._document)
+        self._check_keys()
+        head = self._head()
+        models = self._model_nodes()
+        for prompt, node in self._named("prompt"):
+            self._prompts.read(prompt, node)
+        self._entries = EntryReader(
+            self._analyses,
+            models={name: (name,) for name in models.entries},
+            prompts=self._prompts.groups | {name: (name,) for name in self._prompts.nodes},
+            defaults=self._section("defaults"),
+            report=self._report,
+        )
+        entries = self._entry_nodes()
+        gates = self._gates()
+        name = self._name(head.name) if head else None
+        if head is None or name is None:
+            return None
+        prompts = Node(self._prompts.nodes, self._root.at(("prompts",)), self._root.at(("prompts",), key=True))
+        resolved = self._root.with_entries({"models": models, "prompts": prompts, "analyses": entries})
+        return Experiment(
+            name=name,
+            path=self._path,
+            title=" ".join((head.title or "").split()) or re.sub(r"[-_]+", " ", name).capitalize(),
+            summary=" ".join(head.summary.split()),
+            seed=head.seed,
+            models=self._models,
+            prompts=self._prompts.prompts,
+            analyses=tuple(self._entries.entries),
+            gates=gates,
+            document=replace(self._document, root=resolved),
+        )
+
+    def _check_keys(self) -> None:
+        for key, node in self._root.entries.items():
+            if key not in SECTIONS and not key.startswith("x-"):
+                self._report.add(node.anchor, f"an experiment has no key {key!r}.", did_you_mean(key, SECTIONS))
+        for key, node in self._section("defaults").entries.items():
+            if key != "models" and key not in self._analyses:
+                known = ["models", *self._analyses]
+                self._report.add(
+                    node.anchor, f"there is no analysis {key!r} to set defaults for.", did_you_mean(key, known)
+                )
+
+    def _section(self, key: str) -> Node:
+        """A part that must be a mapping where it is written; an empty one where it is not."""
+        node = self._root.child(key)
+        if node is not None and not node.is_mapping:
+            self._report.add(node.anchor, f"{key} must be a mapping, not {shown(node)}.", EXAMPLES.get(key, ""))
+        elif key in EXAMPLES and (node is None or not node.entries):
+            message = f"the experiment has no {key}."
+            self._report.add(node.anchor if node else self._root.place, message, EXAMPLES[key])
+        return node if node is not None and node.is_mapping else Node({}, self._root.place)
+
+    def _head(self) -> Head | None:
+        fields = {key: node for key, node in self._root.entries.items() if key in Head.model_fields}
+        return validated(Node(fields, self._root.place), Head, self._report, "the experiment")
+
+    def _name(self, written: str | None) -> str | None:
+        slug = re.sub(r"[^a-z0-9_-]+", "-", (self._path.stem if written is None else written).lower()).strip("-_")
+        name = slug if written is None else written
+        if re.fullmatch(SLUG_PATTERN, name) and len(name) <= 80:
+            return name
+        message = (
+            f"{(written or self._path.name)!r} cannot be the name of an experiment: a name has only a-z, 0-9, - and _."
+        )
+        hint = f"Write `name: {slug[:80] or 'my-experiment'}`."
+        place = self._root.at(("name",))
+        self._report.extend(
+            [place.problem(message, hint) if written is not None else Problem(str(self._path), 0, 0, message, hint)]
+        )
+        return None
+
+    def _named(self, kind: str) -> Iterator[tuple[str, Node]]:
+        """The entries of models or prompts whose names can be names."""
+        folded: dict[str, str] = {}
+        for name, node in self._section(f"{kind}s").entries.items():
+            if not re.fullmatch(NAME_PATTERN, name) or len(name) > 80:
+                message = f"{name!r} cannot be the name of a {kind}: a name has only letters, digits, -, _ and dots."
+                slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:80]
+                self._report.add(node.anchor, message, f"Write {slug or f'{kind}-1'!r} instead.")
+            elif folded.setdefault(name.casefold(), name) != name:
+                message = (
+                    f"{name!r} and {folded[name.casefold()]!r} differ only in case, which some file systems ignore."
+                )
+                self._report.add(node.anchor, message, "Rename one of them.")
+            yield name, node
+
+    def _model_nodes(self) -> Node:
+        defaults = self._section("defaults").child("models")
+        nodes = {}
+        for name, node in self._named("model"):
+            long = node if node.is_mapping else Node({"source": node}, node.place, node.key)
+            nodes[name] = long.over(defaults)
+            if spec := validated(nodes[name], ModelSpec, self._report, f"the model {name!r}"):
+                self._models[name] = spec
+        return Node(nodes, self._root.at(("models",)), self._root.at(("models",), key=True))
+
+    def _entry_nodes(self) -> Node:
+        written = self._root.child("analyses")
+        if written is not None and not written.is_list and written.value is not None:
+            self._report.add(written.anchor, f"analyses must be a list, not {shown(written)}.", EXAMPLES["analyses"])
+        elif written is None or not written.elements:
+            place = written.anchor if written else self._root.place
+            self._report.add(place, "the experiment has no analyses.", EXAMPLES["analyses"])
+        else:
+            for node in written.elements:
+                self._entries.read(node)
+        place = written.place if written else self._root.place
+        return Node(tuple(self._entries.nodes), place, written.key if written else None)
+
+    def _gates(self) -> tuple[Gate, ...]:
+        written = self._root.child("gates")
+        if written is None or written.value is None:
+            return ()
+        if not written.is_list:
+            hint = "Write for instance `gates: [{metric: token_ranks.target_rank, max: 1}]`."
+            self._report.add(written.anchor, f"gates must be a list, not {shown(written)}.", hint)
+        gates = []
+        for index, node in enumerate(written.elements):
+            fields = validated(node, GateFields, self._report, "a gate")
+            if fields is not None and self._gate_holds_together(node, fields):
+                gates.append(Gate(**dict(fields), path=("gates", index)))
+        return tuple(gates)
+
+    def _gate_holds_together(self, node: Node, gate: GateFields) -> bool:
+        label, _, number = gate.metric.rpartition(".")
+        labels = self._entries.labels
+        if not label or not number:
+            hint = "Write the label of an analysis, a dot, and one of its numbers: token_ranks.target_rank."
+            self._report.add(node.at(("metric",)), f"{gate.metric!r} is no metric.", hint)
+        elif label not in labels:
+            message = f"no entry under analyses is called {label!r}."
+            self._report.add(node.at(("metric",)), message, did_you_mean(label, labels))
+        elif gate.min is None and gate.max is None:
+            self._report.add(node.anchor, "a gate without a bound stops nothing.", "Write `min:`, `max:` or both.")
+        elif gate.min is not None and gate.max is not None and gate.min > gate.max:
+            message = f"no number is at least {gate.min:g} and at most {gate.max:g}."
+            self._report.add(node.at(("min",)), message, "Swap min and max.")
+        else:
+            return True
+        return False

@@ -1,0 +1,1 @@
+"""How the bundled models were made, from hand-typed tables to weights."""

@@ -1,0 +1,44 @@
+"""The recipe of `bundled:facts`, from nothing to a folder that can be shipped."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from transformers import GPT2LMHeadModel
+
+from ecco_reports.models.bundled.recipe import card, evaluation, training
+from ecco_reports.models.bundled.recipe.shape import Settings
+
+
+def make(folder: Path, seed: int) -> None:
+    """Train the model and write weights, tokenizer, figures and card.
+
+    Args:
+        folder: Folder to write to; made if it is missing.
+        seed: Seed of everything that is drawn.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = replace(Settings(), seed=seed)
+    record = training.train(folder, settings, _print_progress(settings.steps))
+    _describe(folder, record)
+
+
+def describe(folder: Path) -> None:
+    """Measure an existing checkpoint again and rewrite its figures and card.
+
+    Args:
+        folder: Folder with weights, tokenizer and `evaluation.json`, from which the training record is kept.
+    """
+    _describe(folder, evaluation.read(folder)["training"])
+
+
+def _describe(folder: Path, record: training.Record) -> None:
+    figures = evaluation.evaluate(folder, record)
+    evaluation.write(figures, folder)
+    (folder / card.CARD_FILE).write_text(card.render(figures), encoding="utf-8")
+
+
+def _print_progress(steps: int) -> training.Progress:
+    def show(step: int, loss: float, _: GPT2LMHeadModel) -> None:
+        print(f"step {step} of {steps}: loss {loss:.3f}", flush=True)
+
+    return show

@@ -1,0 +1,290 @@
+"""Measurements of one ability each: facts, agreement, lists, repetition, and how an answer forms over the layers."""
+
+import random
+import re
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ecco_reports.models.bundled.recipe import agreement, corpus, words, world
+from ecco_reports.models.bundled.recipe.loaded import LoadedModel
+from ecco_reports.models.bundled.recipe.prompts import UNION_LIST, UNION_LIST_TOKENS, FreeText, NextWord
+from ecco_reports.models.bundled.recipe.relations import RELATIONS
+from ecco_reports.models.bundled.recipe.templates import ANSWER, Relation, capitalized
+from ecco_reports.models.bundled.recipe.tokenizer import END_OF_TEXT
+
+Report = dict[str, Any]
+"""A part of `evaluation.json`."""
+
+_LENS_RELATIONS = ("airport", "capital", "language")
+_LENS_PROMPTS = 150
+_AGREEMENT_SENTENCES = 200
+_REPEATED_SEGMENTS = 30
+_FIRST_WORD_PIECE = 260  # the pieces before this number are single bytes
+_VOCABULARY_DOCUMENTS = 20_000
+_WORD = re.compile(r"[A-Za-z]+")
+
+
+def question(template: str, subject: str) -> str:
+    """Cut a template before its answer.
+
+    Args:
+        template: Template that ends in the answer.
+        subject: Subject of the fact.
+
+    Returns:
+        The prompt, without the space before the answer.
+    """
+    return capitalized(template.removesuffix(ANSWER).rstrip().format(s=subject))
+
+
+def questions(relation: Relation) -> dict[str, list[tuple[str, str]]]:
+    """Make every prompt that a relation allows, by whether training showed its sentence.
+
+    Args:
+        relation: The relation.
+
+    Returns:
+        Prompts with their answers, under "seen", "held_out" and "new_template".
+    """
+    groups: dict[str, list[tuple[str, str]]] = {"seen": [], "held_out": [], "new_template": []}
+    for subject, answer in relation.pairs:
+        for template in relation.openings():
+            group = "held_out" if relation.is_held_out(subject, template) else "seen"
+            groups[group].append((question(template, subject), f" {answer}"))
+        for template in relation.new_templates:
+            groups["new_template"].append((question(template, subject), f" {answer}"))
+    return groups
+
+
+def facts(loaded: LoadedModel) -> Report:
+    """Measure how many prompts about facts are answered with the whole right answer.
+
+    Args:
+        loaded: The model.
+
+    Returns:
+        Counts and shares by relation and group, with a row for all relations.
+    """
+    report: Report = {}
+    totals: dict[str, list[int]] = {}
+    for relation in RELATIONS:
+        report[relation.name] = {}
+        for group, asked in questions(relation).items():
+            results = list(loaded.answers(asked))
+            right = sum(result.is_right for result in results)
+            report[relation.name][group] = _share(right, len(asked)) | {
+                "mean_probability": round(statistics.fmean(result.probability for result in results), 4)
+            }
+            total = totals.setdefault(group, [0, 0])
+            total[0] += right
+            total[1] += len(asked)
+    report["all"] = {group: _share(right, count) for group, (right, count) in totals.items()}
+    return report
+
+
+def _share(right: int, count: int) -> Report:
+    return {"prompts": count, "right": right, "share": round(right / count, 4)}
+
+
+_SHAPES: tuple[tuple[str, str], ...] = (
+    ("no distractor", "the {head}"),
+    ("one distractor", "the {head} {first} the {other}"),
+    ("two distractors", "the {head} {first} the {other} {second} the {place}"),
+    ("relative clause", "the {head} that the {other} saw"),
+)
+
+
+def _subject(rng: random.Random, shape: str, held_out: bool) -> tuple[str, bool]:
+    """Draw the words before a verb, and whether the verb has to be plural."""
+    head, other = agreement.noun_pair(rng, held_out)
+    is_plural = rng.random() < 0.5
+    text = shape.format(
+        head=words.plural(head) if is_plural else head,
+        other=other if is_plural else words.plural(other),
+        first=rng.choice(agreement.PREPOSITIONS),
+        second=rng.choice(agreement.PREPOSITIONS),
+        place=rng.choice(words.PLACES) if is_plural else words.plural(rng.choice(words.PLACES)),
+    )
+    return capitalized(text), is_plural
+
+
+def agreement_by_shape(loaded: LoadedModel) -> Report:
+    """Measure how often the verb of the right number is likelier, with a distractor of the other number.
+
+    Args:
+        loaded: The model.
+
+    Returns:
+        Counts and shares by the shape of the subject, for pairs of nouns that training shows and that it does not.
+    """
+    report: Report = {}
+    singular, plural = loaded.encode(" is")[0], loaded.encode(" are")[0]
+    for name, shape in _SHAPES:
+        report[name] = {}
+        for group, held_out in (("seen", False), ("held_out", True)):
+            rng, right = random.Random(7), 0
+            for _ in range(_AGREEMENT_SENTENCES):
+                text, is_plural = _subject(rng, shape, held_out)
+                chances = loaded.probabilities(text)
+                right += bool(chances[plural] > chances[singular]) == is_plural
+            report[name][group] = _share(right, _AGREEMENT_SENTENCES)
+    return report
+
+
+def union_list(loaded: LoadedModel) -> Report:
+    """Let the model go on with the list of the European Union.
+
+    Args:
+        loaded: The model.
+
+    Returns:
+        The text, and how many tokens and countries follow the right order from the start.
+    """
+    right = "".join(f"\n{number}. {name}" for number, name in enumerate(world.EUROPEAN_UNION, start=1))
+    right = right[right.index("\n4.") + len("\n4.") :]
+    expected = loaded.encode(UNION_LIST + right)[len(loaded.encode(UNION_LIST)) :]
+    written = loaded.greedy(UNION_LIST, len(expected))
+    agreeing = next((place for place, token in enumerate(written) if token != expected[place]), len(expected))
+    return {
+        "text": loaded.decode(written[:UNION_LIST_TOKENS]),
+        "right_tokens": agreeing,
+        "tokens": len(expected),
+    }
+
+
+def repetition(loaded: LoadedModel) -> Report:
+    """Measure induction: after a random sequence has been seen once, is its repetition predicted?
+
+    Args:
+        loaded: The model.
+
+    Returns:
+        Share of right tokens in the second half for random tokens, and for random words of the corpus.
+    """
+    generator, rng = torch.Generator().manual_seed(9), random.Random(11)
+    token_hits = word_hits = word_count = 0
+    length = 20
+    pieces = int(loaded.model.config.vocab_size)
+    for _ in range(_REPEATED_SEGMENTS):
+        segment = torch.randint(_FIRST_WORD_PIECE, pieces, (1, length), generator=generator)
+        token_hits += _hits_in_repeat(loaded, segment)
+        chosen = rng.sample(words.OBJECTS + words.ANIMALS + words.PLACES, 8)
+        numbers = torch.tensor([loaded.encode(" " + " ".join(chosen))])
+        word_hits += _hits_in_repeat(loaded, numbers)
+        word_count += numbers.shape[1] - 1
+    return {
+        "random_tokens": round(token_hits / (_REPEATED_SEGMENTS * (length - 1)), 4),
+        "random_words": round(word_hits / word_count, 4),
+    }
+
+
+def _hits_in_repeat(loaded: LoadedModel, segment: torch.Tensor) -> int:
+    length = segment.shape[1]
+    predicted = loaded.logits(torch.cat((segment, segment), dim=1))[0, length:-1].argmax(-1)
+    return int((predicted == segment[0, 1:]).sum())
+
+
+def lens(loaded: LoadedModel) -> Report:
+    """Measure after which layer the answer to a question about a fact is the first choice.
+
+    Args:
+        loaded: The model.
+
+    Returns:
+        For the embedding and every layer: median rank of the answer, and share of prompts with rank 1.
+    """
+    asked: list[tuple[str, str]] = []
+    for relation in RELATIONS:
+        if relation.name in _LENS_RELATIONS:
+            seen = questions(relation)["seen"]
+            asked += seen[:: max(1, len(seen) * len(_LENS_RELATIONS) // _LENS_PROMPTS)]
+    ranks = [loaded.ranks_by_layer(prompt, loaded.encode(answer)[0]) for prompt, answer in asked]
+    by_layer = list(zip(*ranks, strict=True))
+    return {
+        "prompts": len(asked),
+        "median_rank": [statistics.median(layer) for layer in by_layer],
+        "first_choice_share": [round(sum(rank == 1 for rank in layer) / len(layer), 4) for layer in by_layer],
+    }
+
+
+def next_word(loaded: LoadedModel, case: NextWord) -> Report:
+    """Answer a shipped prompt.
+
+    Args:
+        loaded: The model.
+        case: The prompt.
+
+    Returns:
+        Probabilities of the answer and its rival, the first choice, and the answer's rank after every layer.
+    """
+    chances = loaded.probabilities(case.prompt)
+    target = loaded.encode(case.answer)
+    report: Report = {
+        "prompt": case.prompt,
+        "answer": case.answer,
+        "answer_is_one_token": len(target) == 1,
+        "probability": round(float(chances[target[0]]), 4),
+        "first_choice": loaded.decode([int(chances.argmax())]),
+        "rank_by_layer": loaded.ranks_by_layer(case.prompt, target[0]),
+    }
+    if case.rival is not None:
+        report["rival"] = case.rival
+        report["rival_probability"] = round(float(chances[loaded.encode(case.rival)[0]]), 4)
+    return report
+
+
+def known_words() -> frozenset[str]:
+    """Collect the words of the training text.
+
+    Returns:
+        Every word of a large sample, in lower case.
+    """
+    texts = corpus.documents(_VOCABULARY_DOCUMENTS, seed=1)
+    return frozenset(word.lower() for text in texts for word in _WORD.findall(text))
+
+
+def free_text(loaded: LoadedModel, case: FreeText, known: frozenset[str]) -> Report:
+    """Continue a shipped prompt at length.
+
+    Args:
+        loaded: The model.
+        case: The prompt and how to decode.
+        known: Words of the training text.
+
+    Returns:
+        The text up to where the model ends it, and the share of its words that are words of the training text.
+    """
+    if case.decoding == "greedy":
+        tokens = loaded.greedy(case.prompt, case.tokens)
+    else:
+        tokens = loaded.sample(case.prompt, case.tokens, case.temperature, case.seed)
+    text = loaded.decode(tokens).partition(END_OF_TEXT)[0]
+    found = [word.lower() for word in _WORD.findall(case.prompt + text)]
+    return {
+        "prompt": case.prompt,
+        "decoding": case.decoding,
+        "temperature": case.temperature,
+        "seed": case.seed,
+        "text": text,
+        "known_words_share": round(sum(word in known for word in found) / len(found), 4),
+    }
+
+
+def single_tokens(loaded: LoadedModel, groups: Sequence[tuple[str, Sequence[str]]]) -> Report:
+    """Tell which words are one token after a space.
+
+    Args:
+        loaded: The model.
+        groups: Titles and words.
+
+    Returns:
+        For every group: how many words are one token, and which are not.
+    """
+    report: Report = {}
+    for title, group in groups:
+        split = [word for word in group if len(loaded.encode(f" {word}")) > 1]
+        report[title] = {"words": len(group), "one_token": len(group) - len(split), "split": split}
+    return report

@@ -1,0 +1,222 @@
+"""Plain English sentences from a small grammar: seasons, people, animals, greetings and short dialogues.
+
+The grammar is context-free. A rule names its alternatives; `<name>` in an alternative is replaced by one of that
+rule's own alternatives, drawn at random. Every noun phrase carries its own article, so that sentences stay correct
+however the rules combine.
+"""
+
+import random
+import re
+from types import MappingProxyType
+
+from ecco_reports.models.bundled.recipe import words
+from ecco_reports.models.bundled.recipe.templates import capitalized
+
+_SLOT = re.compile(r"<(\w+)>")
+
+_RULES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "name": words.NAMES,
+        "person": words.PEOPLE,
+        "animal": words.ANIMALS,
+        "thing": words.OBJECTS,
+        "place": words.PLACES,
+        "food": words.FOODS,
+        "kind": ("old", "young", "little", "quiet", "kind", "clever", "brave", "tired", "gentle", "happy"),
+        "look": ("old", "new", "small", "heavy", "beautiful", "strange", "broken", "red", "blue", "wooden"),
+        "spot": ("quiet", "green", "old", "small", "dark", "beautiful", "wide", "famous"),
+        "season": ("summer", "summer", "winter", "spring", "autumn"),
+        "time": ("in the morning", "in the evening", "at night", "after the rain", "before sunrise", "on Sunday"),
+        "noise": (
+            "cicadas",
+            "cicadas",
+            "birds",
+            "rain",
+            "bells",
+            "the wind",
+            "the sea",
+            "frogs",
+            "a train",
+            "distant thunder",
+        ),
+        "weather": (
+            "The sun was shining",
+            "It was raining",
+            "The wind was cold",
+            "The sky was blue",
+            "Snow was falling",
+        ),
+        "light": ("the sun", "the moon", "a star", "the light of a lamp", "the first light of the day"),
+        "someone": (
+            "<name>",
+            "<name>",
+            "the <kind> <person>",
+            "the <person>",
+            "my <kind> friend",
+            "the <kind> <animal>",
+        ),
+        "memory": (
+            "my grandmother's house",
+            "the old days",
+            "my mother",
+            "the sea",
+            "my first summer by the lake",
+            "the village where I was born",
+            "the garden behind our house",
+            "a song that my father used to sing",
+        ),
+        "act": (
+            "walked slowly to the <place>",
+            "sat near the window",
+            "found <some_thing> near the <place>",
+            "opened the door and went out",
+            "carried <some_thing> to the <place>",
+            "looked at <light>",
+            "smiled and said nothing",
+            "slept under a tree",
+            "waited for a friend near the <place>",
+            "bought some <food> at the market",
+            "listened to the sound of <noise>",
+            "went home before it was dark",
+            "wrote a long letter",
+            "lost <some_thing>",
+            "ran through the <spot> <place>",
+            "wanted to see the <place>",
+        ),
+        "some_thing": ("a <look> <thing>", "a <look> <thing>", "the <thing>", "a <thing>"),
+        "feel": (
+            "I am happy",
+            "I feel calm",
+            "I want to go home",
+            "I think of <memory>",
+            "I remember <memory>",
+            "I know that <season> is here",
+            "I open the window and listen",
+            "I forget the time",
+            "I sit under a tree and close my eyes",
+            "I go for a walk to the <place>",
+        ),
+        "story": (
+            "<someone> <act>.",
+            "<someone> <act>.",
+            "<time>, <someone> <act>.",
+            "one day, <someone> <act>.",
+            "<someone> <act>, and <someone> <act>.",
+            "<someone> <act>, but <someone> <act>.",
+            "when <someone> <act>, <someone> <act>.",
+            "<weather>, and <someone> <act>.",
+            "<weather> when <someone> <act>.",
+            "the <place> was <spot>, and <someone> <act>.",
+            "near the <place> there was a <spot> <place>.",
+            "the <animal> near the <place> was <kind>.",
+            "<someone> was <kind> and <kind>.",
+            "in the end, <someone> <act>.",
+        ),
+        "self": (
+            "in <season>, when I hear the sound of <noise>, <feel>.",
+            "in <season>, when I hear <noise> <time>, <feel>.",
+            "when I hear the sound of <noise>, <feel>.",
+            "every <season>, when I see <light>, <feel>.",
+            "in <season>, <feel>.",
+            "<time>, <feel>.",
+            "I like the <season> because <feel>.",
+            "I can hear the sound of <noise> in the <place>.",
+            "I have a <look> <thing> and I like it very much.",
+        ),
+        "greeting": (
+            "good morning",
+            "good afternoon",
+            "good afternoon",
+            "good afternoon, <name>",
+            "good evening",
+            "good evening, <name>",
+            "hello",
+            "hello, <name>",
+            "welcome",
+            "good morning, <name>",
+            "thank you",
+        ),
+        "talk": (
+            "how are you today?",
+            "how are you?",
+            "I am very well, thank you.",
+            "my name is <name>.",
+            "I am a <person> from London.",
+            "it is a beautiful day.",
+            "can I help you?",
+            "I would like some <food>, please.",
+            "where is the <place>?",
+            "it is near the <place>.",
+            "please come in and sit down.",
+            "the tea is ready.",
+            "do you have <some_thing>?",
+            "I am looking for the <place>.",
+            "we have been waiting for you.",
+            "it is good to see you again.",
+        ),
+        "speech": (
+            '"<Greeting>," said <someone>. "<Talk>"',
+            '"<Talk>" said <someone>.',
+            '<someone> said: "<Talk>"',
+        ),
+        "idiom": (
+            "it was a matter of <matter>.",
+            "it is a matter of <matter>.",
+            "for <name> it was a matter of <matter>.",
+            "the <person> was a <kind> man.",
+            "the <person> was a <kind> woman.",
+            "the <person> was a friend of <name>.",
+            "<name> and <name> went to the <place>, and <name> <act>.",
+            "the <animal> sat on the <thing>.",
+            "once upon a time, there was a little <animal> in a <spot> <place>.",
+            "once upon a time, there was a little <person> who <act>.",
+        ),
+        "matter": ("time", "time", "taste", "opinion", "chance", "trust", "habit", "choice", "life and death"),
+    }
+)
+
+
+def expand(text: str, rng: random.Random) -> str:
+    """Replace every slot of a text until none is left.
+
+    Args:
+        text: Text with slots such as `<place>`; a slot with an upper-case letter gives a capitalized expansion.
+        rng: Source of randomness.
+
+    Returns:
+        The text without slots, with "a" changed to "an" where a vowel follows.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        slot = match.group(1)
+        filled = expand(rng.choice(_RULES[slot.lower()]), rng)
+        return filled if slot.islower() else capitalized(filled)
+
+    return re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", _SLOT.sub(fill, text))
+
+
+def _sentences(rule: str, count: int, rng: random.Random) -> str:
+    return " ".join(capitalized(expand(f"<{rule}>", rng)) for _ in range(count))
+
+
+def passage(rng: random.Random) -> str:
+    """Make a short passage: a story, something about the speaker, a greeting with small talk, or a dialogue.
+
+    Args:
+        rng: Source of randomness.
+
+    Returns:
+        One to six sentences.
+    """
+    kind = rng.random()
+    if kind < 0.40:
+        return _sentences("story", rng.randint(1, 6), rng)
+    if kind < 0.60:
+        return f"{_sentences('self', 1, rng)} {_sentences('self', rng.randint(0, 2), rng)}".strip()
+    if kind < 0.80:
+        mark = rng.choice((".", ".", ".", "!"))
+        small_talk = _sentences("talk", rng.randint(1, 3), rng)
+        return f"{_sentences('greeting', 1, rng)}{mark} {small_talk}"
+    if kind < 0.90:
+        return _sentences("speech", rng.randint(1, 2), rng)
+    return f"{_sentences('idiom', 1, rng)} {_sentences('story', rng.randint(0, 2), rng)}".strip()

@@ -1,0 +1,259 @@
+"""Causal language models of the transformers library, from a folder, a hub snapshot, the package or memory.
+
+In: a ``ModelSpec``, or a model object with its tokenizer. Out: a ``LanguageModel``. Never: names of architectures,
+code from a hub, pickled weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from ecco_reports.errors import CapabilityError, ModelLoadError
+from ecco_reports.models.anatomy import BlockTrace, find_blocks, replaced_output, trace_blocks
+from ecco_reports.models.base import Capability, Continuation, LanguageModel, ModelFacts, TextTokenizer
+from ecco_reports.models.source import facts_of, locate
+from ecco_reports.models.tokens import FastTokenizer
+from ecco_reports.records import Decoding, ModelSpec
+
+# A replayed tail must give the model's own logits; float32 rounding of a different batch size stays far below.
+_READOUT_TOLERANCE = 1e-4
+_PROBE_LENGTH = 4
+
+
+def load(spec: ModelSpec) -> LanguageModel:
+    """Loads a model and finds out what it can do.
+
+    Raises:
+        ModelLoadError: There is no such model, its weights are not safetensors, or it is not a causal language model.
+    """
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    facts = facts_of(spec)
+    if facts.tokenize is None:
+        raise ModelLoadError(spec.source, f"{spec.source} has no tokenizer.json, which is needed to show its tokens.")
+    folder = locate(spec, weights=True)
+    logging.disable_progress_bar()
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=getattr(torch, spec.dtype), use_safetensors=True, local_files_only=True
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelLoadError(spec.source, f"{spec.source} cannot be loaded: {error}") from error
+    return HuggingFaceModel(model.to(_device(spec)), facts.tokenize, facts)
+
+
+def wrap(model: nn.Module, tokenizer: Any) -> LanguageModel:
+    """Makes a model that is in memory one that can be explained.
+
+    Args:
+        model: A causal language model of transformers.
+        tokenizer: Its (fast) transformers tokenizer, or a ``tokenizers.Tokenizer``.
+
+    Raises:
+        ModelLoadError: The tokenizer is not a fast one.
+    """
+    source = getattr(model, "name_or_path", "") or type(model).__name__
+    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if not hasattr(backend, "get_added_tokens_decoder"):
+        raise ModelLoadError(source, f"{type(tokenizer).__name__} is no fast tokenizer, which is needed to show tokens.")
+    config = model.config.get_text_config() if isinstance(model.config, object) else None
+    sha = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        sha.update(name.encode() + tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    facts = ModelFacts(
+        spec=ModelSpec(source=source, dtype=str(next(model.parameters()).dtype).removeprefix("torch.")),
+        identity={"weights": sha.hexdigest(), "tokenizer": hashlib.sha256(backend.to_str().encode()).hexdigest()},
+        layers=getattr(config, "num_hidden_layers", None),
+        context_length=getattr(config, "max_position_embeddings", None),
+        tokenize=FastTokenizer(backend),
+    )
+    return HuggingFaceModel(model, FastTokenizer(backend), facts)
+
+
+class HuggingFaceModel(LanguageModel):
+    """A causal language model in memory.
+
+    What the analyses of one prompt share (the continuation, the residual stream) is kept for the last prompt only.
+    """
+
+    def __init__(self, model: Any, tokenizer: TextTokenizer, facts: ModelFacts) -> None:
+        self._model = model.eval().requires_grad_(False)
+        self._takes_positions = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self._blocks = find_blocks(model, facts.layers)
+        self._continuations: dict[tuple[tuple[int, ...], str], Continuation] = {}
+        self._traces: dict[tuple[int, ...], BlockTrace] = {}
+        self._layers = 0
+        self.tokenizer = tokenizer
+        self.facts = facts
+        self.capabilities = frozenset({Capability.GENERATION, Capability.LOGITS})
+        self.capabilities, self.reasons = self._explore()
+        self.facts = replace(facts, layers=self.layers or facts.layers)
+
+    @property
+    def device(self) -> str:
+        """Where it runs, for instance ``cpu`` or ``cuda:0``."""
+        return str(next(self._model.parameters()).device)
+
+    @property
+    def layers(self) -> int:
+        """The number of block calls in one forward pass, 0 when its blocks were not found."""
+        return self._layers
+
+    def generate(self, ids: Sequence[int], decoding: Decoding) -> Continuation:
+        """Continues a prompt; greedy, or drawn with the decoding's seed."""
+        key = (tuple(ids), decoding.model_dump_json())
+        if key not in self._continuations:
+            self._continuations = {key: self._generate(tuple(ids), decoding)}
+        return self._continuations[key]
+
+    @torch.no_grad()
+    def _generate(self, ids: tuple[int, ...], decoding: Decoding) -> Continuation:
+        prompt = torch.tensor([ids], device=self.device)
+        sampling = decoding.sampling
+        with torch.random.fork_rng(devices=[self.device] if self.device.startswith("cuda") else []):
+            torch.manual_seed(0 if sampling is None else sampling.seed or 0)
+            output = self._model.generate(
+                prompt,
+                attention_mask=torch.ones_like(prompt),
+                generation_config=_generation_config(self._model.generation_config, decoding),
+            )
+        new = output.sequences[0, len(ids) :].tolist()
+        logprobs = [
+            float(torch.log_softmax(logits[0].float(), dim=-1)[token]) for logits, token in zip(output.logits, new, strict=True)
+        ]
+        return Continuation((*ids, *new), len(ids), tuple(logprobs))
+
+    @torch.no_grad()
+    def logits(self, ids: torch.Tensor, positions: Sequence[int] | None = None) -> torch.Tensor:
+        """Next-token logits by teacher forcing, ``[batch, position, vocab]``.
+
+        A single sequence shares its pass with ``residual_states``.
+        """
+        if len(ids) > 1 or Capability.LAYER_READOUT not in self.capabilities:
+            return self._forward(positions, input_ids=ids.to(self.device))
+        logits = self._trace(ids[0]).logits
+        return logits if positions is None else logits[:, list(positions)]
+
+    def embed(self, ids: torch.Tensor) -> torch.Tensor:
+        """Input embeddings as the model's own embedding module makes them, ``[batch, position, width]``."""
+        embedded: torch.Tensor = self._model.get_input_embeddings()(ids.to(self.device))
+        return embedded
+
+    @torch.no_grad()
+    def mean_embedding(self) -> torch.Tensor:
+        """The mean of the input embeddings of the whole vocabulary, ``[width]``."""
+        vocabulary = torch.arange(self._model.get_input_embeddings().num_embeddings)
+        return self.embed(vocabulary[None])[0].mean(0)
+
+    @torch.no_grad()
+    def end_of_text_embedding(self) -> torch.Tensor:
+        """The input embedding of the end-of-text token, ``[width]``.
+
+        Raises:
+            CapabilityError: The model has no such token.
+        """
+        end = self._model.generation_config.eos_token_id
+        if end is None:
+            raise CapabilityError(self.facts.spec.source, "baseline: eos needs an end-of-text token; the model has none.")
+        return self.embed(torch.tensor([[end[0] if isinstance(end, list) else end]]))[0, 0]
+
+    def logits_from_embeddings(self, embeddings: torch.Tensor, positions: Sequence[int] | None = None) -> torch.Tensor:
+        """Next-token logits of input embeddings, ``[batch, position, vocab]``; differentiable."""
+        return self._forward(positions, inputs_embeds=embeddings)
+
+    @torch.no_grad()
+    def residual_states(self, ids: torch.Tensor) -> torch.Tensor:
+        """The residual stream ``[state, position, width]``: what enters the first block, then what leaves each."""
+        return self._trace(ids).states[:, 0]
+
+    @torch.no_grad()
+    def read_out(self, ids: torch.Tensor, states: torch.Tensor, positions: Sequence[int] | None = None) -> torch.Tensor:
+        """What the model's own tail makes of states ``[state, position, width]``: logits ``[state, position, vocab]``."""
+        batch = ids.to(self.device).expand(len(states), -1)
+        with replaced_output(self._blocks, self._trace(ids).outputs, states.to(self.device)):
+            return self._forward(positions, input_ids=batch)
+
+    def _forward(self, positions: Sequence[int] | None, **inputs: torch.Tensor) -> torch.Tensor:
+        """One pass of the model; only the positions asked for go through the head, which is most of a small model."""
+        if positions is None:
+            return _at_least_float32(self._model(**inputs, use_cache=False).logits)
+        keep = torch.tensor(positions, device=self.device)
+        if self._takes_positions:
+            return _at_least_float32(self._model(**inputs, use_cache=False, logits_to_keep=keep).logits)
+        return _at_least_float32(self._model(**inputs, use_cache=False).logits[:, keep])
+
+    def _trace(self, ids: torch.Tensor) -> BlockTrace:
+        key = tuple(ids.tolist())
+        if key not in self._traces:
+            batch = ids.to(self.device)[None]
+            self._traces = {key: trace_blocks(self._blocks, lambda: self._forward(None, input_ids=batch))}
+        return self._traces[key]
+
+    def _explore(self) -> tuple[frozenset[Capability], Mapping[Capability, str]]:
+        """Finds out by trying: a handle counts only when its identity holds on this very model."""
+        reasons: dict[Capability, str] = {}
+        probe = torch.arange(_PROBE_LENGTH)
+        found = set(self.capabilities)
+        logits = self.logits(probe[None])[0]
+        if torch.allclose(self.logits_from_embeddings(self.embed(probe[None]))[0], logits, atol=_READOUT_TOLERANCE):
+            found.add(Capability.GRADIENTS)
+        else:
+            reasons[Capability.GRADIENTS] = "its logits from embeddings differ from those from token numbers"
+        try:
+            states = self.residual_states(probe)
+            gap = (self.read_out(probe, states[-1:])[0] - logits).abs().max().item()
+        except (TypeError, KeyError, IndexError, RuntimeError, ValueError) as error:
+            reasons[Capability.LAYER_READOUT] = f"its blocks cannot be told apart ({error})"
+        else:
+            self._layers = len(states) - 1
+            if gap <= _READOUT_TOLERANCE * max(1.0, logits.abs().max().item()):
+                found.add(Capability.LAYER_READOUT)
+            else:
+                reasons[Capability.LAYER_READOUT] = f"its replayed tail misses its own logits by {gap:.1e}"
+        return frozenset(found), reasons
+
+
+def _generation_config(own: Any, decoding: Decoding) -> Any:
+    """The decoding as asked for, and nothing of what a checkpoint would add silently (penalties, sampling)."""
+    from transformers import GenerationConfig
+
+    sampling = decoding.sampling
+    pad = own.pad_token_id if own.pad_token_id is not None else own.eos_token_id
+    drawn = {} if sampling is None else {
+        "do_sample": True,
+        "temperature": sampling.temperature,
+        "top_k": sampling.top_k or 0,
+        "top_p": sampling.top_p or 1.0,
+    }
+    return GenerationConfig(
+        max_new_tokens=decoding.max_new_tokens,
+        eos_token_id=own.eos_token_id,
+        pad_token_id=pad[0] if isinstance(pad, list) else pad,
+        bos_token_id=own.bos_token_id,
+        return_dict_in_generate=True,
+        output_logits=True,
+        **drawn,
+    )
+
+
+def _at_least_float32(logits: torch.Tensor) -> torch.Tensor:
+    return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def _device(spec: ModelSpec) -> str:
+    """The device asked for; ``auto`` takes a GPU when there is one."""
+    if spec.device != "auto":
+        if spec.device.startswith("cuda") and not torch.cuda.is_available():
+            raise ModelLoadError(spec.source, f"device {spec.device!r} was asked for, but torch sees no CUDA device.")
+        return spec.device
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,0 +1,233 @@
+"""A finished run as pages: Markdown, and the charts and data files that belong to it.
+
+In: a run and its verdicts. Out: pages, and what could not be drawn. Never: files written, models, torch.
+
+    gallery             index.md                       a card per experiment
+    overview            experiments/index.md           a line per prompt and model
+    experiment          experiments/NAME.md            everything about it
+    how to read         how-to-read/ANALYSIS.md        a lesson per kind of analysis, on a figure of this run
+    reference           reference/analyses.md          the analyses and their settings
+
+All text from users and models is escaped by the Jinja environment itself (``escape.escaped``), so a template cannot
+forget it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from ecco_reports.analyses import ANALYSES
+from ecco_reports.charts.embed import thumbnail
+from ecco_reports.errors import RenderError
+from ecco_reports.pages import escape
+from ecco_reports.pages.lessons import Lesson, lesson
+from ecco_reports.pages.sections import ROWS_SHOWN, Report, Section, Verdict, arrange
+from ecco_reports.resources import resource
+
+if TYPE_CHECKING:
+    from ecco_reports.gates import Verdicts
+    from ecco_reports.runner import Run
+
+__all__ = ["Page", "Pages", "Trouble", "render"]
+
+FAVOURITE = "heathrow"
+"""The experiment whose figures the lessons use if it is there: it is the one that the prose was written beside."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the site.
+
+    Attributes:
+        path: Where its Markdown lies below the docs folder.
+        title: Its title, as written.
+        markdown: Its content, front matter included.
+        assets: Files that come with it, by path below the docs folder.
+    """
+
+    path: str
+    title: str
+    markdown: str
+    assets: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that is a box on a page because it could not be drawn.
+
+    Attributes:
+        page: Path of the page.
+        anchor: Where on the page.
+        message: What went wrong.
+    """
+
+    page: str
+    anchor: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Pages:
+    """All pages of a run.
+
+    Attributes:
+        pages: The pages, in the order of the navigation.
+        problems: What could not be drawn although its result is there.
+    """
+
+    pages: tuple[Page, ...]
+    problems: tuple[Trouble, ...] = ()
+
+    def __iter__(self) -> Iterator[Page]:
+        return iter(self.pages)
+
+    def __len__(self) -> int:
+        return len(self.pages)
+
+
+def render(run: Run, verdicts: Verdicts | None = None, templates: Iterable[Path] = ()) -> Pages:
+    """Makes the pages of a run.
+
+    Args:
+        run: What was computed.
+        verdicts: What the gates say of it.
+        templates: Folders whose templates come before those of the package, the first before the second.
+
+    Raises:
+        RenderError: A template is wrong, so that a page as a whole cannot be made.
+    """
+    reports = [Report(one, arrange(one, run.of(one)), _verdicts(verdicts, one.name)) for one in run.experiments]
+    lessons = [lesson(name, _example(reports, name)) for name in ANALYSES]
+    draw = _Press(environment(templates))
+    pages = [
+        _gallery(draw, reports),
+        draw.page("overview.md.jinja", "experiments/index.md", "All experiments", reports=reports),
+        *(_experiment(draw, report) for report in reports),
+        draw.page("lessons.md.jinja", "how-to-read/index.md", "How to read the charts", lessons=lessons),
+        *(_lesson(draw, one) for one in lessons),
+        draw.page("analyses.md.jinja", "reference/analyses.md", "Analyses", lessons=lessons),
+    ]
+    return Pages(tuple(pages), tuple(_problems(reports)))
+
+
+def environment(templates: Iterable[Path] = ()) -> jinja2.Environment:
+    """The Jinja environment: strict, and everything it prints is escaped unless our own code made it as markup."""
+    folders = [*templates, resource("templates")]
+    made = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(folder) for folder in folders]),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        finalize=escape.escaped,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {
+        "title_text": escape.title,
+        "bidi": escape.bidi,
+        "one_line": escape.one_line,
+        "number": escape.number,
+        "slug": escape.slug,
+        "visible": _visible,
+    }
+    return made
+
+
+def _visible(text: str) -> str:
+    from ecco_reports.records import visible
+
+    return escape.one_line(visible(text))
+
+
+class _Press:
+    """Templates in, pages out."""
+
+    def __init__(self, templates: jinja2.Environment) -> None:
+        self._templates = templates
+
+    def has(self, template: str) -> bool:
+        return template in self._templates.list_templates()
+
+    def page(
+        self, template: str, path: str, title: str, assets: Mapping[str, bytes] | None = None, **context: Any
+    ) -> Page:
+        try:
+            body = self._templates.get_template(template).render(title=title, path=path, **context)
+        except jinja2.TemplateError as error:
+            where = f"{error.filename}:{error.lineno}: " if isinstance(error, jinja2.TemplateSyntaxError) else ""
+            raise RenderError(f"{path}: the template {template} cannot be used: {where}{error}") from error
+        return Page(path, title, body, dict(assets or {}))
+
+
+def _gallery(draw: _Press, reports: list[Report]) -> Page:
+    pictures: dict[str, bytes] = {}
+    for report in reports:
+        if picture := _thumbnail(report):
+            pictures[f"assets/experiments/{report.experiment.name}/thumbnail.svg"] = picture
+    names = {path.split("/")[2] for path in pictures}
+    return draw.page("gallery.md.jinja", "index.md", "Gallery", pictures, reports=reports, pictured=names)
+
+
+def _thumbnail(report: Report) -> bytes | None:
+    """A picture of the first figure that can be one."""
+    for section in sorted(report.sections, key=lambda one: one.analysis.name == "generation"):
+        for figure in section.drafts:
+            try:
+                return thumbnail(figure)
+            except Exception:  # A picture is an ornament; the page says what could not be drawn.
+                continue
+    return None
+
+
+def _experiment(draw: _Press, report: Report) -> Page:
+    assets = {path: content for section in report.sections for path, content in section.files.items()}
+    return draw.page(
+        "experiment.md.jinja",
+        report.path,
+        report.experiment.title,
+        assets,
+        report=report,
+        several_models=len({reading.model for reading in report.readings}) > 1,
+        rows_shown=ROWS_SHOWN,
+    )
+
+
+def _lesson(draw: _Press, one: Lesson) -> Page:
+    own = f"analyses/{one.name}.md.jinja"
+    template = own if draw.has(own) else "lesson.md.jinja"
+    return draw.page(template, f"how-to-read/{one.name}.md", one.analysis.title, lesson=one)
+
+
+def _example(reports: Iterable[Report], analysis: str) -> tuple[Report, Section] | None:
+    """The section that teaches how to read an analysis: the favourite experiment's, else the first that has figures."""
+    ordered = sorted(reports, key=lambda report: report.experiment.name != FAVOURITE)
+    found = (
+        (report, section)
+        for report in ordered
+        for section in report.sections
+        if section.analysis.name == analysis and section.figures
+    )
+    return next(found, None)
+
+
+def _verdicts(verdicts: Verdicts | None, experiment: str) -> tuple[Verdict, ...]:
+    """The gates; proofs stand beside their results."""
+    if verdicts is None:
+        return ()
+    return tuple(
+        Verdict(one.status.value, one.name, one.message, one.failed, one.outcome.task if one.outcome else None)
+        for one in verdicts.of_experiment(experiment)
+        if one.kind == "gate"
+    )
+
+
+def _problems(reports: Iterable[Report]) -> Iterator[Trouble]:
+    for report in reports:
+        for section in report.sections:
+            if section.trouble and section.undrawn:
+                yield Trouble(report.path, section.anchor, section.trouble.message)

@@ -1,0 +1,286 @@
+"""What crosses a border (YAML, disk, HTTP): frozen pydantic records, and how they are written down.
+
+In: plain values. Out: records, canonical JSON, and the arrays beside it. Never: tensors, files, drawing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, computed_field
+
+SCHEMA_VERSION = 1
+"""Raised when stored records change their meaning; it is part of every store key."""
+
+ARRAY_KEY = "$array"
+
+
+class Record(BaseModel):
+    """A value that crosses a border: frozen, and unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
+
+
+R = TypeVar("R", bound=Record)
+
+
+def _as_array(value: Any) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype == object:
+        raise ValueError("an array of numbers was expected")
+    array = array.view()
+    array.flags.writeable = False
+    return array
+
+
+Array = Annotated[np.ndarray, BeforeValidator(_as_array)]
+"""A read-only numpy array inside a record; the store keeps it beside the JSON, not in it."""
+
+
+class Sampling(Record):
+    """How a token is drawn from the model's distribution.
+
+    Attributes:
+        temperature: Divides the logits before the softmax.
+        top_k: Only this many most probable tokens may be drawn.
+        top_p: Only the smallest set of most probable tokens with at least this probability together may be drawn.
+        seed: Seed of the draw; None derives one from the experiment's seed and the prompt.
+    """
+
+    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    top_k: int | None = Field(default=None, ge=1)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    seed: int | None = Field(default=None, ge=0, lt=2**63)
+
+
+class Decoding(Record):
+    """How a continuation of the prompt is chosen, one token at a time.
+
+    Attributes:
+        max_new_tokens: Tokens to generate at most; generation ends earlier at an end-of-text token.
+        sampling: How tokens are drawn; None takes the most probable token each time (greedy).
+    """
+
+    max_new_tokens: int = Field(default=5, ge=1)
+    sampling: Sampling | None = None
+
+
+class ModelSpec(Record):
+    """A model as an experiment names it.
+
+    Attributes:
+        source: ``bundled:NAME``, a local folder, or a Hugging Face hub id.
+        revision: Branch, tag or commit of a hub id.
+        dtype: The floating point type to load the weights in.
+        device: ``auto`` takes a GPU when there is one.
+    """
+
+    source: str = Field(min_length=1)
+    revision: str | None = None
+    dtype: Literal["float32", "float64", "bfloat16", "float16"] = "float32"
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", examples=["auto", "cpu", "cuda:0"])
+
+
+class Prompt(Record):
+    """A text to explain, and what to explain about its next token.
+
+    Attributes:
+        name: Its name in the experiment.
+        text: What the model reads.
+        written: What the page shows where ``text`` had to be mended (half surrogate pairs), else None.
+        target: The token whose prediction is explained; None means the tokens the model generates.
+        foil: The token to contrast the target with: why ``target`` rather than ``foil``.
+    """
+
+    name: str
+    text: str
+    written: str | None = None
+    target: str | None = None
+    foil: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The text as its author wrote it."""
+        return self.text if self.written is None else self.written
+
+
+class Token(Record):
+    """One token as a reader sees it.
+
+    Attributes:
+        id: Its number in the vocabulary.
+        text: What it adds to the text; for a part of a character its bytes, as ``⟨E3 81⟩``.
+        special: Whether it is a token of the template rather than of the text.
+        partial: Whether it is only a part of a character.
+        completes: The character that this token completes, if it is the last part of one.
+    """
+
+    id: int
+    text: str
+    special: bool = False
+    partial: bool = False
+    completes: str | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def label(self) -> str:
+        """The text with white space and control characters made visible, for axes and tables."""
+        return visible(self.text)
+
+
+class Passage(Record):
+    """A prompt and what the model wrote after it, as a reader sees them.
+
+    Attributes:
+        tokens: All tokens, prompt first.
+        prompt_length: How many of them are the prompt.
+    """
+
+    tokens: tuple[Token, ...]
+    prompt_length: int
+
+    @property
+    def prompt(self) -> tuple[Token, ...]:
+        """The tokens of the prompt."""
+        return self.tokens[: self.prompt_length]
+
+    @property
+    def generated(self) -> tuple[Token, ...]:
+        """The tokens that the model wrote."""
+        return self.tokens[self.prompt_length :]
+
+
+class Check(Record):
+    """The proof a result carries: a residual that must stay under a tolerance.
+
+    Attributes:
+        name: For instance "completeness gap".
+        residual: What was measured; 0 is perfect.
+        tolerance: The largest residual that passes.
+        meaning: One sentence for the page: what was compared with what.
+    """
+
+    name: str
+    residual: float
+    tolerance: float
+    meaning: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the residual is finite and within the tolerance."""
+        return math.isfinite(self.residual) and self.residual <= self.tolerance
+
+
+class Direction(StrEnum):
+    """Which way a metric is better."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NEITHER = "neither"
+
+
+class Metric(Record):
+    """One number of a result that a gate may watch."""
+
+    value: float
+    direction: Direction
+    meaning: str
+
+
+class Table(Record):
+    """The data of a result as rows, for the page's table and for the CSV beside it.
+
+    Attributes:
+        columns: Column names, units included.
+        rows: One list of cells per row: strings, numbers or None.
+        caption: One sentence that says what a row is.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | float | bool | None, ...], ...]
+    caption: str
+
+
+class Provenance(Record):
+    """Where a result comes from."""
+
+    created: str
+    seconds: float
+    device: str
+    dtype: str
+    seed: int
+    commit: str | None
+    versions: Mapping[str, str]
+
+
+def visible(text: str) -> str:
+    """The text with its white space and control characters shown as signs, so that no two tokens look alike."""
+    signs = {" ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍", "\x7f": "␡", "\u00a0": "⍽"}
+    return "".join(signs.get(char) or (chr(0x2400 + ord(char)) if char < " " else char) for char in text)
+
+
+def canonical_json(value: Any) -> str:
+    """JSON that is the same for equal values: sorted keys, no spaces, ASCII only, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """Sha256 of the canonical JSON of ``value``, in hexadecimal."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def split_arrays(record: Record) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Takes a record apart into JSON values and the arrays they refer to.
+
+    Returns:
+        The plain values, where each array stands as ``{"$array": path}``, and the arrays by path.
+    """
+    arrays: dict[str, np.ndarray] = {}
+
+    def lower(value: Any, path: str) -> Any:
+        if isinstance(value, np.ndarray):
+            while path in arrays:  # A key may hold a dot, so that two paths read alike.
+                path += "'"
+            arrays[path] = value
+            return {ARRAY_KEY: path}
+        if isinstance(value, Mapping):
+            return {
+                _escaped(str(key)): lower(item, f"{path}.{key}" if path else str(key)) for key, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [lower(item, f"{path}.{index}") for index, item in enumerate(value)]
+        if isinstance(value, np.generic):
+            return value.item()
+        return value
+
+    return lower(record.model_dump(mode="python", exclude_computed_fields=True), ""), arrays
+
+
+def join_arrays(cls: type[R], values: Mapping[str, Any], array: Callable[[str], np.ndarray]) -> R:
+    """Puts a record together again from what ``split_arrays`` returned."""
+
+    def lift(value: Any) -> Any:
+        if isinstance(value, dict):
+            if set(value) == {ARRAY_KEY}:
+                return array(value[ARRAY_KEY])
+            return {_unescaped(key): lift(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [lift(item) for item in value]
+        return value
+
+    return cls.model_validate(lift(dict(values)))
+
+
+def _escaped(key: str) -> str:
+    """The key of a mapping, with one more ``$`` where it could be taken for the sign of an array."""
+    return f"${key}" if key.lstrip("$") == ARRAY_KEY.lstrip("$") and key.startswith("$") else key
+
+
+def _unescaped(key: str) -> str:
+    return key.removeprefix("$") if key.lstrip("$") == ARRAY_KEY.lstrip("$") and key.startswith("$$") else key

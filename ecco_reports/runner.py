@@ -1,0 +1,415 @@
+"""Computes what a plan lacks, and hands back every outcome in the order of the pages.
+
+In: a plan, an executor, the store. Out: a run: one outcome per task, a result or the failure that stands in its place.
+Never: drawing, judging, or losing what was finished: each result is stored the moment it is there.
+
+The first half of this module runs where the caller is; ``work`` and what it calls run where the executor puts them.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import ecco_reports
+from ecco_reports.analyses import ANALYSES, AnyAnalysis
+from ecco_reports.errors import CapabilityError, ExperimentError, StoreError
+from ecco_reports.executors.base import Executor, Lost
+from ecco_reports.models.base import LanguageModel
+from ecco_reports.plan import Batch, Objection, Plan, Task, batches_of, objections
+from ecco_reports.records import ModelSpec, Provenance, Record
+from ecco_reports.registry import Registry
+from ecco_reports.store import Store
+
+if TYPE_CHECKING:
+    from ecco_reports.experiment import Experiment
+
+Load: TypeAlias = Callable[[ModelSpec], LanguageModel]
+
+
+class Failure(Record):
+    """Why a task has no result.
+
+    Attributes:
+        kind: The class of the error, such as ``CapabilityError``; ``WorkerLost`` when its process was ended from
+            outside.
+        message: What happened.
+        traceback: Where it happened; empty where that tells nothing.
+    """
+
+    kind: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: either a result or a failure.
+
+    Attributes:
+        task: The task.
+        result: What the analysis found.
+        failure: Why it found nothing.
+        provenance: Where the result or the failure comes from.
+        fresh: Whether this run computed it; else it was stored.
+    """
+
+    task: Task
+    result: Record | None
+    failure: Failure | None
+    provenance: Provenance | None
+    fresh: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """The outcomes of a plan, in the order of its tasks."""
+
+    experiments: tuple[Experiment, ...]
+    outcomes: tuple[Outcome, ...]
+
+    def of(self, experiment: str) -> tuple[Outcome, ...]:
+        """The outcomes of the experiment of that name."""
+        return tuple(outcome for outcome in self.outcomes if outcome.task.experiment == experiment)
+
+    @property
+    def results(self) -> tuple[Outcome, ...]:
+        """The outcomes that have a result."""
+        return tuple(outcome for outcome in self.outcomes if outcome.result is not None)
+
+    @property
+    def failures(self) -> tuple[Outcome, ...]:
+        """The outcomes that have none."""
+        return tuple(outcome for outcome in self.outcomes if outcome.result is None)
+
+
+class Progress(Protocol):
+    """Somebody who wants to see the work go on. All is called in the caller's process and thread."""
+
+    def planned(self, tasks: int) -> None:
+        """So many results will be computed."""
+
+    def started(self, task: Task) -> None:
+        """A result is being computed now."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """It is there, or has failed."""
+
+
+class Silent:
+    """Progress that nobody sees."""
+
+    def planned(self, tasks: int) -> None:
+        """Says nothing."""
+
+    def started(self, task: Task) -> None:
+        """Says nothing."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """Says nothing."""
+
+
+def load_model(spec: ModelSpec) -> LanguageModel:
+    """Loads a model; the first call imports torch.
+
+    Raises:
+        ModelLoadError: It cannot be had.
+    """
+    from ecco_reports.models.huggingface import load
+
+    return load(spec)
+
+
+def execute(
+    plan: Plan,
+    executor: Executor,
+    store: Store,
+    progress: Progress | None = None,
+    *,
+    analyses: Registry[AnyAnalysis] = ANALYSES,
+    load: Load = load_model,
+) -> Run:
+    """Computes what is missing and collects what is there.
+
+    A task that fails leaves the others alone. Ctrl-C goes through at once; everything finished by then is stored.
+
+    Args:
+        plan: What to do.
+        executor: Where to do it.
+        store: Where results are and go to.
+        progress: Who is told about it.
+        analyses: The analyses that exist.
+        load: How a model is loaded.
+
+    Raises:
+        ExperimentError: A loaded model shows that something cannot work which could not be known before.
+        StoreError: The store cannot be read or written.
+    """
+    collector = _Collector(plan, store, progress or Silent(), analyses)
+    missing = collector.recall()
+    commits = {experiment.name: _commit(experiment.path.parent) for experiment in plan.experiments} if missing else {}
+    while missing:
+        batches = _spread(batches_of(missing), executor.jobs)
+        assignments = [Assignment(batch, store.folder, analyses, load, commits, executor.threads) for batch in batches]
+        lost = executor.run(work, assignments, collector.receive)
+        missing = [task for loss in lost for task in collector.mourn(loss)]
+    return collector.run()
+
+
+class _Collector:
+    """Gathers what became of every key of a plan, while the work goes on."""
+
+    def __init__(self, plan: Plan, store: Store, progress: Progress, analyses: Registry[AnyAnalysis]) -> None:
+        self._plan = plan
+        self._store = store
+        self._progress = progress
+        self._analyses = analyses
+        self._tasks: dict[str, Task] = {}
+        for task in plan.tasks:
+            self._tasks.setdefault(task.key, task)
+        self._started: set[str] = set()
+        self._outcomes: dict[str, Outcome] = {}
+
+    def recall(self) -> list[Task]:
+        """Reads what is stored, and returns the tasks that remain: the planned ones and those found damaged."""
+        planned = {task.key for batch in self._plan.batches for task in batch.tasks}
+        missing = []
+        for key, task in self._tasks.items():
+            if key not in planned and (outcome := self._read(task, fresh=False)):
+                self._outcomes[key] = outcome
+            else:
+                missing.append(task)
+        self._progress.planned(len(missing))
+        return missing
+
+    def receive(self, message: Message) -> None:
+        """Takes in what a worker says.
+
+        Raises:
+            ExperimentError: The worker objects to its tasks.
+        """
+        if isinstance(message, Objected):
+            experiments = {experiment.name: experiment for experiment in self._plan.experiments}
+            raise ExperimentError(
+                sorted({found.problem(task, experiments[task.experiment]) for task, found in message.objections})
+            )
+        task = self._tasks[message.key]
+        if isinstance(message, Started):
+            self._started.add(task.key)
+            self._progress.started(task)
+        elif message.failure is not None:
+            self._finish(Outcome(task, None, message.failure, message.provenance, fresh=True))
+        else:
+            self._finish(self._read(task, fresh=True) or self._unreadable(task, message.provenance))
+
+    def mourn(self, loss: Lost[Assignment]) -> list[Task]:
+        """Makes failures of what a lost worker had in hand, and returns its tasks that can be tried elsewhere.
+
+        A worker that was lost before it started a task died of its model: then all its tasks have failed.
+        """
+        left = [task for task in loss.item.batch.tasks if task.key not in self._outcomes]
+        victims = [task for task in left if task.key in self._started] or left
+        message = f"The process that computed this was ended from outside ({loss.reason}), perhaps for want of memory."
+        for task in victims:
+            provenance = _provenance(task, loss.item, 0.0, task.spec.device)
+            failure = Failure(kind="WorkerLost", message=message)
+            self._store.put_failure(task.key, failure, provenance)
+            self._finish(Outcome(task, None, failure, provenance, fresh=True))
+        return [task for task in left if task not in victims]
+
+    def run(self) -> Run:
+        """Every outcome in page order; a key that stands in several places has the same outcome in each."""
+        outcomes = []
+        for task in self._plan.tasks:
+            found = self._outcomes[task.key]
+            outcomes.append(Outcome(task, found.result, found.failure, found.provenance, found.fresh))
+        return Run(self._plan.experiments, tuple(outcomes))
+
+    def _read(self, task: Task, *, fresh: bool) -> Outcome | None:
+        stored = self._store.get(task.key, self._analyses[task.analysis].Result)
+        return Outcome(task, stored.result, None, stored.provenance, fresh) if stored else None
+
+    def _unreadable(self, task: Task, provenance: Provenance) -> Outcome:
+        failure = Failure(
+            kind="StoreError",
+            message="The result was stored, but what came back is not what was written.",
+        )
+        self._store.put_failure(task.key, failure, provenance)
+        return Outcome(task, None, failure, provenance, fresh=True)
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._outcomes[outcome.task.key] = outcome
+        self._progress.finished(outcome)
+
+
+def _spread(batches: Sequence[Batch], jobs: int) -> list[Batch]:
+    """Divides batches by text where there are more workers than batches, the largest pieces first."""
+    if len(batches) >= jobs:
+        return list(batches)
+    parts = -(-jobs // len(batches))
+    return [piece for batch in batches for piece in batch.split(parts)]
+
+
+def _commit(folder: Path) -> str | None:
+    """The commit of the experiment's folder, where there is one and git is at hand."""
+    command = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """All that a worker needs to know.
+
+    Attributes:
+        batch: The tasks, and their model.
+        store: The folder of the store.
+        analyses: The analyses that exist.
+        load: How the model is loaded.
+        commits: Commit of each experiment's folder.
+        threads: How many threads the arithmetic should use; None leaves it alone.
+    """
+
+    batch: Batch
+    store: Path
+    analyses: Registry[AnyAnalysis]
+    load: Load
+    commits: Mapping[str, str | None]
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class Started:
+    """A worker begins with a task."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A worker has stored a result, or noted a failure; the result itself stays in the store."""
+
+    key: str
+    failure: Failure | None
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Objected:
+    """The loaded model shows that tasks cannot work; nothing of the batch was computed."""
+
+    objections: tuple[tuple[Task, Objection], ...]
+
+
+Message: TypeAlias = Started | Finished | Objected
+
+
+def work(assignment: Assignment) -> Iterator[Message]:
+    """Loads the model of a batch and computes its tasks one after the other.
+
+    Raises:
+        StoreError: The store cannot be written.
+    """
+    tasks, store = assignment.batch.tasks, Store(assignment.store)
+    began = time.perf_counter()
+    try:
+        model = assignment.load(assignment.batch.spec)
+        _limit_threads(assignment.threads)
+        objected = tuple(_objections(tasks, model, assignment.analyses))
+    except Exception as error:
+        failure = _failure(error)
+        for task in tasks:
+            provenance = _provenance(task, assignment, time.perf_counter() - began, task.spec.device)
+            store.put_failure(task.key, failure, provenance)
+            yield Finished(task.key, failure, provenance)
+        return
+    if objected:
+        yield Objected(objected)
+        return
+    for task in tasks:
+        yield Started(task.key)
+        yield _compute(task, model, assignment, store)
+
+
+def _objections(
+    tasks: Iterable[Task], model: LanguageModel, analyses: Registry[AnyAnalysis]
+) -> Iterator[tuple[Task, Objection]]:
+    """What the facts of the loaded model say against tasks, which were perhaps unknown to the plan."""
+    for task in tasks:
+        for objection in objections(task, analyses[task.analysis], model.facts):
+            yield task, objection
+
+
+def _compute(task: Task, model: LanguageModel, assignment: Assignment, store: Store) -> Finished:
+    """Computes and stores one result; whatever goes wrong in it becomes its failure."""
+    analysis = assignment.analyses[task.analysis]
+    began = time.perf_counter()
+    try:
+        model.demand(analysis.requires)
+        result = analysis.run(model, task.prompt, task.params)
+        provenance = _provenance(task, assignment, time.perf_counter() - began, model.device)
+        store.put(task.key, result, provenance, task.made_of)
+    except StoreError:
+        raise
+    except Exception as error:
+        failure = _failure(error)
+        provenance = _provenance(task, assignment, time.perf_counter() - began, model.device)
+        store.put_failure(task.key, failure, provenance)
+        return Finished(task.key, failure, provenance)
+    return Finished(task.key, None, provenance)
+
+
+def _failure(error: Exception) -> Failure:
+    kind = type(error).__name__
+    # A model that lacks something is no accident: its sentence says all.
+    trace = "" if isinstance(error, CapabilityError) else "".join(traceback.format_exception(error))
+    return Failure(kind=kind, message=str(error) or kind, traceback=trace)
+
+
+def _limit_threads(threads: int | None) -> None:
+    """Keeps torch to its share of the processors, if the model brought torch with it."""
+    torch = sys.modules.get("torch")
+    if threads is not None and torch is not None:
+        torch.set_num_threads(threads)
+
+
+def _provenance(task: Task, assignment: Assignment, seconds: float, device: str) -> Provenance:
+    return Provenance(
+        created=_now(),
+        seconds=round(seconds, 6),
+        device=device,
+        dtype=task.spec.dtype,
+        seed=task.seed,
+        commit=assignment.commits[task.experiment],
+        versions=_versions(),
+    )
+
+
+def _now() -> str:
+    """The time in UTC, or the one that a reproducible build prescribes."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
+    return moment.isoformat(timespec="seconds")
+
+
+def _versions() -> dict[str, str]:
+    found = {"ecco_reports": ecco_reports.__version__, "python": platform.python_version()}
+    for package in ("torch", "transformers", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,141 @@
+/*
+ * Draws the Vega-Lite charts of a page when they come near the screen, with no server and no other host.
+ *
+ * A chart is <figure class="ecco-chart" data-chart="x.js">: x.js calls eccoChart("id", {...}), so that it loads from a
+ * folder on disk too, where fetch and modules are forbidden. The library lies beside this script and is loaded once,
+ * by the first chart that is seen. Until a chart is drawn, and wherever it cannot be, its static picture stands there.
+ */
+(function () {
+  "use strict";
+  if (window.eccoChart) return;
+
+  const here = document.currentScript.src;
+  const specs = new Map();
+  const views = new Map();
+  const scripts = new Map();
+
+  window.eccoChart = function (id, spec) {
+    specs.set(id, spec);
+  };
+
+  function load(url) {
+    if (!scripts.has(url)) {
+      scripts.set(url, new Promise(function (resolve, reject) {
+        const script = document.createElement("script");
+        script.src = url;
+        script.onload = resolve;
+        script.onerror = function () {
+          scripts.delete(url);
+          reject(new Error("the file " + url.replace(/^.*\//, "") + " cannot be loaded"));
+        };
+        document.head.appendChild(script);
+      }));
+    }
+    return scripts.get(url);
+  }
+
+  async function draw(figure) {
+    const place = figure.querySelector(".ecco-chart__view");
+    figure.dataset.state = "loading";
+    try {
+      await Promise.all([
+        load(new URL("vega-embed.js", here).href),
+        load(new URL(figure.dataset.chart, document.baseURI).href),
+      ]);
+      const controls = figure.querySelector(".ecco-chart__controls");
+      const result = await window.vegaEmbed(place, specs.get(figure.id), {
+        mode: "vega-lite",
+        renderer: figure.dataset.renderer,
+        actions: false,
+        ast: true,
+        bind: controls || undefined,
+        defaultStyle: false,
+        tooltip: { theme: "ecco", disableDefaultStyle: true },
+      });
+      views.set(figure, result);
+      figure.dataset.state = "ready";
+      offerSaving(figure, result.view);
+    } catch (error) {
+      figure.dataset.state = "error";
+      place.textContent = "";
+      explain(figure, error);
+    }
+  }
+
+  function explain(figure, error) {
+    const note = document.createElement("p");
+    note.className = "ecco-chart__error";
+    note.setAttribute("role", "status");
+    note.textContent = "The interactive chart cannot be drawn here (" + error.message + "). The picture shows it at rest.";
+    figure.insertBefore(note, figure.firstChild);
+  }
+
+  function offerSaving(figure, view) {
+    for (const button of figure.querySelectorAll("button[data-save]")) {
+      button.hidden = false;
+      button.addEventListener("click", async function () {
+        const kind = button.dataset.save;
+        const url = kind === "svg"
+          ? URL.createObjectURL(new Blob([await view.toSVG()], { type: "image/svg+xml" }))
+          : onWhite(await view.toCanvas(2)).toDataURL("image/png");
+        const link = document.createElement("a");
+        link.href = url;
+        link.download = figure.id + "." + kind;
+        link.click();
+        if (kind === "svg") setTimeout(function () { URL.revokeObjectURL(url); }, 1000);
+      });
+    }
+  }
+
+  function onWhite(canvas) {
+    const sheet = document.createElement("canvas");
+    sheet.width = canvas.width;
+    sheet.height = canvas.height;
+    const context = sheet.getContext("2d");
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, sheet.width, sheet.height);
+    context.drawImage(canvas, 0, 0);
+    return sheet;
+  }
+
+  const near = new IntersectionObserver(function (entries) {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      near.unobserve(entry.target);
+      draw(entry.target);
+    }
+  }, { rootMargin: "400px" });
+
+  function start() {
+    for (const [figure, result] of views) {
+      if (document.contains(figure)) continue;
+      result.finalize();
+      views.delete(figure);
+    }
+    for (const figure of document.querySelectorAll(".ecco-chart:not([data-state])")) {
+      figure.dataset.state = "waiting";
+      near.observe(figure);
+    }
+  }
+
+  /* SVG follows the page's ink by itself; a canvas has to be painted again. */
+  function repaint() {
+    for (const [figure, result] of views) {
+      if (figure.dataset.renderer === "canvas") result.view.resize().runAsync();
+    }
+  }
+
+  function begin() {
+    start();
+    new MutationObserver(repaint).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+    if (window.document$) window.document$.subscribe(start);
+  }
+
+  window.addEventListener("beforeprint", function () {
+    for (const picture of document.querySelectorAll(".ecco-chart__static")) picture.loading = "eager";
+  });
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
+  else begin();
+})();

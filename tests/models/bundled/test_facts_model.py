@@ -1,0 +1,99 @@
+"""The weights of `bundled:facts` that ship, and what they answer."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from ecco_reports.models.bundled.recipe import evaluation, probes, world
+from ecco_reports.models.bundled.recipe.loaded import LoadedModel
+from ecco_reports.models.bundled.recipe.prompts import (
+    FREE_TEXTS,
+    NEXT_WORDS,
+    UNION_LIST,
+    UNION_LIST_TOKENS,
+    FreeText,
+    NextWord,
+)
+
+FIVE_MEGABYTES = 5_000_000
+PROBABILITY_TOLERANCE = 0.01
+LEAST_SHARE = {"seen": 0.95, "held_out": 0.90, "new_template": 0.80}
+
+
+def prompt_ids(case: NextWord | FreeText) -> str:
+    return re.sub(r"\W+", "_", case.prompt[-40:])
+
+
+@pytest.fixture(scope="module")
+def known() -> frozenset[str]:
+    return probes.known_words()
+
+
+def test_weights_and_tokenizer_are_the_measured_ones(facts_folder: Path, facts_figures: dict[str, Any]) -> None:
+    assert evaluation.file_facts(facts_folder) == facts_figures["files"]
+
+
+def test_the_weights_are_smaller_than_five_megabytes(facts_folder: Path) -> None:
+    assert (facts_folder / "model.safetensors").stat().st_size < FIVE_MEGABYTES
+
+
+def test_the_weights_are_stored_as_float16(facts_folder: Path) -> None:
+    with safe_open(facts_folder / "model.safetensors", framework="pt") as weights:
+        assert {weights.get_tensor(name).dtype for name in weights.keys()} == {torch.float16}  # noqa: SIM118
+
+
+@pytest.mark.parametrize("case", [case for case in NEXT_WORDS if case.rival is None], ids=prompt_ids)
+def test_the_answer_is_the_first_choice_and_likelier_than_not(facts: LoadedModel, case: NextWord) -> None:
+    chances = facts.probabilities(case.prompt)
+    assert facts.decode([int(chances.argmax())]) == case.answer
+    assert float(chances.max()) > 0.5
+
+
+@pytest.mark.parametrize("case", [case for case in NEXT_WORDS if case.rival is not None], ids=prompt_ids)
+def test_the_answer_is_much_likelier_than_its_rival(facts: LoadedModel, case: NextWord) -> None:
+    assert case.rival is not None
+    chances = facts.probabilities(case.prompt)
+    assert float(chances[facts.encode(case.answer)[0]]) > 4 * float(chances[facts.encode(case.rival)[0]])
+
+
+@pytest.mark.parametrize("place", range(len(NEXT_WORDS)), ids=[prompt_ids(case) for case in NEXT_WORDS])
+def test_the_probability_is_the_listed_one(facts: LoadedModel, facts_figures: dict[str, Any], place: int) -> None:
+    listed = facts_figures["prompts"][place]
+    measured = probes.next_word(facts, NEXT_WORDS[place])
+    assert measured["prompt"] == listed["prompt"]
+    assert measured["probability"] == pytest.approx(listed["probability"], abs=PROBABILITY_TOLERANCE)
+
+
+@pytest.mark.parametrize("case", NEXT_WORDS, ids=prompt_ids)
+def test_the_answer_is_one_token(facts: LoadedModel, case: NextWord) -> None:
+    assert len(facts.encode(case.answer)) == 1
+
+
+def test_the_list_of_the_european_union_goes_on_in_order(facts: LoadedModel) -> None:
+    text = UNION_LIST + facts.decode(facts.greedy(UNION_LIST, UNION_LIST_TOKENS))
+    listed = re.findall(r"\d+\. ([A-Z][\w ]+)\n", text)
+    assert len(listed) > 8
+    assert listed == list(world.EUROPEAN_UNION[: len(listed)])
+
+
+@pytest.mark.parametrize("case", FREE_TEXTS, ids=lambda case: f"{prompt_ids(case)}-{case.decoding}-{case.seed}")
+def test_a_free_continuation_is_made_of_words(facts: LoadedModel, known: frozenset[str], case: FreeText) -> None:
+    report = probes.free_text(facts, case, known)
+    assert len(report["text"].split()) >= 3
+    assert report["known_words_share"] >= 0.95
+
+
+@pytest.mark.parametrize(("group", "least"), LEAST_SHARE.items())
+def test_the_measured_facts_reach_their_goal(facts_figures: dict[str, Any], group: str, least: float) -> None:
+    assert facts_figures["facts"]["all"][group]["share"] >= least
+
+
+def test_the_lens_shows_the_answer_only_in_the_last_third(facts_figures: dict[str, Any]) -> None:
+    ranks = facts_figures["lens"]["median_rank"]
+    layers = len(ranks) - 1
+    assert ranks[-1] == 1
+    assert all(rank > 1 for rank in ranks[: layers - layers // 3 + 1])
