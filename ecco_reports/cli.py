@@ -21,6 +21,7 @@ from ecco_reports.errors import EccoReportsError, ExperimentError, ModelError
 if TYPE_CHECKING:
     from ecco_reports.executors.base import Executor
     from ecco_reports.experiment import Experiment
+    from ecco_reports.gates import Verdicts
     from ecco_reports.runner import Run
 
 FINE, UNEXPECTED, USERS_MISTAKE, GATE_FAILED, TASK_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -202,7 +203,7 @@ def run(files: tuple[Path, ...], store: Path, jobs: int) -> None:
 
     with _stage("Ran"):
         done = _run(_load(files), store, jobs)
-    _finish(done, judge(done).exit_code)
+    sys.exit(_finish(done, judge(done)))
 
 
 @main.command()
@@ -317,16 +318,18 @@ def _build(files: Sequence[Path], store: Path, jobs: int, out: Path) -> int:
     with _stage("Built"):
         site = publish(pages, out)
     click.echo(f"{site}")
-    return _finish(done, verdicts.exit_code)
+    return _finish(done, verdicts)
 
 
-def _finish(done: Run, code: int) -> int:
+def _finish(done: Run, verdicts: Verdicts) -> int:
     """Says what failed, and how the command ends."""
     for outcome in done.failures:
         task = outcome.task
         why = outcome.failure.message if outcome.failure else ""
         click.echo(f"failed: {task.experiment}: {task.prompt.name} · {task.label}: {why}", err=True)
-    return code
+    for verdict in verdicts.failed:
+        click.echo(f"{verdict.kind} {verdict.status}: {verdict.experiment}: {verdict.name}: {verdict.message}", err=True)
+    return verdicts.exit_code
 
 
 @contextmanager

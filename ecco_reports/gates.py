@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -65,7 +65,7 @@ class Verdict:
     experiment: str
     name: str
     message: str
-    outcome: Outcome | None = None
+    outcome: Outcome | None = field(default=None, repr=False)
     value: float | None = None
     minimum: float | None = None
     maximum: float | None = None

@@ -1,55 +1,30 @@
 """Computes what a plan lacks, and hands back every outcome in the order of the pages.
 
 In: a plan, an executor, the store. Out: a run: one outcome per task, a result or the failure that stands in its place.
-Never: drawing, judging, or losing what was finished: each result is stored the moment it is there.
-
-The first half of this module runs where the caller is; ``work`` and what it calls run where the executor puts them.
+Never: drawing, judging, or losing what was finished: each result is stored by its worker the moment it is there.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import subprocess
-import sys
-import time
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
-import ecco_reports
 from ecco_reports.analyses import ANALYSES, AnyAnalysis
-from ecco_reports.errors import CapabilityError, ExperimentError, StoreError
+from ecco_reports.errors import ExperimentError
 from ecco_reports.executors.base import Executor, Lost
-from ecco_reports.models.base import LanguageModel
-from ecco_reports.plan import Batch, Objection, Plan, Task, batches_of, objections
-from ecco_reports.records import ModelSpec, Provenance, Record
+from ecco_reports.plan import Batch, Plan, Task, batches_of
+from ecco_reports.records import Provenance, Record
 from ecco_reports.registry import Registry
 from ecco_reports.store import Store
+from ecco_reports.worker import Assignment, Failure, Load, Message, Objected, Started, load_model, provenance_of, work
 
 if TYPE_CHECKING:
     from ecco_reports.experiment import Experiment
 
-Load: TypeAlias = Callable[[ModelSpec], LanguageModel]
-
-
-class Failure(Record):
-    """Why a task has no result.
-
-    Attributes:
-        kind: The class of the error, such as ``CapabilityError``; ``WorkerLost`` when its process was ended from
-            outside.
-        message: What happened.
-        traceback: Where it happened; empty where that tells nothing.
-    """
-
-    kind: str
-    message: str
-    traceback: str = ""
+__all__ = ["Failure", "Outcome", "Progress", "Run", "Silent", "execute"]
 
 
 @dataclass(frozen=True)
@@ -117,17 +92,6 @@ class Silent:
 
     def finished(self, outcome: Outcome) -> None:
         """Says nothing."""
-
-
-def load_model(spec: ModelSpec) -> LanguageModel:
-    """Loads a model; the first call imports torch.
-
-    Raises:
-        ModelLoadError: It cannot be had.
-    """
-    from ecco_reports.models.huggingface import load
-
-    return load(spec)
 
 
 def execute(
@@ -221,7 +185,7 @@ class _Collector:
         victims = [task for task in left if task.key in self._started] or left
         message = f"The process that computed this was ended from outside ({loss.reason}), perhaps for want of memory."
         for task in victims:
-            provenance = _provenance(task, loss.item, 0.0, task.spec.device)
+            provenance = provenance_of(task, loss.item, 0.0, task.spec.device)
             failure = Failure(kind="WorkerLost", message=message)
             self._store.put_failure(task.key, failure, provenance)
             self._finish(Outcome(task, None, failure, provenance, fresh=True))
@@ -268,148 +232,3 @@ def _commit(folder: Path) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip() or None
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """All that a worker needs to know.
-
-    Attributes:
-        batch: The tasks, and their model.
-        store: The folder of the store.
-        analyses: The analyses that exist.
-        load: How the model is loaded.
-        commits: Commit of each experiment's folder.
-        threads: How many threads the arithmetic should use; None leaves it alone.
-    """
-
-    batch: Batch
-    store: Path
-    analyses: Registry[AnyAnalysis]
-    load: Load
-    commits: Mapping[str, str | None]
-    threads: int | None
-
-
-@dataclass(frozen=True)
-class Started:
-    """A worker begins with a task."""
-
-    key: str
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A worker has stored a result, or noted a failure; the result itself stays in the store."""
-
-    key: str
-    failure: Failure | None
-    provenance: Provenance
-
-
-@dataclass(frozen=True)
-class Objected:
-    """The loaded model shows that tasks cannot work; nothing of the batch was computed."""
-
-    objections: tuple[tuple[Task, Objection], ...]
-
-
-Message: TypeAlias = Started | Finished | Objected
-
-
-def work(assignment: Assignment) -> Iterator[Message]:
-    """Loads the model of a batch and computes its tasks one after the other.
-
-    Raises:
-        StoreError: The store cannot be written.
-    """
-    tasks, store = assignment.batch.tasks, Store(assignment.store)
-    began = time.perf_counter()
-    try:
-        model = assignment.load(assignment.batch.spec)
-        _limit_threads(assignment.threads)
-        objected = tuple(_objections(tasks, model, assignment.analyses))
-    except Exception as error:
-        failure = _failure(error)
-        for task in tasks:
-            provenance = _provenance(task, assignment, time.perf_counter() - began, task.spec.device)
-            store.put_failure(task.key, failure, provenance)
-            yield Finished(task.key, failure, provenance)
-        return
-    if objected:
-        yield Objected(objected)
-        return
-    for task in tasks:
-        yield Started(task.key)
-        yield _compute(task, model, assignment, store)
-
-
-def _objections(
-    tasks: Iterable[Task], model: LanguageModel, analyses: Registry[AnyAnalysis]
-) -> Iterator[tuple[Task, Objection]]:
-    """What the facts of the loaded model say against tasks, which were perhaps unknown to the plan."""
-    for task in tasks:
-        for objection in objections(task, analyses[task.analysis], model.facts):
-            yield task, objection
-
-
-def _compute(task: Task, model: LanguageModel, assignment: Assignment, store: Store) -> Finished:
-    """Computes and stores one result; whatever goes wrong in it becomes its failure."""
-    analysis = assignment.analyses[task.analysis]
-    began = time.perf_counter()
-    try:
-        model.demand(analysis.requires)
-        result = analysis.run(model, task.prompt, task.params)
-        provenance = _provenance(task, assignment, time.perf_counter() - began, model.device)
-        store.put(task.key, result, provenance, task.made_of)
-    except StoreError:
-        raise
-    except Exception as error:
-        failure = _failure(error)
-        provenance = _provenance(task, assignment, time.perf_counter() - began, model.device)
-        store.put_failure(task.key, failure, provenance)
-        return Finished(task.key, failure, provenance)
-    return Finished(task.key, None, provenance)
-
-
-def _failure(error: Exception) -> Failure:
-    kind = type(error).__name__
-    # A model that lacks something is no accident: its sentence says all.
-    trace = "" if isinstance(error, CapabilityError) else "".join(traceback.format_exception(error))
-    return Failure(kind=kind, message=str(error) or kind, traceback=trace)
-
-
-def _limit_threads(threads: int | None) -> None:
-    """Keeps torch to its share of the processors, if the model brought torch with it."""
-    torch = sys.modules.get("torch")
-    if threads is not None and torch is not None:
-        torch.set_num_threads(threads)
-
-
-def _provenance(task: Task, assignment: Assignment, seconds: float, device: str) -> Provenance:
-    return Provenance(
-        created=_now(),
-        seconds=round(seconds, 6),
-        device=device,
-        dtype=task.spec.dtype,
-        seed=task.seed,
-        commit=assignment.commits[task.experiment],
-        versions=_versions(),
-    )
-
-
-def _now() -> str:
-    """The time in UTC, or the one that a reproducible build prescribes."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
-    return moment.isoformat(timespec="seconds")
-
-
-def _versions() -> dict[str, str]:
-    found = {"ecco_reports": ecco_reports.__version__, "python": platform.python_version()}
-    for package in ("torch", "transformers", "numpy"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -46,9 +46,7 @@ def test_every_model_meets_every_prompt_and_every_analysis_in_page_order(store):
 
 
 def test_an_entry_that_names_models_and_prompts_means_only_those(store):
-    asked = experiment(
-        {"p": "one", "q": "two"}, [entry(models=("b",), prompts=("q",))], models={"a": "A", "b": "B"}
-    )
+    asked = experiment({"p": "one", "q": "two"}, [entry(models=("b",), prompts=("q",))], models={"a": "A", "b": "B"})
     assert [task.place for task in plan_of(asked, store=store).tasks] == [("demo", "b", "q", "echo")]
 
 
@@ -156,7 +154,11 @@ def test_an_entry_silent_about_decoding_takes_the_first_that_speaks(store):
 def test_all_analyses_of_a_text_draw_with_one_seed(store):
     asked = experiment(
         {"p": "one", "q": "two"},
-        [entry(sampling=Sampling()), entry(label="silent"), entry(label="long", max_new_tokens=99, sampling=Sampling())],
+        [
+            entry(sampling=Sampling()),
+            entry(label="silent"),
+            entry(label="long", max_new_tokens=99, sampling=Sampling()),
+        ],
         seed=3,
     )
     seeds = {task.place[2:]: (task.seed, task.params.sampling.seed) for task in plan_of(asked, store=store).tasks}
@@ -185,6 +187,21 @@ def test_what_is_stored_is_not_planned_again(store):
     assert plan.stored == {plan.tasks[0].key}
     assert plan.workloads == (Workload(ModelSpec(source="fake"), tasks=2, prompts=2, stored=1),)
     assert plan.workloads[0].missing == 1
+
+
+def test_what_is_stored_is_not_checked_again(store):
+    asked = experiment({"p": "one two three"}, models={"m": "fake"})
+    run(plan_of(asked, store=store), store)
+
+    def without_a_tokenizer(spec):
+        class Broken(Words):
+            ids = None
+
+        return ModelFacts(spec, {"source": spec.source}, 2, 4, Broken())
+
+    assert plan_of(asked, store=store, facts_of=without_a_tokenizer).batches == ()
+    with pytest.raises(TypeError):
+        plan_of(experiment({"p": "new"}), store=store, facts_of=without_a_tokenizer)
 
 
 def test_all_problems_of_all_experiments_come_in_one_go(store):

@@ -7,14 +7,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from datetime import UTC, datetime
 
 import pytest
 
 from ecco_reports.errors import ExperimentError, StoreError
 from ecco_reports.executors import LocalExecutor, ProcessExecutor
 from ecco_reports.plan import make_plan
-from ecco_reports.records import ModelSpec, Sampling
+from ecco_reports.records import Sampling
 from ecco_reports.runner import Failure, execute
 from ecco_reports.store import Store
 from tests.fakes import ANALYSES, ROOT, FakeExperiment, entry, experiment, facts_of, lines, load, slow_experiment
@@ -60,7 +59,11 @@ def kinds(run):
 def numbers(run):
     """Every result by its place, key and bits."""
     return {
-        (*outcome.task.place, outcome.task.key): (outcome.result.text, outcome.result.seed, outcome.result.scores.tobytes())
+        (*outcome.task.place, outcome.task.key): (
+            outcome.result.text,
+            outcome.result.seed,
+            outcome.result.scores.tobytes(),
+        )
         for outcome in run.outcomes
     }
 
@@ -152,7 +155,7 @@ def test_what_only_the_loaded_model_knows_is_a_problem_before_anything_is_comput
         assert all(part in problem for part, problem in zip(expected, found, strict=True))
     else:  # Each worker has its own texts, and the first that objects is heard.
         assert any(part in found[0] for part in expected)
-    assert "long" not in log.read_text() if log.exists() else True
+    assert not log.exists()
 
 
 @pytest.mark.parametrize("executor", [LocalExecutor(), ProcessExecutor(2)], ids=["local", "process"])
@@ -193,29 +196,21 @@ def test_a_planned_result_that_turns_out_damaged_is_computed(store, log):
     assert [outcome.fresh for outcome in run(asked, store=again).outcomes] == [False, False]
 
 
-def test_a_result_says_where_it_comes_from(store, monkeypatch):
-    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
-    models = {"m": ModelSpec(source="fake", dtype="float64")}
-    (outcome,) = run(experiment({"p": "x"}, [entry(sampling=Sampling(seed=12))], models=models), store=store).outcomes
-    found = outcome.provenance
-    age = datetime.now(UTC) - datetime.fromisoformat(found.created)
-    assert 0 <= age.total_seconds() < 60
-    assert found.seconds >= 0
-    assert (found.device, found.dtype, found.seed) == ("abacus", "float64", 12)
-    assert set(found.versions) == {"ecco_reports", "python", "torch", "transformers", "numpy"}
-
-
-def test_a_reproducible_build_prescribes_the_time(store, monkeypatch):
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
-    (outcome,) = run(experiment({"p": "x"}), store=store).outcomes
-    assert outcome.provenance.created == "1970-01-02T00:00:00+00:00"
-
-
 def test_the_commit_is_that_of_the_experiments_folder(store, tmp_path):
     project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
     for folder in (project, elsewhere):
         folder.mkdir()
-    git = ["git", "-C", str(project), "-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    git = [
+        "git",
+        "-C",
+        str(project),
+        "-c",
+        "user.name=A",
+        "-c",
+        "user.email=a@example.org",
+        "-c",
+        "commit.gpgsign=false",
+    ]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
     head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
@@ -240,9 +235,9 @@ def test_one_worker_and_three_give_the_same_keys_and_numbers(tmp_path):
 
 
 def test_a_killed_worker_fails_its_task_and_the_others_go_on(store, log):
-    texts = {"p": "one", "q": "die", "r": "three", "s": "four"}
+    texts = {"p": "one", "q": "two", "r": "die", "s": "four"}
     outcomes = run(experiment(texts, [entry(log=str(log))]), store=store, executor=ProcessExecutor(2))
-    assert kinds(outcomes) == {"p": None, "q": "WorkerLost", "r": None, "s": None}
+    assert kinds(outcomes) == {"p": None, "q": None, "r": "WorkerLost", "s": None}
     (lost,) = outcomes.failures
     assert "signal SIGKILL" in lost.failure.message
     assert store.failure(lost.task.key, Failure).result == lost.failure
@@ -252,7 +247,9 @@ def test_a_killed_worker_fails_its_task_and_the_others_go_on(store, log):
 def test_a_worker_killed_by_its_model_fails_all_tasks_of_that_model(store):
     asked = experiment({"p": "x", "q": "y"}, models={"bad": "deadly", "good": "fake"})
     outcomes = run(asked, store=store, executor=ProcessExecutor(2))
-    assert [outcome.failure and outcome.failure.kind for outcome in outcomes.outcomes] == ["WorkerLost"] * 2 + [None] * 2
+    assert [outcome.failure and outcome.failure.kind for outcome in outcomes.outcomes] == ["WorkerLost"] * 2 + [
+        None
+    ] * 2
 
 
 TASKS = 12
@@ -301,7 +298,7 @@ def test_kill_minus_nine_loses_nothing_that_was_finished(store, log, tmp_path, j
     assert not list(store.folder.rglob("failures/*"))
 
 
-@pytest.mark.parametrize("nth", range(0, 30, 3))
+@pytest.mark.parametrize("nth", range(0, 28, 4))
 def test_a_kill_at_the_nth_touch_of_the_disk_leaves_a_store_that_works(store, log, nth):
     """Kills a writer between any two of its system calls on the store, not only where time happens to fall."""
     code = (
@@ -316,7 +313,7 @@ def test_a_kill_at_the_nth_touch_of_the_disk_leaves_a_store_that_works(store, lo
         "run(slow_experiment(sys.argv[2], 3, 0), store=Store(sys.argv[1]))"
     )
     command = [sys.executable, "-c", code, str(store.folder), str(log), str(nth)]
-    subprocess.run(command, cwd=ROOT, check=False)
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
     finished = {path.parent.name for path in store.folder.rglob("result.json")}
     before = len(list(lines(log)))
     outcomes = run(slow_experiment(log, 3, 0), store=store)

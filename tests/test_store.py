@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -36,8 +37,8 @@ class Sample(Record):
     number: float = 0.1
     scores: Array = np.arange(6, dtype=np.float32).reshape(2, 3) / 7
     leaves: tuple[Leaf, ...] = ()
-    by_name: dict[str, Array] = {}
-    notes: dict[str, str] = {}
+    by_name: Mapping[str, Array] = {}
+    notes: Mapping[str, str] = {}
     maybe: Leaf | None = None
 
 
@@ -81,7 +82,12 @@ def test_a_result_comes_back_bit_for_bit(store):
         number=-0.0,
         scores=np.asfortranarray(np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)),
         leaves=(Leaf(label="東京", weights=np.zeros((0, 5), np.float16)), Leaf(label="", weights=np.array(7, ">i4"))),
-        by_name={"a.b": np.array([True, False]), "a": np.array(["x", "yé"]), "file": np.ones(1), "allow_pickle": np.ones(2)},
+        by_name={
+            "a.b": np.array([True, False]),
+            "a": np.array(["x", "yé"]),
+            "file": np.ones(1),
+            "allow_pickle": np.ones(2),
+        },
         notes={"$array": "scores", "$$array": "y", "z": "1", "a": "2"},
         maybe=Leaf(label="n", weights=np.array([5e-324, 1.7976931348623157e308])),
     )
@@ -131,7 +137,12 @@ def flip(data):
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
 
-DAMAGES = {"truncated": truncate, "one bit flipped": flip, "empty": lambda data: b"", "longer": lambda data: data + b"\n"}
+DAMAGES = {
+    "truncated": truncate,
+    "one bit flipped": flip,
+    "empty": lambda data: b"",
+    "longer": lambda data: data + b"\n",
+}
 
 
 @pytest.mark.parametrize("pattern", ["result.json", "arrays-*.npz"])
@@ -171,6 +182,13 @@ def test_arrays_that_are_gone_count_as_damaged(store):
     put(store)
     file_of(store, "arrays-*.npz").unlink()
     assert not store.has(KEY)
+    assert store.get(KEY, Sample) is None
+
+
+def test_sound_arrays_of_another_result_count_as_damaged(store):
+    put(store)
+    put(store, Sample(scores=Sample().scores + 1), OTHER)
+    file_of(store, "arrays-*.npz").write_bytes(file_of(store, "arrays-*.npz", OTHER).read_bytes())
     assert store.get(KEY, Sample) is None
 
 
@@ -265,7 +283,7 @@ def test_missing_permissions_are_said_in_a_sentence(store, deed, complaint):
     put(store)
     store.folder.chmod(0)
     ended = in_a_process(
-        "if os.geteuid() == 0: os.seteuid(65534)\n" f"try: {deed}\nexcept StoreError as error: print(error)",
+        f"if os.geteuid() == 0: os.seteuid(65534)\ntry: {deed}\nexcept StoreError as error: print(error)",
         store.folder,
     )
     store.folder.chmod(0o755)

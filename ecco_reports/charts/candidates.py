@@ -51,7 +51,7 @@ def candidates_chart(steps: Sequence[Step]) -> alt.VConcatChart:
         clear=False,
         empty=False,
         value=[{"s": 1}],
-        bind={"s": alt.binding_range(min=1, max=len(steps), step=1, name="Step ")},
+        bind=style.bound("s", alt.binding_range(min=1, max=len(steps), step=1, name="Step ")),
     )
     chart = alt.vconcat(
         _overview(steps, chosen),
@@ -100,9 +100,8 @@ def _bars(number: int, step: Step) -> list[dict[str, Any]]:
 
 def _overview(steps: Sequence[Step], chosen: alt.Parameter) -> alt.VConcatChart:
     """Two rows of columns, one column per step: probability of what was chosen, and entropy."""
-    width = alt.Step(max(34, min(72, CHART_WIDTH // len(steps))))
-    longest = max(len(step.chosen) for step in steps)
-    slanted = longest * 7 > width["step"] if isinstance(width, dict) else longest * 7 > width.step
+    column = max(34, min(72, CHART_WIDTH // len(steps)))
+    slanted = max(len(step.chosen) for step in steps) * 7 > column
     x = alt.X("s:O", title=None, scale=alt.Scale(paddingInner=0.12, paddingOuter=0.06))
     axis = style.label_axis(
         "tokens",
@@ -138,11 +137,14 @@ def _overview(steps: Sequence[Step], chosen: alt.Parameter) -> alt.VConcatChart:
         opacity=alt.when(chosen).then(alt.value(0.6)).otherwise(alt.value(0.28)),
         tooltip=tooltip,
     )
-    return alt.vconcat(
-        alt.layer(target.add_params(chosen), probability).properties(name="chosen_probability", width=width, height=84),
-        alt.layer(target.encode(x=x.axis(None)), entropy).properties(name="entropy", width=width, height=44),
+    overview: alt.VConcatChart = alt.vconcat(
+        alt.layer(target.add_params(chosen), probability).properties(
+            name="chosen_probability", width=alt.Step(column), height=84
+        ),
+        alt.layer(target.encode(x=x.axis(None)), entropy).properties(name="entropy", width=alt.Step(column), height=44),
         spacing=6,
-    ).resolve_scale(x="shared")
+    )
+    return overview
 
 
 def _choice(rows: int, chosen: alt.Parameter) -> alt.LayerChart:
@@ -156,7 +158,7 @@ def _choice(rows: int, chosen: alt.Parameter) -> alt.LayerChart:
     x = alt.X(
         "p:Q",
         title="probability of each candidate",
-        scale=alt.Scale(domain=[0, 1], range=[LABEL_WIDTH, CHART_WIDTH - VALUE_WIDTH]),  # type: ignore[arg-type]
+        scale=alt.Scale(domain=[0, 1], range=[LABEL_WIDTH, CHART_WIDTH - VALUE_WIDTH]),
         axis=alt.Axis(format="%", tickCount=5, domain=False, ticks=False),
     )
     bars = base.mark_bar(cornerRadiusEnd=2).encode(
@@ -173,10 +175,13 @@ def _choice(rows: int, chosen: alt.Parameter) -> alt.LayerChart:
     labels = base.mark_text(align="right", baseline="middle", limit=LABEL_WIDTH - 12, fontSize=12, aria=False).encode(
         x=alt.value(LABEL_WIDTH - 8), text="token:N"
     )
-    note = f"{style.percent('datum.p')} + (datum.chosen ? (datum.rank > {rows - 1} ? '  chosen, rank ' + format(datum.rank, ',') : '  chosen') : '')"
+    outside = f"(datum.rank > {rows - 1} ? ', rank ' + format(datum.rank, ',') : '')"
+    note = f"{style.percent('datum.p')} + (datum.chosen ? '  chosen' + {outside} : '')"
     values = (
         base.transform_calculate(note=note)
         .mark_text(align="left", baseline="middle", dx=6, aria=False)
         .encode(x=x, text="note:N")
     )
-    return alt.layer(bars, labels, values).properties(name="candidates", width=CHART_WIDTH, height=alt.Step(style.ROW))
+    return alt.LayerChart(layer=[bars, labels, values]).properties(
+        name="candidates", width=CHART_WIDTH, height=alt.Step(style.ROW)
+    )

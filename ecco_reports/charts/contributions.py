@@ -27,7 +27,8 @@ def contribution_matrix(
         unit: What a score is.
         signed: Whether scores can be negative.
     """
-    cells = _cells(inputs, outputs, np.asarray(scores, dtype=float), signed)
+    table = np.asarray(scores, dtype=float)
+    largest, sign = _largest(table), "+" if signed else ""
     numbers = len(inputs) <= SPACIOUS
     alpha = style.TEXT_ALPHA if numbers else style.BARE_ALPHA
     scope = alt.param(
@@ -41,7 +42,16 @@ def contribution_matrix(
     colours = style.diverging(alpha) if signed else style.ramp(style.RAISE, alpha)
     base = (
         alt.Chart(alt.NamedData("cells"))
-        .transform_calculate(shade="scope == 'row' ? datum.own : datum.all")
+        .transform_calculate(i="sequence(length(datum.score))")
+        .transform_flatten(["i", "score"])
+        .transform_filter("isValid(datum.score)")
+        .transform_calculate(
+            input="inputs[datum.i]",
+            output="outputs[datum.o]",
+            shade=f"datum.score / (scope == 'row' ? datum.largest : {largest:.4g})",
+            number=f"abs(datum.score) < {largest / 1000:.4g} ? '0' : format(datum.score, '{sign}.2f')",
+            says=f"inputs[datum.i] + ' for ' + outputs[datum.o] + ': ' + format(datum.score, '{sign}.3g')",
+        )
         .encode(
             x=alt.X(
                 "i:O",
@@ -57,33 +67,36 @@ def contribution_matrix(
             ),
         )
     )
-    tiles = base.mark_rect(cornerRadius=2, stroke=style.INK, strokeOpacity=0.1, strokeWidth=1).encode(
-        color=alt.Color(
+    tiles = style.tiles(
+        base,
+        alt.Color(
             "shade:Q",
             scale=alt.Scale(domain=domain, range=colours, interpolate="rgb", clamp=True),
             legend=alt.Legend(
                 title=f"{unit}, as a share of the largest",
                 orient="bottom",
                 gradientLength=220,
-                format="+.0%" if signed else ".0%",
+                labelExpr="datum.value == 0 ? '0' : format(datum.value, '+.0%')" if signed else "datum.label",
+                format=".0%",
                 values=[-1, -0.5, 0, 0.5, 1] if signed else [0, 0.5, 1],
                 titleLimit=400,
             ),
         ),
-        description="says:N",
-        tooltip=[
+    )
+    answers = style.answers(
+        base,
+        [
             alt.Tooltip("input:N", title="input"),
             alt.Tooltip("i:Q", title="position"),
             alt.Tooltip("output:N", title="output"),
-            alt.Tooltip("score:Q", title=unit, format="+.4g" if signed else ".4g"),
+            alt.Tooltip("score:Q", title=unit, format=f"{sign}.4g"),
         ],
     )
-    layers: list[alt.Chart] = [tiles]
-    if numbers:
-        layers.append(base.mark_text(baseline="middle", fontSize=10, aria=False).encode(text="short:N"))
-    chart = alt.layer(
-        *layers,
-        datasets={"cells": cells},
+    text = base.mark_text(baseline="middle", fontSize=10, aria=False, tooltip=None).encode(text="number:N")
+    layers = [tiles, text, answers] if numbers else [tiles, answers]
+    chart = alt.LayerChart(
+        layer=layers,
+        datasets={"cells": [_row(index, row) for index, row in enumerate(table)]},
     ).add_params(scope, style.names("inputs", inputs), style.names("outputs", outputs))
     return style.themed(
         chart,
@@ -93,31 +106,12 @@ def contribution_matrix(
     )
 
 
-def _cells(inputs: Sequence[str], outputs: Sequence[str], scores: np.ndarray, signed: bool) -> list[dict[str, Any]]:
-    largest = _largest(scores)
-    sign = "+" if signed else ""
-    cells = []
-    for output, row in enumerate(scores):
-        own = _largest(row)
-        for index, score in enumerate(row):
-            if math.isnan(score):
-                continue
-            reading = f"{score:{sign}.2g}" if abs(score) < 0.095 else f"{score:{sign}.2f}"
-            cells.append(
-                {
-                    "i": index,
-                    "o": output,
-                    "input": style.shown(inputs[index]),
-                    "output": style.shown(outputs[output]),
-                    "score": float(f"{score:.4g}"),
-                    "short": "0" if abs(score) < largest / 1000 else f"{score:{sign}.2f}".replace("-", "\u2212"),
-                    "all": round(score / largest, 3),
-                    "own": round(score / own, 3),
-                    "says": f"{style.isolated(style.shown(inputs[index]))} for "
-                    f"{style.isolated(style.shown(outputs[output]))}: {reading}",
-                }
-            )
-    return cells
+def _row(index: int, scores: np.ndarray) -> dict[str, Any]:
+    """One output: its scores as an array, which the chart flattens, because keys would weigh more than numbers."""
+    rounded = [float(f"{score:.3g}") if math.isfinite(score) else None for score in scores.tolist()]
+    while rounded and rounded[-1] is None:
+        rounded.pop()
+    return {"o": index, "score": rounded, "largest": float(f"{_largest(scores):.4g}")}
 
 
 def _largest(scores: np.ndarray) -> float:

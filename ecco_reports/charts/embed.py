@@ -15,6 +15,7 @@ from typing import Any
 
 import vl_convert
 
+from ecco_reports.charts import style
 from ecco_reports.charts.bundle import VEGA_LITE
 from ecco_reports.charts.figure import ChartFigure, Figure, TokenStrip
 from ecco_reports.charts.strip import strip_html
@@ -93,7 +94,7 @@ def static_picture(figure: ChartFigure, spec: Mapping[str, Any]) -> str:
     Raises:
         RenderError: vl-convert refused the chart.
     """
-    sized = dict(spec)
+    sized = without_answers(spec)
     if sized.get("width") == "container":
         sized["width"] = STATIC_WIDTH
     try:
@@ -104,6 +105,16 @@ def static_picture(figure: ChartFigure, spec: Mapping[str, Any]) -> str:
     label = html.escape(figure.alt_text or figure.title, quote=True)
     title = html.escape(figure.title, quote=False)
     return f'{head} color="{PAPER}" role="img" aria-label="{label}"><title>{title}</title>{rest}'
+
+
+def without_answers(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The specification without the layers that only answer a pointer or a screen reader: a picture does neither."""
+    kept = dict(spec)
+    if "layer" in spec:
+        kept["layer"] = [
+            without_answers(part) for part in spec["layer"] if part.get("mark", {}).get("style") != style.ANSWERS
+        ]
+    return kept
 
 
 def notebook_html(strip: TokenStrip) -> str:
@@ -133,7 +144,8 @@ def _chart_html(figure: ChartFigure, id: str, assets: str, spec: Mapping[str, An
         f'style="--ecco-height:{height}px">'
         + ('<div class="ecco-chart__controls"></div>' if controls else "")
         + f'<div class="ecco-chart__box" role="region" aria-label="{title}" tabindex="0">'
-        f'<img class="ecco-chart__static" src="{base}.svg" alt="{alt}" width="{width}" height="{height}" loading="lazy">'
+        f'<img class="ecco-chart__static" src="{base}.svg" alt="{alt}" width="{width}" '
+        f'height="{height}" loading="lazy">'
         '<div class="ecco-chart__view"></div>'
         "</div>"
         '<p class="ecco-chart__links">'

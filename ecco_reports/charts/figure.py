@@ -33,7 +33,7 @@ class ChartFigure:
 
     def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> Any:
         """What a notebook displays: the chart, as Altair's own renderer shows it."""
-        return self.chart._repr_mimebundle_(*args, **kwargs)  # type: ignore[attr-defined]
+        return self.chart._repr_mimebundle_(*args, **kwargs)
 
 
 @dataclass(frozen=True)

@@ -64,27 +64,37 @@ def lens_grid(
         "kl": _largest(cell.kl for row in cells for cell in row),
     }
     column = _column(inputs, cells)
-    base = _base(layers, inputs, top_k, column)
-    text: dict[str, Any] = {"baseline": "middle", "limit": column - 6, "aria": False, "tooltip": None}
+    letters = int((column - 4) / LETTER)
+    followers = [" " if target is None else target for target in targets]
+    base = _base(layers, len(inputs))
+    text: dict[str, Any] = {"baseline": "middle", "aria": False, "tooltip": None}
     frame = (
         alt.Chart(alt.NamedData("settled"))
         .mark_rect(fillOpacity=0, stroke=style.RAISE, strokeWidth=2.5, cornerRadius=3, aria=False, tooltip=None)
         .encode(x=base.encoding.x, y=base.encoding.y)
     )
-    grid = alt.layer(
-        _tiles(base, top_k, scales),
-        base.transform_filter("datum.r !== 1").mark_text(**text).encode(text="top:N"),
-        base.transform_filter("datum.r === 1").mark_text(fontWeight="bold", **text).encode(text="top:N"),
-        frame,
+    shade, colour = _colour(scales)
+    grid = alt.LayerChart(
+        layer=[
+            style.tiles(base.transform_calculate(shade=shade), colour),
+            base.transform_filter("datum.r !== 1").mark_text(**text).encode(text="top:N"),
+            base.transform_filter("datum.r === 1").mark_text(fontWeight="bold", **text).encode(text="top:N"),
+            frame,
+            _answers(base, top_k),
+        ]
     )
     has_targets = any(target is not None for target in targets)
-    layered = alt.layer(grid, _next_axis(len(inputs), column)).resolve_axis(x="independent") if has_targets else grid
-    chart = layered.add_params(
+    if has_targets:
+        grid = alt.LayerChart(layer=[_next_axis(len(inputs)), grid]).resolve_axis(x="independent")
+    chart = grid.add_params(
         _measures(has_targets),
         style.names("layers", layers),
         style.names("inputs", inputs),
-        style.names("targets", [" " if target is None else target for target in targets]),
+        style.names("targets", followers),
+        style.names("heads", [style.fitting(label, letters) for label in inputs]),
+        style.names("feet", [style.fitting(label, letters) for label in followers]),
         alt.param(name="tokens", value=catalogue.labels),
+        alt.param(name="cut", value=catalogue.cut(letters)),
     )
     chart.datasets = {
         "cells": rows,
@@ -94,6 +104,9 @@ def lens_grid(
     return style.themed(
         chart,
         f"The most probable next token at {len(layers)} layers and {len(inputs)} positions.",
+        title=style.footnote("Bold: the token that came next. Framed: from this layer on it stays first.")
+        if has_targets
+        else alt.Undefined,
         width=alt.Step(column),
         height=alt.Step(style.ROW + 2),
     )
@@ -129,7 +142,8 @@ def lens_lines(layers: Sequence[str], names: Sequence[str], probabilities: np.nd
             "p": round(probability, 5),
             "layer": style.shown(layers[layer]),
             "name": style.shown(names[number]),
-            "says": f"layer {style.shown(layers[layer])}, {style.isolated(style.shown(names[number]))}: {probability:.1%}",
+            "says": f"layer {style.shown(layers[layer])}, {style.isolated(style.shown(names[number]))}: "
+            f"{probability:.1%}",
         }
         for layer, row in enumerate(table)
         for number, probability in enumerate(row)
@@ -166,6 +180,11 @@ class _Catalogue:
             self.labels.append(style.shown(label))
         return self._numbers[label]
 
+    def cut(self, letters: int) -> dict[str, str]:
+        """By number, the labels that are too long for a cell, cut short."""
+        short = {str(number): style.fitting(label, letters) for number, label in enumerate(self.labels)}
+        return {number: label for number, label in short.items() if label != self.labels[int(number)]}
+
 
 def _row(layer: int, cells: Sequence[LensCell], catalogue: _Catalogue) -> dict[str, Any]:
     """One layer: arrays over the positions, which the chart flattens, because keys would weigh more than numbers."""
@@ -175,9 +194,13 @@ def _row(layer: int, cells: Sequence[LensCell], catalogue: _Catalogue) -> dict[s
         "v": [[round(probability * SHARES) for _, probability in cell.candidates] for cell in cells],
         "q": [None if cell.target_probability is None else round(cell.target_probability * SHARES) for cell in cells],
         "r": [cell.target_rank for cell in cells],
-        "e": [round(cell.entropy * HUNDREDTHS) for cell in cells],
-        "d": [round(cell.kl * HUNDREDTHS) for cell in cells],
+        "e": [_hundredths(cell.entropy) for cell in cells],
+        "d": [_hundredths(cell.kl) for cell in cells],
     }
+
+
+def _hundredths(value: float) -> int | None:
+    return round(value * HUNDREDTHS) if math.isfinite(value) else None
 
 
 def _column(inputs: Sequence[str], cells: Sequence[Sequence[LensCell]]) -> int:
@@ -187,33 +210,19 @@ def _column(inputs: Sequence[str], cells: Sequence[Sequence[LensCell]]) -> int:
     return round(max(NARROW, min(WIDE, LETTER * usual + 10)))
 
 
-def _base(layers: Sequence[str], inputs: Sequence[str], top_k: int, column: int) -> alt.Chart:
-    """The cells with all that is said about them, one row each."""
-    candidates = {
-        f"c{rank}": f"length(datum.k) > {rank} ? {style.percent(f'datum.v[{rank}] / {SHARES}', pad=True)}"
-        f" + '  ' + tokens[datum.k[{rank}]] : ''"
-        for rank in range(top_k)
-    }
-    known = "isValid(datum.q)"
+def _base(layers: Sequence[str], positions: int) -> alt.Chart:
+    """The cells, one row each, in their places."""
     return (
         alt.Chart(alt.NamedData("cells"))
         .transform_calculate(p="sequence(length(datum.k))")
         .transform_flatten(["p", "k", "v", "q", "r", "e", "d"])
-        .transform_calculate(
-            top="tokens[datum.k[0]]",
-            place="'layer ' + layers[datum.l] + ', after ' + inputs[datum.p]",
-            next=f"{known} ? targets[datum.p] + '  ' + {style.percent(f'datum.q / {SHARES}')}"
-            " + ', rank ' + format(datum.r, ',') : 'the text ends here'",
-            entropy=f"format(datum.e / {HUNDREDTHS}, '.2f') + ' bits'",
-            kl=f"format(datum.d / {HUNDREDTHS}, '.2f') + ' nats'",
-            **candidates,
-        )
+        .transform_calculate(top="cut[datum.k[0]] || tokens[datum.k[0]]")
         .encode(
             x=alt.X(
                 "p:O",
                 title="the model has read",
-                axis=style.label_axis("inputs", orient="top", labelAngle=0, labelLimit=column - 4, labelFontSize=12),
-                scale=alt.Scale(domain=list(range(len(inputs))), paddingInner=0.05),
+                axis=style.label_axis("heads", orient="top", labelAngle=0, labelLimit=0, labelFontSize=12),
+                scale=alt.Scale(domain=list(range(positions)), paddingInner=0.05),
             ),
             y=alt.Y(
                 "l:O",
@@ -225,12 +234,12 @@ def _base(layers: Sequence[str], inputs: Sequence[str], top_k: int, column: int)
     )
 
 
-def _tiles(base: alt.Chart, top_k: int, scales: Mapping[str, float]) -> alt.Chart:
-    """The coloured cells; the colour follows the measure that the drop-down names."""
+def _colour(scales: Mapping[str, float]) -> tuple[str, alt.Color]:
+    """The expression of a cell's shade, 0 to 1, for the measure that the drop-down names, and the channel of it."""
     shade = (
         f"shows == 'next' ? (isValid(datum.q) ? datum.q / {SHARES} : 0)"
-        f" : shows == 'entropy' ? datum.e / {scales['entropy'] * HUNDREDTHS:g}"
-        f" : shows == 'kl' ? datum.d / {scales['kl'] * HUNDREDTHS:g}"
+        f" : shows == 'entropy' ? (isValid(datum.e) ? datum.e : 1e9) / {scales['entropy'] * HUNDREDTHS:g}"
+        f" : shows == 'kl' ? (isValid(datum.d) ? datum.d : 1e9) / {scales['kl'] * HUNDREDTHS:g}"
         f" : datum.v[0] / {SHARES}"
     )
     legend = (
@@ -238,35 +247,45 @@ def _tiles(base: alt.Chart, top_k: int, scales: Mapping[str, float]) -> alt.Char
         f" : shows == 'kl' ? format(datum.value * {scales['kl']:g}, '.1f') + ' nats'"
         " : format(datum.value, '.0%')"
     )
-    return (
-        base.transform_calculate(
-            shade=shade, says="datum.place + ': ' + tokens[datum.k[0]] + ' ' + format(datum.v[0] / 100, '.1f') + ' %'"
-        )
-        .mark_rect(cornerRadius=3, stroke=style.INK, strokeOpacity=0.1, strokeWidth=1)
-        .encode(
-            color=alt.Color(
-                "shade:Q",
-                scale=alt.Scale(domain=[0, 1], range=style.ramp(style.BELIEF), interpolate="rgb", clamp=True),
-                legend=alt.Legend(
-                    title=None, orient="bottom", gradientLength=220, values=[0, 0.25, 0.5, 0.75, 1], labelExpr=legend
-                ),
-            ),
-            description="says:N",
-            tooltip=[
-                alt.Tooltip("place:N", title="title"),
-                *(alt.Tooltip(f"c{rank}:N", title=str(rank + 1)) for rank in range(top_k)),
-                alt.Tooltip("next:N", title="came next"),
-                alt.Tooltip("entropy:N", title="entropy"),
-                alt.Tooltip("kl:N", title="KL to the final layer"),
-            ],
-        )
+    return shade, alt.Color(
+        "shade:Q",
+        scale=alt.Scale(domain=[0, 1], range=style.ramp(style.BELIEF), interpolate="rgb", clamp=True),
+        legend=alt.Legend(title=None, orient="bottom", gradientLength=260, values=[0, 0.5, 1], labelExpr=legend),
     )
 
 
-def _next_axis(positions: int, column: int) -> alt.Chart:
+def _answers(base: alt.Chart, top_k: int) -> alt.Chart:
+    """What a cell says: the candidates as a list, then the token that came next, entropy and divergence."""
+    candidates = {
+        f"c{rank}": f"length(datum.k) > {rank} ? {style.percent(f'datum.v[{rank}] / {SHARES}', pad=True)}"
+        f" + '  ' + tokens[datum.k[{rank}]] : ''"
+        for rank in range(top_k)
+    }
+    known = "isValid(datum.q)"
+    says = "datum.place + ': ' + tokens[datum.k[0]] + ' ' + format(datum.v[0] / 100, '.1f') + ' %'"
+    return style.answers(
+        base.transform_calculate(
+            place="'layer ' + layers[datum.l] + ', after ' + inputs[datum.p]",
+            next=f"{known} ? {style.percent(f'datum.q / {SHARES}', pad=True)}"
+            " + '  ' + targets[datum.p] + ', rank ' + format(datum.r, ',') : 'the text ends here'",
+            entropy=f"isValid(datum.e) ? format(datum.e / {HUNDREDTHS}, '.2f') + ' bits' : '∞'",
+            kl=f"isValid(datum.d) ? format(datum.d / {HUNDREDTHS}, '.2f') + ' nats' : '∞'",
+            **candidates,
+        ).transform_calculate(says=says),
+        [
+            alt.Tooltip("place:N", title="title"),
+            *(alt.Tooltip(f"c{rank}:N", title=str(rank + 1)) for rank in range(top_k)),
+            alt.Tooltip("next:N", title="came next"),
+            alt.Tooltip("entropy:N", title="entropy"),
+            alt.Tooltip("kl:N", title="KL to final"),
+        ],
+    )
+
+
+def _next_axis(positions: int) -> alt.Chart:
     """The tokens that came next, as an axis below the grid."""
-    axis = style.label_axis("targets", orient="bottom", labelAngle=0, labelLimit=column - 4, labelFontSize=12)
-    return (
+    axis = style.label_axis("feet", orient="bottom", labelAngle=0, labelLimit=0, labelFontSize=12)
+    axis_only: alt.Chart = (
         alt.Chart(alt.NamedData("columns"))
         .mark_point(opacity=0, aria=False, tooltip=None)
         .encode(
@@ -278,6 +297,7 @@ def _next_axis(positions: int, column: int) -> alt.Chart:
             )
         )
     )
+    return axis_only
 
 
 def _measures(has_targets: bool) -> alt.Parameter:
@@ -294,5 +314,5 @@ def _measures(has_targets: bool) -> alt.Parameter:
 
 
 def _largest(values: Iterable[float]) -> float:
-    """The largest value, or 1 where all are nought."""
-    return math.ceil(max(values, default=0) * HUNDREDTHS) / HUNDREDTHS or 1.0
+    """The largest finite value, rounded up to what is shown, or 1 where all are nought."""
+    return math.ceil(max(filter(math.isfinite, values), default=0) * HUNDREDTHS) / HUNDREDTHS or 1.0

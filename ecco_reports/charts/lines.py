@@ -43,13 +43,14 @@ def layer_lines(
         toggle=False,
         clear="dblclick",
         empty=True,
-        bind={
-            "n": alt.binding_select(
+        bind=style.bound(
+            "n",
+            alt.binding_select(
                 options=[None, *range(len(names))],
                 labels=["all", *(style.isolated(style.shown(name)) for name in names)],
                 name="Line ",
-            )
-        },
+            ),
+        ),
     )
     x = alt.X(
         "l:O",
@@ -58,7 +59,7 @@ def layer_lines(
         scale=alt.Scale(
             type="point",
             domain=list(range(len(layers))),
-            range=[8, alt.ExprRef(f"width - {LABEL_WIDTH}")],  # type: ignore[list-item]
+            range=[8, alt.ExprRef(f"width - {LABEL_WIDTH}")],
         ),
     )
     colour = alt.Color("n:O", legend=None, scale=alt.Scale(domain=list(range(len(names))), range=_colours(len(names))))
@@ -89,14 +90,13 @@ def layer_lines(
         {"n": number, "l": len(layers) - 1, "name": style.shown(name), y_field(y): value_at(pixel)}
         for number, (name, pixel) in enumerate(zip(names, spread_out(ends), strict=True))
     ]
-    return alt.layer(line, dot, swatch, label, datasets={"points": list(rows), "ends": spread}).add_params(
-        style.names("layers", layers)
-    )
+    chart = alt.LayerChart(layer=[line, dot, swatch, label], datasets={"points": list(rows), "ends": spread})
+    return chart.add_params(style.names("layers", layers))
 
 
 def y_field(y: alt.Y) -> str:
     """The field that a vertical channel shows."""
-    return str(y.to_dict()["field"])
+    return str(y["shorthand"]).partition(":")[0]
 
 
 def spread_out(heights: Sequence[float]) -> list[float]:

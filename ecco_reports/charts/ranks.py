@@ -22,34 +22,34 @@ def rank_grid(layers: Sequence[str], outputs: Sequence[str], ranks: np.ndarray, 
         ranks: ``[layer, output]``, from 1.
         vocab: Size of the vocabulary, the worst rank.
     """
-    cells = [
-        {
-            "l": layer,
-            "o": output,
-            "r": int(rank),
-            "layer": style.shown(layers[layer]),
-            "token": style.shown(outputs[output]),
-            "says": f"layer {style.shown(layers[layer])}, {style.isolated(style.shown(outputs[output]))}: rank {rank:,}",
-        }
-        for layer, row in enumerate(np.asarray(ranks).tolist())
-        for output, rank in enumerate(row)
-    ]
-    base = alt.Chart(alt.NamedData("cells")).encode(
-        x=alt.X(
-            "o:O",
-            title="generated token",
-            axis=style.label_axis("outputs", orient="top", labelAngle=-45, labelLimit=110, labelFontSize=12),
-            scale=alt.Scale(domain=list(range(len(outputs))), paddingInner=0.06),
-        ),
-        y=alt.Y(
-            "l:O",
-            title="layer",
-            axis=style.label_axis("layers"),
-            scale=alt.Scale(domain=list(reversed(range(len(layers)))), paddingInner=0.08),
-        ),
+    cells = [{"l": layer, "r": row} for layer, row in enumerate(np.asarray(ranks).tolist())]
+    base = (
+        alt.Chart(alt.NamedData("cells"))
+        .transform_calculate(o="sequence(length(datum.r))")
+        .transform_flatten(["o", "r"])
+        .transform_calculate(
+            token="outputs[datum.o]",
+            layer="layers[datum.l]",
+            says="'layer ' + layers[datum.l] + ', ' + outputs[datum.o] + ': rank ' + format(datum.r, ',')",
+        )
+        .encode(
+            x=alt.X(
+                "o:O",
+                title="generated token",
+                axis=style.label_axis("outputs", orient="top", labelAngle=-45, labelLimit=110, labelFontSize=12),
+                scale=alt.Scale(domain=list(range(len(outputs))), paddingInner=0.06),
+            ),
+            y=alt.Y(
+                "l:O",
+                title="layer",
+                axis=style.label_axis("layers"),
+                scale=alt.Scale(domain=list(reversed(range(len(layers)))), paddingInner=0.08),
+            ),
+        )
     )
-    tiles = base.mark_rect(cornerRadius=2, stroke=style.INK, strokeOpacity=0.1, strokeWidth=1).encode(
-        color=alt.Color(
+    tiles = style.tiles(
+        base,
+        alt.Color(
             "r:Q",
             scale=alt.Scale(
                 type="log",
@@ -63,8 +63,10 @@ def rank_grid(layers: Sequence[str], outputs: Sequence[str], ranks: np.ndarray, 
                 title="rank", orient="bottom", gradientLength=220, values=_decades(vocab), format="~s", tickCount=6
             ),
         ),
-        description="says:N",
-        tooltip=[
+    )
+    answers = style.answers(
+        base,
+        [
             alt.Tooltip("token:N", title="title"),
             alt.Tooltip("layer:N", title="layer"),
             alt.Tooltip("r:Q", title="rank", format=","),
@@ -80,12 +82,13 @@ def rank_grid(layers: Sequence[str], outputs: Sequence[str], ranks: np.ndarray, 
         .encode(text="number:N")
     )
     one = first.mark_text(text="1", baseline="middle", fontSize=12, fontWeight="bold", aria=False, tooltip=None)
-    chart = alt.layer(tiles, frame, text, one, datasets={"cells": cells}).add_params(
+    chart = alt.LayerChart(layer=[tiles, frame, text, one, answers], datasets={"cells": cells}).add_params(
         style.names("layers", layers), style.names("outputs", outputs)
     )
     return style.themed(
         chart,
         f"Rank of {len(outputs)} generated tokens at {len(layers)} layers, of {vocab:,} tokens in the vocabulary.",
+        title=style.footnote("Framed: rank 1, the layer would say this token."),
         width=alt.Step(44),
         height=alt.Step(style.ROW),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from ecco_reports.charts import style
@@ -30,13 +29,13 @@ def strip_html(strip: TokenStrip, id: str) -> str:
     """
     data = {
         "signed": strip.signed,
-        "labels": [style.shown(token.label) for token in strip.tokens],
+        "labels": [style.spoken(token.label) for token in strip.tokens],
         "rows": [_row_data(row) for row in strip.rows],
     }
     first = strip.rows[0] if strip.rows else None
     return (
         f'<figure class="ecco-strip" id="{_attribute(id)}" data-view="minimal" data-strip="{_attribute(_json(data))}">'
-        + _controls(strip)
+        + _controls()
         + _extras(strip, id)
         + f'<div class="ecco-strip__text" role="group" aria-label="{_attribute(strip.alt_text or strip.title)}">'
         + "".join(_token(strip, index, first, id) for index in range(len(strip.tokens)))
@@ -48,16 +47,16 @@ def strip_html(strip: TokenStrip, id: str) -> str:
 
 
 def sentence(strip: TokenStrip, row: StripRow | None) -> str:
-    """What an output drew on, as a sentence: "·London (probability 97.1 %): Heathrow +2.1, ·city +0.8"."""
+    """What an output drew on, as a sentence: "London (probability 97.1 %): Heathrow +2.1, city +0.8"."""
     if row is None:
         return ""
     scores = [(abs(score), -index, score) for index, score in enumerate(row.scores) if math.isfinite(score) and score]
     named = ", ".join(
-        f"{style.isolated(style.shown(strip.tokens[-index].label))} {amount(score, strip.signed)}"
+        f"{style.isolated(style.spoken(strip.tokens[-index].label))} {amount(score, strip.signed)}"
         for _, index, score in sorted(scores, reverse=True)[:NAMED]
     )
     detail = f" ({row.detail})" if row.detail else ""
-    return f"{style.isolated(style.shown(row.output))}{detail}: {named or 'no token before it moved it'}"
+    return f"{style.isolated(style.spoken(row.output))}{detail}: {named or 'no token before it moved it'}"
 
 
 def amount(score: float, signed: bool) -> str:
@@ -85,7 +84,7 @@ def _largest(row: StripRow) -> float:
 
 def _row_data(row: StripRow) -> dict[str, Any]:
     return {
-        "o": style.shown(row.output),
+        "o": style.spoken(row.output),
         "p": row.position,
         "m": float(f"{_largest(row):.4g}"),
         "s": shares(row),
@@ -93,7 +92,7 @@ def _row_data(row: StripRow) -> dict[str, Any]:
     }
 
 
-def _controls(strip: TokenStrip) -> str:
+def _controls() -> str:
     """The switch between the two views; it needs the script, so the script shows it."""
     return (
         '<div class="ecco-strip__views" role="group" aria-label="View" hidden>'

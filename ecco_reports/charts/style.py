@@ -7,6 +7,7 @@ readable on every cell. The hues are told apart with all common kinds of colour 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -27,14 +28,15 @@ TEXT_ALPHA = 0.62
 BARE_ALPHA = 0.9
 """The strongest fill of a cell without text."""
 
-FONT = (
-    "Inter, Roboto, Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, Noto Sans, Noto Sans CJK SC, "
-    "Noto Sans CJK JP, PingFang SC, Hiragino Sans, Microsoft YaHei, Noto Sans Arabic, Noto Color Emoji, sans-serif"
-)
+FONT = "Roboto, Arial, Noto Sans CJK SC, sans-serif"
+"""Short, because SVG repeats it at every text; browsers find glyphs that are in none of these."""
 MONO = "Roboto Mono, SFMono-Regular, Consolas, DejaVu Sans Mono, Noto Sans Mono CJK SC, monospace"
 FONT_SIZE = 11
 ROW = 22
 """Height of a row of cells in pixels."""
+
+ANSWERS = "answers"
+"""Style name of the marks that a static picture does without."""
 
 AnyChart = TypeVar("AnyChart", bound=alt.TopLevelMixin)
 
@@ -50,6 +52,16 @@ def isolated(label: str) -> str:
     if label.isascii():
         return label
     return f"\u2068{label}\u2069"
+
+
+def fitting(label: str, letters: int) -> str:
+    """A label cut to a width of so many letters; characters of East Asia are two letters wide."""
+    width = 0
+    for index, char in enumerate(label):
+        width += 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        if width > letters:
+            return label[: max(1, index - 1)] + "…"
+    return label
 
 
 def fade(colour: str, alpha: float) -> str:
@@ -78,7 +90,13 @@ def names(name: str, labels: Sequence[str]) -> alt.Parameter:
 
 def label_axis(name: str, **options: Any) -> alt.Axis:
     """An axis of positions that shows the labels in the parameter ``name``; equal labels stay apart."""
-    look: dict[str, Any] = {"labelExpr": f"{name}[datum.value]", "labelOverlap": False, "ticks": False, "domain": False}
+    look: dict[str, Any] = {
+        "labelExpr": f"{name}[datum.value]",
+        "labelOverlap": False,
+        "ticks": False,
+        "domain": False,
+        "aria": False,
+    }
     return alt.Axis(**(look | options))
 
 
@@ -94,6 +112,42 @@ def percent(number: str, pad: bool = False) -> str:
         written = f"pad({written}, 5, '\u2007', 'left')"
     small = "'\u2007<\u20090.1\u00a0%'" if pad else "'<\u20090.1\u00a0%'"
     return f"({number} > 0 && {number} < 0.0005 ? {small} : {written} + '\u00a0%')"
+
+
+def bound(field: str, control: Any) -> Any:
+    """The control of a selection's field; Vega-Lite takes a mapping here, which Altair's types do not know of."""
+    return {field: control}
+
+
+def footnote(text: str) -> alt.TitleParams:
+    """A sentence below a chart that says what its signs mean."""
+    return alt.TitleParams(text=text, orient="bottom", anchor="start", fontSize=FONT_SIZE, frame="group", offset=8)
+
+
+def spoken(label: str) -> str:
+    """A label as a voice should read it: without the sign for the space around a word."""
+    return shown(label).strip("·") or shown(label)
+
+
+def tiles(base: alt.Chart, colour: alt.Color) -> alt.Chart:
+    """The coloured cells of a grid; they neither speak nor answer, ``answers`` does."""
+    cells: alt.Chart = base.mark_rect(stroke=INK, strokeOpacity=0.1, strokeWidth=1, aria=False, tooltip=None).encode(
+        color=colour
+    )
+    return cells
+
+
+def answers(base: alt.Chart, tooltip: Sequence[alt.Tooltip]) -> alt.Chart:
+    """Invisible cells above all others, because text would catch the pointer: they hold tooltip and spoken sentence.
+
+    Args:
+        base: Cells whose field ``says`` is the sentence.
+        tooltip: What is shown.
+    """
+    cells: alt.Chart = base.mark_rect(fill="transparent", style=ANSWERS).encode(
+        description="says:N", tooltip=list(tooltip)
+    )
+    return cells
 
 
 def themed(chart: AnyChart, description: str, **properties: Any) -> AnyChart:
@@ -135,4 +189,4 @@ def themed(chart: AnyChart, description: str, **properties: Any) -> AnyChart:
         "text": {"color": INK, "fontSize": FONT_SIZE},
         "title": {"color": INK, "fontSize": 12, "fontWeight": "normal", "anchor": "start"},
     }
-    return chart.properties(description=description, **properties).configure(**settings)  # type: ignore[attr-defined,no-any-return]
+    return chart.properties(description=description, **properties).configure(**settings)  # type: ignore[no-any-return]

@@ -18,11 +18,10 @@ LINE = 44
 def chart_thumbnail(picture: str) -> str:
     """The static picture without its own size, so that a card can scale it; very large charts are cut off."""
     head, rest = picture.split(">", 1)
-    found = {side: re.search(rf'\b{side}="([\d.]+)"', head) for side in ("width", "height")}
     width, height = (
-        min(limit, float(found[side][1])) if found[side] else limit
+        min(limit, float(size[1])) if (size := re.search(rf'\b{side}="([\d.]+)"', head)) else limit
         for side, limit in (("width", WIDTH), ("height", HEIGHT))
-    )  # type: ignore[index]
+    )
     head = re.sub(r'\s(?:width|height|viewBox)="[^"]*"', "", head)
     return f'{head} viewBox="0 0 {width:g} {height:g}" preserveAspectRatio="xMidYMid meet">{rest}'
 

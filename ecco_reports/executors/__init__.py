@@ -6,13 +6,4 @@ from ecco_reports.executors.base import Executor, Lost
 from ecco_reports.executors.local import LocalExecutor
 from ecco_reports.executors.process import ProcessExecutor
 
-__all__ = ["Executor", "LocalExecutor", "Lost", "ProcessExecutor", "executor_for"]
-
-
-def executor_for(jobs: int) -> Executor:
-    """The executor for so many workers: this process itself for one, processes of their own for more.
-
-    Raises:
-        ValueError: ``jobs`` is less than one.
-    """
-    return LocalExecutor() if jobs == 1 else ProcessExecutor(jobs)
+__all__ = ["Executor", "LocalExecutor", "Lost", "ProcessExecutor"]

@@ -2,7 +2,7 @@
 
 In a causal model the score of a token does not depend on later positions, so one pass over the whole text serves every
 generated token: the naive way runs a prefix per token. The derivatives of all targets then come from one vectorised
-backward pass per chunk of targets.
+backward pass per chunk of targets, which begins below the head: the head is differentiated once for all of them.
 
 Sources: Simonyan et al. 2013 (saliency); Shrikumar et al. 2016 (input x gradient); Sundararajan et al. 2017, section 3
 (integrated gradients) and proposition 1 (completeness).
@@ -19,13 +19,16 @@ import torch
 from ecco_reports.methods.targets import Score, Target, score_targets
 from ecco_reports.models.base import LanguageModel
 
-STEP_LADDER = (12, 24, 48, 96, 192, 384)
+STEP_LADDER = (32, 64, 128, 256)
 """Nodes that integrated gradients tries, one after the other, for the targets that are not exact enough."""
 
-# A vectorised backward pass holds the activations of its targets at once: chunks bound the memory.
-_TARGETS_AT_ONCE = 16
-_ROWS_AT_ONCE = 8
-_FINITE_DIFFERENCE_STEP = 1e-2
+# A vectorised backward pass holds the activations of its points x targets x positions at once: chunks bound the memory,
+# and beyond a thousand or two rows of a matrix product nothing is gained.
+_TOKENS_AT_ONCE = 2048
+# Rounding hides small steps: a half-precision score is known to two or three digits.
+_FINITE_DIFFERENCE_STEP = {torch.float64: 1e-3, torch.float32: 1e-2, torch.bfloat16: 1e-1, torch.float16: 1e-1}
+# A path on which the trapezoids miss more than this share of all ups and downs has features between the nodes.
+_UNRESOLVED = 0.2
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Attributions:
     """Contributions of input positions to targets, with what proves them.
 
     Attributes:
-        vectors: Per embedding dimension, ``[target, position, width]``, signed.
+        vectors: Per embedding dimension, ``[target, position, width]``, signed, in float32 or the model's own float64.
         scores: The targets' scores at the input, ``[target]``.
         baseline_scores: The targets' scores at the baseline, ``[target]``; equal to ``scores`` for plain gradients.
         residuals: How far the proof is from holding, relative, ``[target]``.
@@ -62,15 +65,15 @@ def gradients(model: LanguageModel, inputs: torch.Tensor, targets: Sequence[Targ
     Returns:
         Gradients as ``vectors``.
     """
-    slopes, scores = _weighted_gradients(model, inputs[None], torch.ones(1), targets, score)
-    ahead, behind = 1 + _FINITE_DIFFERENCE_STEP, 1 - _FINITE_DIFFERENCE_STEP
+    step = _FINITE_DIFFERENCE_STEP[inputs.dtype]
+    slopes = _weighted_gradients(model, inputs[None], inputs.new_ones(1), inputs, targets, score)
     with torch.no_grad():
-        shifted = _scores(model, torch.stack([inputs * ahead, inputs * behind]), targets, score)
-    measured = (shifted[0] - shifted[1]) / (ahead - behind)
-    along = (slopes * inputs).sum((-1, -2))
-    gaps = (along - measured).abs() / torch.maximum(measured.abs(), _floor(scores[0]))
-    ones = torch.ones(len(targets), dtype=torch.long)
-    return Attributions(slopes, scores[0], scores[0], gaps, ones)
+        ahead, behind = _scores(model, torch.stack([inputs * (1 + step), inputs * (1 - step)]), targets, score)
+    measured = (ahead - behind) / (2 * step)
+    scores = slopes.scores[0]
+    rounding = torch.finfo(inputs.dtype).eps * scores.abs().clamp_min(1.0) / step
+    gaps = (slopes.along[0] - measured).abs() / torch.maximum(torch.maximum(measured.abs(), rounding), _floor(scores))
+    return Attributions(slopes.total, scores, scores, gaps, torch.ones(len(targets), dtype=torch.long))
 
 
 def integrated_gradients(
@@ -85,7 +88,9 @@ def integrated_gradients(
     """Integrated gradients along the straight line from a baseline, with as many nodes as completeness needs.
 
     Gauss-Legendre nodes; a target whose attributions miss ``score(input) - score(baseline)`` by more than
-    ``tolerance`` is computed again with the next number of nodes.
+    ``tolerance`` is computed again with the next number of nodes. A sum may also come out right by luck: a zero baseline
+    is a singular point of a model that normalises its embeddings at once, and most of the path's change lies between
+    the first node and zero. So the same is asked between each node and the next, where chance cannot help.
 
     Args:
         model: The model.
@@ -97,26 +102,25 @@ def integrated_gradients(
         ladder: Numbers of nodes to try.
 
     Returns:
-        Attributions whose ``residuals`` are the relative completeness gaps.
+        Attributions whose ``residuals`` are the relative completeness gaps; where the nodes do not resolve the path,
+        what the gaps between one node and the next add up to, if that is more.
     """
     with torch.no_grad():
         ends = _scores(model, torch.stack([inputs, baseline]), targets, score)
-    difference = ends[0] - ends[1]
-    scale = torch.maximum(difference.abs(), _floor(ends[0]))
     path = inputs - baseline
-    vectors = torch.zeros(len(targets), *inputs.shape, dtype=inputs.dtype, device=inputs.device)
-    residuals = torch.full_like(scale, torch.inf)
+    vectors = torch.zeros(len(targets), *inputs.shape, dtype=ends.dtype, device=inputs.device)
+    residuals = torch.full_like(ends[0], torch.inf)
     steps = torch.zeros(len(targets), dtype=torch.long)
     open_targets = list(range(len(targets)))
     for nodes in ladder:
-        where, weights = _gauss_legendre(nodes, inputs)
-        points = baseline + where[:, None, None] * path
-        averaged, _ = _weighted_gradients(model, points, weights, [targets[index] for index in open_targets], score)
-        vectors[open_targets] = averaged * path
-        gaps = (vectors[open_targets].sum((-1, -2)) - difference[open_targets]).abs() / scale[open_targets]
-        residuals[open_targets] = gaps
+        where, weights = _gauss_legendre(nodes, ends)
+        points = baseline + where.to(inputs)[:, None, None] * path
+        chosen = [targets[index] for index in open_targets]
+        slopes = _weighted_gradients(model, points, weights, path, chosen, score)
+        vectors[open_targets] = slopes.total * path
+        residuals[open_targets] = _incompleteness(slopes, where, weights, ends[:, open_targets])
         steps[open_targets] = nodes
-        open_targets = [index for index, gap in zip(open_targets, gaps.tolist(), strict=True) if not gap <= tolerance]
+        open_targets = [index for index in open_targets if not residuals[index] <= tolerance]
         if not open_targets:
             break
     return Attributions(vectors, ends[0], ends[1], residuals, steps)
@@ -133,6 +137,41 @@ def _gauss_legendre(nodes: int, like: torch.Tensor) -> tuple[torch.Tensor, torch
     return torch.from_numpy((where + 1) / 2).to(like), torch.from_numpy(weights / 2).to(like)
 
 
+@dataclass(frozen=True)
+class _Slopes:
+    """Derivatives of all targets at the points of a path.
+
+    Attributes:
+        total: Weighted sum of the gradients over the points, ``[target, position, width]``.
+        along: Derivative along the path at each point, ``[point, target]``.
+        scores: ``[point, target]``.
+    """
+
+    total: torch.Tensor
+    along: torch.Tensor
+    scores: torch.Tensor
+
+
+def _incompleteness(slopes: _Slopes, where: torch.Tensor, weights: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+    """How far slopes are from adding up to the change of the score, relative, ``[target]``.
+
+    Args:
+        slopes: At the nodes.
+        where: The nodes, on [0, 1].
+        weights: Their weights.
+        ends: The scores at the input and at the baseline, ``[2, target]``.
+    """
+    difference = ends[0] - ends[1]
+    scale = torch.maximum(difference.abs(), _floor(ends[0]))
+    gaps = ((weights[:, None] * slopes.along).sum(0) - difference).abs() / scale
+    widths = torch.cat([where.new_zeros(1), where, where.new_ones(1)]).diff()[:, None]
+    slope = torch.cat([slopes.along[:1], slopes.along, slopes.along[-1:]])
+    rises = torch.cat([ends[1:], slopes.scores, ends[:1]]).diff(dim=0)
+    misses = (rises - widths * (slope[1:] + slope[:-1]) / 2).abs().sum(0)
+    unresolved = misses > _UNRESOLVED * torch.maximum(rises.abs().sum(0), scale)
+    return torch.where(unresolved, torch.maximum(gaps, misses / scale), gaps)
+
+
 def _scores(model: LanguageModel, points: torch.Tensor, targets: Sequence[Target], score: Score) -> torch.Tensor:
     """The targets' scores at points ``[point, position, width]``: ``[point, target]``."""
     last = max(target.position for target in targets)
@@ -141,44 +180,66 @@ def _scores(model: LanguageModel, points: torch.Tensor, targets: Sequence[Target
 
 
 def _weighted_gradients(
-    model: LanguageModel, points: torch.Tensor, weights: torch.Tensor, targets: Sequence[Target], score: Score
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weighted sums over points of the gradients of every target.
+    model: LanguageModel,
+    points: torch.Tensor,
+    weights: torch.Tensor,
+    direction: torch.Tensor,
+    targets: Sequence[Target],
+    score: Score,
+) -> _Slopes:
+    """Gradients of every target at every point, summed with weights, and their projections on a direction.
 
-    Rows of a batch do not see each other, so the gradient of a weighted sum over the batch is, row by row, the weighted
-    gradient: one backward pass serves all points of a chunk.
+    Rows of a batch do not see each other, so one backward pass serves all points of a chunk. Nothing after the last
+    target can move any of them, so the text is cut there.
 
     Args:
         model: The model.
         points: ``[point, position, width]``.
         weights: ``[point]``.
+        direction: ``[position, width]``.
         targets: What is explained.
         score: What counts as a target's score.
+    """
+    positions = [target.position for target in targets]
+    length = max(positions) + 1
+    at_once = max(1, _TOKENS_AT_ONCE // (length * len(targets)))
+    total, along, scores = None, [], []
+    for rows, share in zip(points[:, :length].split(at_once), weights.split(at_once), strict=True):
+        inputs = rows.detach().requires_grad_(True)
+        with torch.enable_grad():
+            logits, origin = model.logits_and_origin(inputs, positions)
+            values = score_targets(logits, targets, score)
+            (slopes,) = torch.autograd.grad(values.sum(), origin, retain_graph=True)
+        pulled = _pulled_back(slopes, origin, inputs).to(values.dtype)
+        part = torch.einsum("tpnw,p->tnw", pulled, share.to(values))
+        total = part if total is None else total + part
+        along.append(torch.einsum("tpnw,nw->pt", pulled, direction[:length].to(values)))
+        scores.append(values.detach())
+    assert total is not None
+    padded = torch.nn.functional.pad(total, (0, 0, 0, points.shape[1] - length))
+    return _Slopes(padded, torch.cat(along), torch.cat(scores))
+
+
+def _pulled_back(slopes: torch.Tensor, origin: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+    """Takes the slopes of each target from the origin of its logits to the inputs, several targets in one pass.
+
+    Args:
+        slopes: Derivative of the sum of all targets by the origin, ``[point, target, ...]``: row ``i`` is of target ``i``
+            alone.
+        origin: Where the logits come from, ``[point, target, ...]``.
+        inputs: ``[point, position, width]``.
 
     Returns:
-        ``[target, position, width]`` and the scores ``[point, target]``.
+        ``[target, point, position, width]``.
     """
-    total = torch.zeros(len(targets), *points.shape[1:], dtype=points.dtype, device=points.device)
-    scores = []
-    for start in range(0, len(points), _ROWS_AT_ONCE):
-        rows = points[start : start + _ROWS_AT_ONCE].detach().requires_grad_(True)
-        with torch.enable_grad():
-            values = _scores(model, rows, targets, score)
-            weighted = (values * weights[start : start + _ROWS_AT_ONCE, None].to(values)).sum(0)
-        total += _jacobian(weighted, rows).sum(1)
-        scores.append(values.detach())
-    return total, torch.cat(scores)
-
-
-def _jacobian(values: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-    """Derivatives of ``values [target]`` by ``inputs [...]``: ``[target, ...]``, several backward passes as one."""
-    chunks = torch.eye(len(values), dtype=values.dtype, device=values.device).split(_TARGETS_AT_ONCE)
+    count = slopes.shape[1]
+    at_once = max(1, _TOKENS_AT_ONCE // (inputs.shape[0] * inputs.shape[1]))
     parts = []
-    for index, chunk in enumerate(chunks):
-        (part,) = torch.autograd.grad(
-            values, inputs, chunk, is_grads_batched=True, retain_graph=index < len(chunks) - 1
-        )
+    for start in range(0, count, at_once):
+        chosen = range(start, min(start + at_once, count))
+        seeds = slopes.new_zeros(len(chosen), *slopes.shape)
+        for row, target in enumerate(chosen):
+            seeds[row, :, target] = slopes[:, target]
+        (part,) = torch.autograd.grad(origin, inputs, seeds, is_grads_batched=True, retain_graph=chosen.stop < count)
         parts.append(part)
     return torch.cat(parts)
-
-

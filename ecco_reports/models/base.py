@@ -172,6 +172,25 @@ class LanguageModel(ABC):
             ``[batch, position, vocab]``.
         """
 
+    def logits_and_origin(
+        self, embeddings: torch.Tensor, positions: Sequence[int]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits of input embeddings, and the tensor of the same graph that each position's logits come from alone.
+
+        Differentiating all logits by that origin in one go and going on from there, one position at a time, saves as
+        many passes through the head as there are positions. A model that knows no such tensor gives the logits.
+
+        Args:
+            embeddings: ``[batch, position, width]``.
+            positions: The positions to keep; a position may be named twice and is then kept twice.
+
+        Returns:
+            Logits ``[batch, position, vocab]`` and their origin ``[batch, position, ...]``: row ``i`` of the logits
+            depends on the embeddings only through row ``i`` of the origin.
+        """
+        logits = self.logits_from_embeddings(embeddings, positions)
+        return logits, logits
+
     @abstractmethod
     def residual_states(self, ids: torch.Tensor) -> torch.Tensor:
         """The residual stream: the input of the first block, then the output of every block call.

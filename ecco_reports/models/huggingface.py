@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models.anatomy import BlockTrace, find_blocks, replaced_output, trace_blocks
@@ -169,6 +171,20 @@ class HuggingFaceModel(LanguageModel):
         """Next-token logits of input embeddings, ``[batch, position, vocab]``; differentiable."""
         return self._forward(positions, inputs_embeds=embeddings)
 
+    def logits_and_origin(
+        self, embeddings: torch.Tensor, positions: Sequence[int]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits of input embeddings and what enters the head, which works on every position by itself."""
+        head = self._model.get_output_embeddings()
+        seen: list[torch.Tensor] = []
+        if head is None or not self._takes_positions:
+            return super().logits_and_origin(embeddings, positions)
+        with _hooked(head.register_forward_pre_hook(lambda _, args: seen.extend(args))):
+            logits = self.logits_from_embeddings(embeddings, positions)
+        if len(seen) == 1 and seen[0].shape[:2] == logits.shape[:2]:
+            return logits, seen[0]
+        return logits, logits
+
     @torch.no_grad()
     def residual_states(self, ids: torch.Tensor) -> torch.Tensor:
         """The residual stream ``[state, position, width]``: what enters the first block, then what leaves each."""
@@ -242,6 +258,15 @@ def _generation_config(own: Any, decoding: Decoding) -> Any:
         output_logits=True,
         **drawn,
     )
+
+
+@contextmanager
+def _hooked(handle: RemovableHandle) -> Iterator[None]:
+    """Takes a hook away again, whatever happens inside."""
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _at_least_float32(logits: torch.Tensor) -> torch.Tensor:

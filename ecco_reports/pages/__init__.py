@@ -16,15 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
 from ecco_reports.analyses import ANALYSES
-from ecco_reports.charts.embed import thumbnail
 from ecco_reports.errors import RenderError
 from ecco_reports.pages import escape
+from ecco_reports.pages.drawings import Drawings, KeptDrawings, draw_thumbnail
 from ecco_reports.pages.lessons import Lesson, lesson
 from ecco_reports.pages.sections import ROWS_SHOWN, Report, Section, Verdict, arrange
 from ecco_reports.resources import resource
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from ecco_reports.gates import Verdicts
     from ecco_reports.runner import Run
 
-__all__ = ["Page", "Pages", "Trouble", "render"]
+__all__ = ["KeptDrawings", "Page", "Pages", "Trouble", "render"]
 
 FAVOURITE = "heathrow"
 """The experiment whose figures the lessons use if it is there: it is the one that the prose was written beside."""
@@ -90,22 +91,31 @@ class Pages:
         return len(self.pages)
 
 
-def render(run: Run, verdicts: Verdicts | None = None, templates: Iterable[Path] = ()) -> Pages:
+def render(
+    run: Run,
+    verdicts: Verdicts | None = None,
+    templates: Iterable[Path] = (),
+    drawings: Drawings | None = None,
+) -> Pages:
     """Makes the pages of a run.
 
     Args:
         run: What was computed.
         verdicts: What the gates say of it.
         templates: Folders whose templates come before those of the package, the first before the second.
+        drawings: Who draws; ``KeptDrawings`` spares the figures that have not changed.
 
     Raises:
         RenderError: A template is wrong, so that a page as a whole cannot be made.
     """
-    reports = [Report(one, arrange(one, run.of(one)), _verdicts(verdicts, one.name)) for one in run.experiments]
+    drawings = drawings or Drawings()
+    reports = [
+        Report(one, arrange(one, run.of(one.name), drawings), _verdicts(verdicts, one.name)) for one in run.experiments
+    ]
     lessons = [lesson(name, _example(reports, name)) for name in ANALYSES]
     draw = _Press(environment(templates))
     pages = [
-        _gallery(draw, reports),
+        _gallery(draw, reports, drawings),
         draw.page("overview.md.jinja", "experiments/index.md", "All experiments", reports=reports),
         *(_experiment(draw, report) for report in reports),
         draw.page("lessons.md.jinja", "how-to-read/index.md", "How to read the charts", lessons=lessons),
@@ -164,24 +174,23 @@ class _Press:
         return Page(path, title, body, dict(assets or {}))
 
 
-def _gallery(draw: _Press, reports: list[Report]) -> Page:
-    pictures: dict[str, bytes] = {}
-    for report in reports:
-        if picture := _thumbnail(report):
-            pictures[f"assets/experiments/{report.experiment.name}/thumbnail.svg"] = picture
-    names = {path.split("/")[2] for path in pictures}
-    return draw.page("gallery.md.jinja", "index.md", "Gallery", pictures, reports=reports, pictured=names)
+def _gallery(draw: _Press, reports: list[Report], drawings: Drawings) -> Page:
+    pictures = {report.experiment.name: picture for report in reports if (picture := _thumbnail(report, drawings))}
+    assets = {f"assets/experiments/{name}/thumbnail.svg": picture.encode() for name, picture in pictures.items()}
+    return draw.page("gallery.md.jinja", "index.md", "Gallery", assets, reports=reports, pictured=set(pictures))
 
 
-def _thumbnail(report: Report) -> bytes | None:
-    """A picture of the first figure that can be one."""
-    for section in sorted(report.sections, key=lambda one: one.analysis.name == "generation"):
-        for figure in section.drafts:
-            try:
-                return thumbnail(figure)
-            except Exception:  # A picture is an ornament; the page says what could not be drawn.
-                continue
-    return None
+def _thumbnail(report: Report, drawings: Drawings) -> str:
+    """A picture of the first section that has figures; generation comes last, its bars look alike everywhere."""
+    with_figures = [section for section in report.sections if section.figures]
+    for section in sorted(with_figures, key=lambda one: one.analysis.name == "generation"):
+        if picture := drawings.picture([section.task.key], partial(_picture, section)):
+            return picture
+    return ""
+
+
+def _picture(section: Section) -> str:
+    return draw_thumbnail(section.analysis.charts(section.result))
 
 
 def _experiment(draw: _Press, report: Report) -> Page:

@@ -49,7 +49,10 @@ def _csv_cell(cell: Cell) -> str:
 
 
 def json_bytes(facts: Mapping[str, Any], table: Table) -> bytes:
-    """What a section shows, as JSON in ASCII: the facts, then ``columns`` and ``rows``; numbers that are not finite become null."""
+    """What a section shows, as JSON in ASCII: the facts, then ``columns`` and ``rows``.
+
+    Numbers that are not finite become null, which is what JSON has for them.
+    """
     head = json.dumps(_plain(dict(facts) | {"caption": table.caption, "columns": list(table.columns)}), indent=1)
     rows = ",\n  ".join(_rows(table))
     return f'{head[:-2]},\n "rows": [\n  {rows}\n ]\n}}\n'.encode()

@@ -20,13 +20,15 @@ from ecco_reports.errors import RenderError
 _KEPT = frozenset(" ,")
 _LINE_BREAKS = {"\n": "⏎", "\r": "␍", "\x85": "⟨U+0085⟩", "\u2028": "⟨U+2028⟩", "\u2029": "⟨U+2029⟩"}
 _DIRECTIONAL = frozenset({"R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI", "FSI", "PDF", "PDI"})
+_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e")
+"""They turn the text after them around, beyond what can be kept together; a reader should see that they are there."""
 _ISOLATE, _POP = "\u2068", "\u2069"
 
 
 def shown(text: str) -> str:
-    """The text with every control character as a sign; line breaks and tabs stay what they are.
+    r"""The text with every control character as a sign; line breaks and tabs stay what they are.
 
-    A half surrogate pair, which no file can hold, is spelt out as ``\\ud83d``.
+    A half surrogate pair, which no file can hold, is spelt out as ``\ud83d``.
     """
     return "".join(char if char in "\n\t" else _sign(char) for char in text)
 
@@ -44,7 +46,8 @@ def _sign(char: str) -> str:
         return "␡"
     if 0xD800 <= code <= 0xDFFF:
         return f"\\u{code:04x}"
-    if 0x80 <= code <= 0x9F or char in _LINE_BREAKS or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF:
+    noncharacter = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+    if 0x80 <= code <= 0x9F or char in _LINE_BREAKS or noncharacter or char in _OVERRIDES:
         return f"⟨U+{code:04X}⟩"
     return char
 
@@ -52,8 +55,8 @@ def _sign(char: str) -> str:
 def entities(text: str) -> Markup:
     """The text with all that could mean something as numeric character references.
 
-    What stays as it is: ASCII letters and digits, single blanks and commas, and of the rest of Unicode letters, numbers,
-    symbols and punctuation. Marks, formats and blanks do not: they could melt into what stands before them.
+    What stays as it is: ASCII letters and digits, single blanks and commas, and of the rest of Unicode letters,
+    numbers, symbols and punctuation. Marks, formats and blanks do not: they could melt into what stands before them.
     """
     return Markup("".join(char if _inert(char) else f"&#{ord(char)};" for char in shown(text)))
 
@@ -104,9 +107,7 @@ def slugs(texts: Iterable[str]) -> dict[str, str]:
     unique = list(dict.fromkeys(texts))
     plain = {text: slug(text) for text in unique}
     taken = list(plain.values())
-    return {
-        text: plain[text] if taken.count(plain[text]) == 1 else f"{plain[text]}-{_digits(text)}" for text in unique
-    }
+    return {text: plain[text] if taken.count(plain[text]) == 1 else f"{plain[text]}-{_digits(text)}" for text in unique}
 
 
 def _digits(text: str) -> str:

@@ -71,7 +71,8 @@ def settings(params: type[Record], prefix: str = "") -> Iterator[Setting]:
     for name, field in params.model_fields.items():
         inner = _record_in(field.annotation)
         kind = " or ".join(_kinds(field.annotation)) + _limits(field)
-        yield Setting(prefix + name, kind, _default(field), field.description or meanings.get(name, ""))
+        meaning = re.sub(r"\bNone\b", "nothing", field.description or meanings.get(name, ""))
+        yield Setting(prefix + name, kind, _default(field), meaning)
         if inner is not None:
             yield from settings(inner, f"{prefix}{name}.")
 
@@ -113,7 +114,7 @@ def _kinds(annotation: Any) -> Iterator[str]:
     elif hasattr(annotation, "__metadata__"):
         yield from _kinds(arguments[0])
     elif inspect.isclass(annotation) and issubclass(annotation, Record):
-        yield "a mapping, see below"
+        yield "a mapping (see below)"
     else:
         yield _PLAIN.get(annotation, getattr(annotation, "__name__", str(annotation)))
 

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from ecco_reports.analyses import ANALYSES, AnyAnalysis
-from ecco_reports.charts.embed import embed
 from ecco_reports.pages.downloads import Cell, csv_bytes, json_bytes
-from ecco_reports.pages.escape import entities, number, one_line, slug, slugs
+from ecco_reports.pages.drawings import Drawing, Drawings, Drawn, draw_section
+from ecco_reports.pages.escape import entities, number, one_line, slugs
 from ecco_reports.records import Check, Metric, Passage, Prompt, Provenance, Record, Table, Token
 
 if TYPE_CHECKING:
-    from ecco_reports.charts.figure import Figure
     from ecco_reports.experiment import Experiment
     from ecco_reports.plan import Task
     from ecco_reports.runner import Outcome
@@ -32,16 +31,6 @@ ROWS_SHOWN = 200
 """Rows of a table that stand on the page; the files beside it have all of them."""
 
 CAPABILITY = "CapabilityError"
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure ready for a page."""
-
-    id: str
-    title: str
-    reading: str
-    html: Markup
 
 
 @dataclass(frozen=True)
@@ -82,7 +71,7 @@ class Section:
         trouble: Why there is no result, or None.
         provenance: Where the result comes from, or None.
         files: What belongs into the site beside the page, by path from the site's root.
-        drafts: The figures before they were drawn, for pictures of other sizes.
+        result: What it shows, or None.
         undrawn: Whether there is a result that could not be drawn.
     """
 
@@ -100,7 +89,7 @@ class Section:
     trouble: Trouble | None = None
     provenance: Provenance | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
-    drafts: tuple[Figure, ...] = ()
+    result: Record | None = None
     undrawn: bool = False
 
     @property
@@ -256,7 +245,7 @@ class Report:
         return f"all {self.checks} checks passed" if self.checks else "nothing to check"
 
 
-def arrange(experiment: Experiment, outcomes: Sequence[Outcome]) -> tuple[Reading, ...]:
+def arrange(experiment: Experiment, outcomes: Sequence[Outcome], drawings: Drawings) -> tuple[Reading, ...]:
     """The outcomes of one experiment as readings, in the order in which they come."""
     models = slugs(experiment.models)
     prompts = slugs(experiment.prompts)
@@ -264,22 +253,24 @@ def arrange(experiment: Experiment, outcomes: Sequence[Outcome]) -> tuple[Readin
     for name in experiment.prompts:
         groups |= {(name, model): [] for model in experiment.models}
     for outcome in outcomes:
-        groups.setdefault((outcome.task.prompt.name, outcome.task.model), []).append(outcome)
+        groups[outcome.task.prompt.name, outcome.task.model].append(outcome)
     return tuple(
-        _reading(experiment, f"prompt-{prompts[prompt]}", f"{prompts[prompt]}-{models[model]}", members)
+        _reading(experiment, prompts[prompt], f"{prompts[prompt]}-{models[model]}", members, drawings)
         for (prompt, model), members in groups.items()
         if members
     )
 
 
-def _reading(experiment: Experiment, prompt_anchor: str, anchor: str, outcomes: Sequence[Outcome]) -> Reading:
+def _reading(
+    experiment: Experiment, prompt: str, anchor: str, outcomes: Sequence[Outcome], drawings: Drawings
+) -> Reading:
     labels = slugs(outcome.task.label for outcome in outcomes)
     sections = tuple(
-        section(outcome, experiment.name, f"{anchor}-{labels[outcome.task.label]}") for outcome in outcomes
+        section(outcome, experiment.name, f"{anchor}-{labels[outcome.task.label]}", drawings) for outcome in outcomes
     )
     task = outcomes[0].task
     passage = _passage([outcome.result for outcome in outcomes if outcome.result is not None])
-    return Reading(anchor, prompt_anchor, task.prompt, task.model, task.spec.source, sections, passage)
+    return Reading(anchor, f"prompt-{prompt}", task.prompt, task.model, task.spec.source, sections, passage)
 
 
 def _passage(results: Sequence[Record]) -> Passage | None:
@@ -288,7 +279,7 @@ def _passage(results: Sequence[Record]) -> Passage | None:
     return max(told, key=lambda passage: len(passage.tokens), default=None)
 
 
-def section(outcome: Outcome, experiment: str, anchor: str) -> Section:
+def section(outcome: Outcome, experiment: str, anchor: str, drawings: Drawings) -> Section:
     """One outcome as a section; whatever goes wrong while drawing becomes a box in its place."""
     task = outcome.task
     empty = Section(anchor, ANALYSES[task.analysis], task.label, task, provenance=outcome.provenance)
@@ -297,51 +288,38 @@ def section(outcome: Outcome, experiment: str, anchor: str) -> Section:
     if outcome.result is None:
         return replace(empty, trouble=Trouble("not run", "The run ended before this was computed."))
     try:
-        return _filled(empty, outcome.result, experiment)
+        return _filled(empty, outcome.result, experiment, drawings)
     except Exception as error:  # One figure that cannot be drawn must not take the page with it.
         log.debug("drawing %s failed", anchor, exc_info=True)
         message = f"The result is there, but it could not be drawn: {error}"
         return replace(empty, trouble=Trouble(type(error).__name__, message), undrawn=True)
 
 
-def _filled(empty: Section, result: Record, experiment: str) -> Section:
+def _filled(empty: Section, result: Record, experiment: str, drawings: Drawings) -> Section:
     analysis, anchor = empty.analysis, empty.anchor
     folder = f"assets/experiments/{experiment}/"
-    drafts = tuple(analysis.charts(result))
-    figures, files = drawn(drafts, anchor, folder)
+
+    def draw() -> Drawing:
+        return draw_section(analysis.charts(result), anchor, folder)
+
+    drawing = drawings.section([empty.task.key, anchor, folder], draw)
     checks, metrics, table = tuple(analysis.proof(result)), dict(analysis.metrics(result)), analysis.table(result)
     facts = _facts(empty.task, experiment, checks, metrics, empty.provenance)
+    files = {path: content.encode() for path, content in (drawing.files or {}).items()}
     files[f"{folder}{anchor}.csv"] = csv_bytes(table)
     files[f"{folder}{anchor}.json"] = json_bytes(facts, table)
     return replace(
         empty,
         summary=analysis.summary(result),
-        figures=figures,
+        figures=drawing.figures,
         checks=checks,
         metrics=metrics,
         table=table,
         csv=f"../{folder}{anchor}.csv",
         json=f"../{folder}{anchor}.json",
         files=files,
-        drafts=drafts,
+        result=result,
     )
-
-
-def drawn(figures: Sequence[Figure], anchor: str, folder: str) -> tuple[tuple[Drawn, ...], dict[str, bytes]]:
-    """Figures as HTML for a page one level below the root, and the files they need, by path from the root."""
-    done: list[Drawn] = []
-    files: dict[str, bytes] = {}
-    for figure in figures:
-        id = f"{anchor}-{slug(figure.id)}"
-        embedded = embed(figure, id, f"../{folder}")
-        done.append(Drawn(id, figure.title, figure.reading, block(embedded.html)))
-        files |= {folder + path: content for path, content in embedded.assets.items()}
-    return tuple(done), files
-
-
-def block(html: str) -> Markup:
-    """HTML without empty lines, which would end the block for a Markdown parser."""
-    return Markup("\n".join(line for line in html.splitlines() if line.strip()))
 
 
 def _facts(

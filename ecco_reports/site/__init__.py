@@ -1,12 +1,13 @@
 """Pages become a site: MkDocs builds the staged project, and the finished folder takes the place of the old one.
 
-In: pages. Out: a folder of HTML that opens anywhere. Never: drawing, results; and no plugin or hook of our own, MkDocs is
-a leaf. Light to import: MkDocs comes with ``publish``.
+In: pages. Out: a folder of HTML that opens anywhere. Never: drawing, results; and no plugin or hook of our own, MkDocs
+is a leaf. Light to import: MkDocs comes with ``publish``.
 """
 
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,11 +42,17 @@ class Site:
     largest: str
     largest_size: int
 
+    def __str__(self) -> str:
+        return (
+            f"{self.index} ({self.pages} pages, {self.size / 1e6:.1f} MB; "
+            f"the largest page is {self.largest} with {self.largest_size / 1e3:.0f} kB)"
+        )
+
 
 def publish(
     pages: Iterable[Page],
     out: Path,
-    staging: Path,
+    staging: Path | None = None,
     stamp: str = "",
     settings: Mapping[str, Any] | None = None,
 ) -> Site:
@@ -54,13 +61,14 @@ def publish(
     Args:
         pages: Rendered pages, in the order of the navigation.
         out: Where the site goes. What is there is replaced as a whole, and only when the new site is complete.
-        staging: Where the MkDocs project is kept that the site is built from.
+        staging: Where the MkDocs project is kept that the site is built from; by default ``docs`` beside ``out``.
         stamp: What ``site_stamp`` said, so that ``is_current`` can tell next time.
         settings: MkDocs settings that replace those of the package (``site_name``, ``site_url``).
 
     Raises:
         SiteError: A folder belongs to somebody else, or MkDocs found a page wanting; then nothing was replaced.
     """
+    staging = staging or out.with_name("docs")
     with Scratch(out) as site, Scratch(staging) as project:
         config = stage(pages, project.folder, cached_bundle(staging.parent / ".cache"), settings)
         _build(config, site.folder)
@@ -78,6 +86,15 @@ def describe(out: Path) -> Site:
     return Site(out / "index.html", len(html), sum(found.values()), largest, html[largest])
 
 
+def _lighten(folder: Path, language: str) -> None:
+    """Drops what the theme brings for other languages and for its own developers: a third of a small site."""
+    scripts = folder / "assets" / "javascripts"
+    if language == "en":
+        shutil.rmtree(scripts / "lunr", ignore_errors=True)
+    for source_map in [*scripts.rglob("*.map"), *(folder / "assets" / "stylesheets").glob("*.map")]:
+        source_map.unlink()
+
+
 def _build(config_file: Path, out: Path) -> None:
     from mkdocs.commands.build import build
     from mkdocs.config import load_config
@@ -89,6 +106,7 @@ def _build(config_file: Path, out: Path) -> None:
             config.plugins.on_startup(command="build", dirty=False)
             build(config)
             config.plugins.on_shutdown()
+            _lighten(out, config.theme["language"])
         except (MkDocsException, SystemExit) as error:
             raise SiteError(f"MkDocs cannot build the site: {error}", complaints) from error
     if complaints:

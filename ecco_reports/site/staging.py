@@ -1,7 +1,7 @@
 """Puts together the MkDocs project of a site: hand-written pages, rendered pages, assets and settings.
 
-In: pages. Out: a folder with ``mkdocs.yml`` and ``docs/`` that MkDocs, or a successor, builds without any plugin or hook
-of ours. Never: MkDocs itself, or a file outside the folder it is given.
+In: pages. Out: a folder with ``mkdocs.yml`` and ``docs/`` that MkDocs, or a successor, builds without any plugin or
+hook of ours. Never: MkDocs itself, or a file outside the folder it is given.
 """
 
 from __future__ import annotations
@@ -112,9 +112,9 @@ def stage(
     config["nav"], unlisted = expand_nav(config.get("nav", []), made, docs)
     if unlisted:
         config["not_in_nav"] = "\n".join(f"/{path}" for path in unlisted)
-    path = folder / "mkdocs.yml"
-    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    return path
+    written = folder / "mkdocs.yml"
+    written.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return written
 
 
 def expand_nav(nav: Sequence[Any], made: Sequence[str], docs: Path) -> tuple[list[Any], list[str]]:

@@ -1,7 +1,7 @@
 """Tells whether a site is what would be built again.
 
-In: a run, and everything else that a site is made of. Out: a digest, and whether a folder holds the whole site with that
-digest. Never: MkDocs, Altair, torch; this is what makes a build with nothing to do cheap.
+In: a run, and everything else that a site is made of. Out: a digest, and whether a folder holds the whole site with
+that digest. Never: MkDocs, Altair, torch; this is what makes a build with nothing to do cheap.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecco_reports.analyses import ANALYSES
 from ecco_reports.records import canonical_json
-from ecco_reports.resources import PACKAGE, bundled_models, resource
+from ecco_reports.resources import PACKAGE, bundled_models, code_digest, resource
 
 if TYPE_CHECKING:
     from ecco_reports.gates import Verdicts
@@ -26,7 +26,16 @@ if TYPE_CHECKING:
 STAMP = ".ecco-reports.json"
 """The file that marks a folder as made by ecco-reports, and says what is in it."""
 
-_MAKERS = ("altair", "jinja2", "markdown", "mkdocs", "mkdocs-material", "pygments", "pymdown-extensions", "vl-convert-python")
+_MAKERS = (
+    "altair",
+    "jinja2",
+    "markdown",
+    "mkdocs",
+    "mkdocs-material",
+    "pygments",
+    "pymdown-extensions",
+    "vl-convert-python",
+)
 
 
 def site_stamp(
@@ -64,7 +73,7 @@ def _parts(
         task = outcome.task
         yield repr((task.experiment, task.model, task.prompt, task.analysis, task.label, task.params, task.key))
         yield repr((outcome.provenance, outcome.failure, outcome.result is None))
-    yield from _contents(PACKAGE, "*.py")
+    yield code_digest()
     for folder in (resource("templates"), resource("site"), *templates):
         yield from _contents(folder, "*")
     yield from _contents(bundled_models(), "*.md")

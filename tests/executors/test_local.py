@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ecco_reports.errors import ExperimentError
-from ecco_reports.executors import LocalExecutor, executor_for
+from ecco_reports.executors import LocalExecutor
 from tests.executors import deeds
 
 
@@ -26,7 +26,6 @@ def test_what_the_function_raises_goes_through():
     assert heard == ["first"]
 
 
-def test_one_job_means_this_process():
-    assert isinstance(executor_for(1), LocalExecutor)
-    assert executor_for(1).jobs == 1
-    assert executor_for(1).threads is None
+def test_it_works_on_one_item_at_a_time_with_the_threads_the_library_takes():
+    assert LocalExecutor().jobs == 1
+    assert LocalExecutor().threads is None

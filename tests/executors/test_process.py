@@ -6,7 +6,7 @@ import os
 import pytest
 
 from ecco_reports.errors import ExperimentError, ModelLoadError
-from ecco_reports.executors import ProcessExecutor, executor_for
+from ecco_reports.executors import ProcessExecutor
 from tests.executors import deeds
 
 
@@ -97,9 +97,4 @@ def test_the_processors_are_divided_among_the_workers():
 @pytest.mark.parametrize("jobs", [0, -1])
 def test_no_worker_at_all_is_refused(jobs):
     with pytest.raises(ValueError, match="at least one worker"):
-        executor_for(jobs)
-
-
-def test_several_jobs_mean_processes():
-    assert isinstance(executor_for(3), ProcessExecutor)
-    assert executor_for(3).jobs == 3
+        ProcessExecutor(jobs)

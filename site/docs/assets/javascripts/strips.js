@@ -27,11 +27,13 @@
     const outputs = Array.from(strip.querySelectorAll("[data-row]"));
     const says = strip.querySelector(".ecco-strip__says");
     const low = strip.querySelector("[data-low]"), high = strip.querySelector("[data-high]");
+    const titles = tokens.map(function (token) { return token.title; });
     let chosen = 0, pinned = null;
 
     function paint(row) {
       tokens.forEach(function (token, index) {
         const share = row.s[index];
+        token.title = titles[index];
         if (share === undefined) {
           token.removeAttribute("style");
           delete token.dataset.v;
@@ -43,6 +45,7 @@
         token.style.setProperty("--ecco-fill", (lowers ? LOWER : RAISE) + alpha);
         token.style.setProperty("--ecco-bar", Math.abs(share) / STEPS);
         token.dataset.v = amount(share / STEPS * row.m, data.signed);
+        token.title += ": " + token.dataset.v;
         token.toggleAttribute("data-lowers", lowers);
       });
       if (low) low.textContent = "\u2212" + amount(row.m, false);
@@ -142,6 +145,7 @@
       if (target && target.dataset.row && strip.contains(target)) pin(Number(target.dataset.row));
     }
 
+    if (data.rows.length) paint(data.rows[0]);
     strip.querySelector(".ecco-strip__views").hidden = false;
     window.addEventListener("hashchange", follow);
     follow();

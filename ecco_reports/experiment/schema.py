@@ -98,7 +98,7 @@ class Siblings(Record):
         matrix: Lists of values by the names of settings; the entry runs with every combination.
     """
 
-    label: str | None = Field(default=None, min_length=1, max_length=80, pattern=r"^[^\n\r]*$")
+    label: str | None = Field(default=None, min_length=1, max_length=80)
     models: str | tuple[str, ...] | None = None
     prompts: str | tuple[str, ...] | None = None
     matrix: dict[str, tuple[Any, ...]] | None = None

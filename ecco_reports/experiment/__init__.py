@@ -4,7 +4,7 @@ In: a path. Out: models, prompts and analyses by name, checked as far as that ca
 no model and imports no torch.
 
 A file is first *resolved*: shared files and defaults are laid under it, data sets become prompts, matrices become
-entries. The resolved tree still knows where each value was written, so whatever is found wrong later can be shown there.
+entries. The resolved tree still knows where each value was written, so what is found wrong later can be shown there.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ecco_reports.analyses import ANALYSES
-from ecco_reports.documents import Document, read_document
 from ecco_reports.errors import ExperimentError, Problem, did_you_mean
-from ecco_reports.entries import AnalysisEntry, EntryReader
-from ecco_reports.materials import Materials
-from ecco_reports.nodes import Node, Steps
-from ecco_reports.prompts import PromptReader
+from ecco_reports.experiment.documents import Document, read_document
+from ecco_reports.experiment.entries import AnalysisEntry, EntryReader
+from ecco_reports.experiment.materials import Materials
+from ecco_reports.experiment.nodes import Node, Steps
+from ecco_reports.experiment.prompts import PromptReader
+from ecco_reports.experiment.schema import NAME_PATTERN, SLUG_PATTERN, GateFields, Head, Rooms, json_schema
+from ecco_reports.experiment.validation import Report, shown, validated
 from ecco_reports.records import ModelSpec, Prompt
-from ecco_reports.schema import NAME_PATTERN, SLUG_PATTERN, GateFields, Head, Rooms, json_schema
-from ecco_reports.validation import Report, shown, validated
 
 __all__ = ["AnalysisEntry", "Experiment", "Gate", "json_schema", "load_experiment", "load_experiments"]
 
@@ -112,7 +112,8 @@ def load_experiment(path: Path | str, analyses: Rooms = ANALYSES) -> Experiment:
     """
     path = Path(path)
     document = read_document(path)
-    report = Report(document.problems)
+    report = Report()
+    report.add_unsound(document.problems)
     experiment = _Loader(path, document, analyses, report).experiment()
     if experiment is None or report.problems:
         raise ExperimentError(report.problems)
@@ -178,16 +179,20 @@ class _Loader:
             message = f"an experiment must be a mapping, not {shown(self._document.root)}."
             self._report.add(self._document.root.place, message, "It has the keys models, prompts and analyses.")
             return None
-        self._root = self._materials.with_included(self._document)
+        root = self._materials.with_included(self._document)
+        if root is None:
+            return None
+        self._root = root
         self._check_keys()
         head = self._head()
         models = self._model_nodes()
         for prompt, node in self._named("prompt"):
             self._prompts.read(prompt, node)
+        names = [*self._prompts.nodes, *self._section("prompts").entries]
         self._entries = EntryReader(
             self._analyses,
             models={name: (name,) for name in models.entries},
-            prompts=self._prompts.groups | {name: (name,) for name in self._prompts.nodes},
+            prompts={**{name: (name,) for name in names}, **self._prompts.groups},
             defaults=self._section("defaults"),
             report=self._report,
         )
@@ -216,6 +221,8 @@ class _Loader:
             if key not in SECTIONS and not key.startswith("x-"):
                 self._report.add(node.anchor, f"an experiment has no key {key!r}.", did_you_mean(key, SECTIONS))
         for key, node in self._section("defaults").entries.items():
+            if not node.is_mapping:
+                self._report.add(node.anchor, f"the defaults of {key} must be a mapping, not {shown(node)}.")
             if key != "models" and key not in self._analyses:
                 known = ["models", *self._analyses]
                 self._report.add(
@@ -241,9 +248,8 @@ class _Loader:
         name = slug if written is None else written
         if re.fullmatch(SLUG_PATTERN, name) and len(name) <= 80:
             return name
-        message = (
-            f"{(written or self._path.name)!r} cannot be the name of an experiment: a name has only a-z, 0-9, - and _."
-        )
+        shown_name = self._path.name if written is None else written
+        message = f"{shown_name!r} cannot be the name of an experiment: a name has only a-z, 0-9, - and _."
         hint = f"Write `name: {slug[:80] or 'my-experiment'}`."
         place = self._root.at(("name",))
         self._report.extend(
@@ -311,7 +317,7 @@ class _Loader:
             self._report.add(node.at(("metric",)), f"{gate.metric!r} is no metric.", hint)
         elif label not in labels:
             message = f"no entry under analyses is called {label!r}."
-            self._report.add(node.at(("metric",)), message, did_you_mean(label, labels))
+            self._report.add(node.at(("metric",)), message, did_you_mean(label, list(labels)))
         elif gate.min is None and gate.max is None:
             self._report.add(node.anchor, "a gate without a bound stops nothing.", "Write `min:`, `max:` or both.")
         elif gate.min is not None and gate.max is not None and gate.min > gate.max:

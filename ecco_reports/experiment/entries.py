@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ecco_reports.errors import did_you_mean, nearest
-from ecco_reports.matrix import Combination, applied, combinations, described
-from ecco_reports.nodes import Node
+from ecco_reports.experiment.matrix import applied, combinations, described
+from ecco_reports.experiment.nodes import Node, Place
+from ecco_reports.experiment.schema import Rooms, Siblings
+from ecco_reports.experiment.validation import Report, shown, validated
 from ecco_reports.records import Record
-from ecco_reports.schema import Rooms, Siblings
-from ecco_reports.validation import Report, shown, validated
 
 SIBLINGS = tuple(Siblings.model_fields)
 """The keys that may stand beside an analysis in an entry."""
@@ -53,6 +53,7 @@ class EntryReader:
         report: Where problems are noted.
         entries: What was read.
         nodes: Where each entry stands, as a mapping with its analysis.
+        labels: The labels of all entries, also of those that could not be read, and where they stand.
     """
 
     analyses: Rooms
@@ -62,7 +63,7 @@ class EntryReader:
     report: Report
     entries: list[AnalysisEntry] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
-    _labels: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, Place] = field(default_factory=dict)
 
     def read(self, node: Node) -> None:
         """Reads one element of the list."""
@@ -74,17 +75,17 @@ class EntryReader:
             return
         if (analysis := self._analysis(node)) is None:
             return
-        beside = Node({key: child for key, child in node.entries.items() if key in SIBLINGS}, node.place)
-        siblings = validated(beside, Siblings, self.report, "the entry")
-        models = self._chosen(beside.child("models"), "model", self.models)
-        prompts = self._chosen(beside.child("prompts"), "prompt", self.prompts)
+        beside = {key: child for key, child in node.entries.items() if key in SIBLINGS and key != "matrix"}
+        siblings = validated(Node(beside, node.place), Siblings, self.report, "the entry")
+        models = self._chosen(beside.get("models"), "model", self.models)
+        prompts = self._chosen(beside.get("prompts"), "prompt", self.prompts)
         settings = node.entries[analysis]
         if settings.value is None:
             settings = replace(settings, value={})
         settings = settings.over(self.defaults.child(analysis))
-        matrix = beside.child("matrix")
+        matrix = node.child("matrix")
         for combination in [{}] if matrix is None else combinations(matrix, self.report):
-            label = (siblings.label if siblings else None) or analysis
+            label = " ".join(siblings.label.split()) if siblings and siblings.label else analysis
             if combination:
                 label = f"{label} ({described(combination)})"
             self._add(node, analysis, label, applied(combination, settings), models, prompts)
@@ -112,7 +113,7 @@ class EntryReader:
         return named[0] if named else None
 
     def _chosen(self, node: Node | None, kind: str, known: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-        """The models or prompts an entry is for, in the order and spelling of the experiment; all if it says nothing."""
+        """The models or prompts an entry is for, in the order of the experiment; all if it says nothing."""
         every = dict.fromkeys(name for names in known.values() for name in names)
         if node is None or node.value is None:
             return tuple(every)
@@ -131,18 +132,14 @@ class EntryReader:
         self, node: Node, analysis: str, label: str, settings: Node, models: tuple[str, ...], prompts: tuple[str, ...]
     ) -> None:
         params = validated(settings, self.analyses[analysis].Params, self.report, analysis)
-        first = self._labels.setdefault(label.casefold(), node.entries[analysis].anchor.line)
-        if len(self._labels) == len(self.nodes):
+        first = next((one for one in self.labels if one.casefold() == label.casefold()), None)
+        if first is not None:
             place = node.at(("label",)) if "label" in node.entries else node.entries[analysis].anchor
-            message = f"two entries are called {label!r}; the first is in line {first}."
+            message = f"two entries are called {label!r}; the first is in line {self.labels[first].line}."
             self.report.add(place, message, "Give each a `label:` of its own.")
             return
+        self.labels[label] = node.entries[analysis].anchor
         path = ("analyses", len(self.nodes), analysis)
         self.nodes.append(Node({**node.entries, analysis: settings}, node.place))
         if params is not None:
             self.entries.append(AnalysisEntry(analysis, label, params, models, prompts, path))
-
-    @property
-    def labels(self) -> list[str]:
-        """The labels of all entries."""
-        return [entry.label for entry in self.entries]

@@ -18,7 +18,7 @@ import yaml
 from yaml.reader import ReaderError
 
 from ecco_reports.errors import ExperimentError, Problem, did_you_mean
-from ecco_reports.nodes import Node, Place
+from ecco_reports.experiment.nodes import Node, Place
 
 MAX_DEPTH = 50
 """The deepest nesting of mappings and lists."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecco_reports.composer import compose
 from ecco_reports.errors import ExperimentError, Problem, nearest
-from ecco_reports.nodes import Node, Steps
+from ecco_reports.experiment.composer import compose
+from ecco_reports.experiment.nodes import Node, Steps
 
 MAX_BYTES = 1_000_000
 """The largest file that is read."""

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-from ecco_reports.documents import Document, read_document, read_text
 from ecco_reports.errors import ExperimentError
-from ecco_reports.nodes import Node, Place
-from ecco_reports.validation import Report, shown
+from ecco_reports.experiment.documents import Document, read_document, read_text
+from ecco_reports.experiment.nodes import Node, Place
+from ecco_reports.experiment.validation import Report, shown
 
 MAX_TRAIL = 20
 """The longest chain of files of which each includes the next."""
@@ -48,12 +48,15 @@ class Materials:
         self._report = report
         self._shared: dict[Path, Node] = {}
 
-    def with_included(self, document: Document, trail: tuple[Path, ...] = ()) -> Node:
+    def with_included(self, document: Document, trail: tuple[Path, ...] = ()) -> Node | None:
         """The tree of a document laid over the files it includes, the later ones over the earlier ones.
 
         Args:
             document: What was read.
             trail: The files that led here, to notice a circle.
+
+        Returns:
+            The tree, or None if a file cannot be had, which is noted: nothing can be said of the rest without it.
         """
         root = document.root
         include = root.entries.get("include")
@@ -62,8 +65,9 @@ class Materials:
         trail = (*trail, Path(document.file).resolve())
         shared: Node | None = None
         for name in include.elements if include.is_list else (include,):
-            if (part := self._part(name, trail)) is not None:
-                shared = part.over(shared)
+            if (part := self._part(name, trail)) is None:
+                return None
+            shared = part.over(shared)
         own = Node({key: node for key, node in root.entries.items() if key != "include"}, root.place, root.key)
         return own.over(shared)
 
@@ -112,11 +116,13 @@ class Materials:
             except ExperimentError as error:
                 self._blame(name, error)
                 return None
-            self._report.extend(document.problems)
+            self._report.add_unsound(document.problems)
             if not document.root.is_mapping:
                 self._report.add(document.root.place, f"a shared file must be a mapping, not {shown(document.root)}.")
                 return None
-            self._shared[identity] = self.with_included(document, trail)
+            if (tree := self.with_included(document, trail)) is None:
+                return None
+            self._shared[identity] = tree
         return self._shared[identity]
 
     def _located(self, name: Node) -> Path | None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ecco_reports.errors import Problem, did_you_mean, nearest
-from ecco_reports.nodes import Node, Place, Steps
+from ecco_reports.experiment.nodes import Node, Place, Steps
 from ecco_reports.records import Record
 
 R = TypeVar("R", bound=Record)
@@ -27,8 +27,9 @@ MAX_SHOWN = 40
 class Report:
     """Collects problems; the same problem is kept once."""
 
-    def __init__(self, problems: Iterable[Problem] = ()) -> None:
-        self._problems = dict.fromkeys(problems)
+    def __init__(self) -> None:
+        self._problems: dict[Problem, None] = {}
+        self._unsound: set[str] = set()
 
     def add(self, place: Place, message: str, hint: str = "") -> None:
         """Notes that something is wrong at a place."""
@@ -36,7 +37,13 @@ class Report:
 
     def extend(self, problems: Iterable[Problem]) -> None:
         """Notes problems that were found elsewhere."""
-        self._problems.update(dict.fromkeys(problems))
+        self._problems.update((problem, None) for problem in problems if problem.where not in self._unsound)
+
+    def add_unsound(self, problems: Iterable[Problem]) -> None:
+        """Notes what is wrong with the YAML itself; what else is found at those places only follows from it."""
+        problems = list(problems)
+        self.extend(problems)
+        self._unsound.update(problem.where for problem in problems)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -79,7 +86,7 @@ def shown(node: Node) -> str:
     if node.is_mapping:
         return "a mapping"
     if node.is_list:
-        return "a list" if node.elements else "an empty list"
+        return f"a list of {len(node.elements)}" if node.elements else "an empty list"
     if node.value is None:
         return "nothing"
     text = repr(node.value) if isinstance(node.value, str) else json.dumps(node.value)
@@ -115,9 +122,12 @@ def expected(schema: Mapping[str, Any], root: Mapping[str, Any]) -> str:
     if kind == "string":
         if examples := schema.get("examples"):
             return "a text like " + _listed([_quoted(example) for example in examples])
+        if "maxLength" in schema:
+            return f"a text of {schema.get('minLength', 0)} to {schema['maxLength']} characters"
         return "a text that is not empty" if schema.get("minLength") else "a text"
     if kind == "array":
         filled = " that is not empty" if schema.get("minItems") else ""
+        filled += f" of at most {schema['maxItems']}" if "maxItems" in schema else ""
         items = schema.get("items")
         return f"a list{filled}" + (f", each element {expected(items, root)}" if items else "")
     if kind == "object":
@@ -171,6 +181,11 @@ def _by_path(node: Node, details: Sequence[ErrorDetails]) -> list[tuple[tuple[st
                 path.append(step)
                 part = child
         found.setdefault(tuple(path), detail)
+    # A misspelt key is also a missing one; saying it once is enough.
+    unknown = [path for path, detail in found.items() if detail["type"] == "extra_forbidden"]
+    for missing in [path for path, detail in found.items() if detail["type"] == "missing"]:
+        if any(missing[:-1] == other[:-1] and nearest(str(other[-1]), [str(missing[-1])]) for other in unknown):
+            del found[missing]
     outer = {path[:end] for path in found for end in range(len(path))}
     return [(path, detail) for path, detail in found.items() if path not in outer]
 

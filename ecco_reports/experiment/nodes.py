@@ -33,8 +33,8 @@ class Place:
     column: int
 
     def problem(self, message: str, hint: str = "") -> Problem:
-        """Something wrong at this place."""
-        return Problem(self.file, self.line, self.column, message, hint)
+        """Something wrong at this place, in characters that a terminal can show and cannot be fooled by."""
+        return Problem(self.file, self.line, self.column, _printable(message), _printable(hint))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +124,8 @@ class Node:
         for step in reversed(path):
             node = Node({step: node}, self.place, self.key)
         return node
+
+
+def _printable(text: str) -> str:
+    """The text with control characters, marks of direction and half surrogate pairs spelt out."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -12,9 +12,9 @@ from math import prod
 from typing import TypeAlias
 
 from ecco_reports.errors import did_you_mean
-from ecco_reports.nodes import Node
+from ecco_reports.experiment.nodes import Node
+from ecco_reports.experiment.validation import Report, shown
 from ecco_reports.records import canonical_json
-from ecco_reports.validation import Report, shown
 
 MAX_COMBINATIONS = 1000
 """The largest number of combinations of one entry."""
@@ -36,6 +36,7 @@ def combinations(matrix: Node, report: Report) -> list[Combination]:
             matrix.anchor, f"matrix must be a mapping of lists, not {shown(matrix)}.", "`matrix: {top_k: [5, 10]}`"
         )
         return []
+    already = len(report.problems)
     axes: dict[str, list[Node]] = {}
     for name, values in matrix.entries.items():
         if name in ("include", "exclude"):
@@ -55,7 +56,7 @@ def combinations(matrix: Node, report: Report) -> list[Combination]:
     for extra in _listed(matrix, "include", report):
         if all(_written(extra.entries) != _written(combination) for combination in found):
             found.append(extra.entries)
-    if not found and not report.problems:
+    if not found and len(report.problems) == already:
         report.add(matrix.anchor, "this matrix leaves no combination.", "Exclude fewer.")
     return found
 
@@ -68,7 +69,8 @@ def described(combination: Combination) -> str:
 def applied(combination: Combination, settings: Node) -> Node:
     """Settings with those of a combination laid over them."""
     for name, value in combination.items():
-        settings = value.nested_under(name.split(".")).over(settings)
+        laid_over = value.nested_under(name.split(".")).over(settings)
+        settings = replace(laid_over, place=settings.place, key=settings.key)
     return settings
 
 

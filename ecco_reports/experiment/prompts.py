@@ -13,11 +13,11 @@ from string import Formatter
 from typing import TypeAlias
 
 from ecco_reports.errors import did_you_mean
-from ecco_reports.materials import Materials, Row
-from ecco_reports.nodes import Node
+from ecco_reports.experiment.materials import Materials, Row
+from ecco_reports.experiment.nodes import Node
+from ecco_reports.experiment.schema import PromptFields
+from ecco_reports.experiment.validation import Report, validated
 from ecco_reports.records import Prompt
-from ecco_reports.schema import PromptFields
-from ecco_reports.validation import Report, validated
 
 PARTS = ("text", "target", "foil")
 """What a prompt is made of, and what a row of a data set fills in."""
@@ -88,22 +88,24 @@ class PromptReader:
             for part in PARTS
             if part in node.entries or part in columns
         }
-        filled = {
-            f"{name}-{number}": self._filled(templates, row, node)
-            for number, row in enumerate(rows)
-            if None not in templates.values()
-        }
-        self.groups[name] = tuple(each for each, prompt in filled.items() if self._add(each, prompt))
+        sound = {part: template for part, template in templates.items() if template is not None}
+        if len(sound) < len(templates):
+            return
+        filled = {f"{name}-{number}": self._filled(sound, row, node) for number, row in enumerate(rows)}
+        self.groups[name] = tuple(each for each, prompt in filled.items() if prompt and self._add(each, prompt))
 
-    def _filled(self, templates: Mapping[str, _Template | None], row: Row, node: Node) -> Node:
+    def _filled(self, templates: Mapping[str, _Template], row: Row, node: Node) -> Node | None:
         """A row as a prompt; a target or foil with an empty cell is left out."""
+        needed = dict.fromkeys(
+            column for template in templates.values() for _, column in template if column is not None
+        )
+        if missing := [column for column in needed if column not in row.cells]:
+            self.report.add(row.place, f"this row has no {missing[0]!r}.", "Each row needs the columns of the first.")
+            return None
         entries = {}
         for part, template in templates.items():
-            cells = {column: row.cells.get(column) for _, column in template or () if column is not None}
-            for column in (column for column, cell in cells.items() if cell is None):
-                self.report.add(row.place, f"this row has no {column!r}.")
-            if part == "text" or all(cells.values()):
-                text = "".join(before + (cells[column] or "" if column else "") for before, column in template or ())
+            if part == "text" or all(row.cells[column] for _, column in template if column is not None):
+                text = "".join(before + ("" if column is None else row.cells[column]) for before, column in template)
                 entries[part] = Node(text, row.place)
         return Node(entries, row.place, node.key)
 

@@ -1,0 +1,148 @@
+"""Figures whose numbers are known on paper, and labels that try to be more than text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import vl_convert
+
+from ecco_reports.charts.bundle import VEGA_LITE
+from ecco_reports.charts.candidates import Step, candidates_chart
+from ecco_reports.charts.contributions import contribution_matrix
+from ecco_reports.charts.figure import ChartFigure, StripRow, StripToken, TokenStrip
+from ecco_reports.charts.lens import LensCell, lens_grid, lens_lines
+from ecco_reports.charts.ranks import rank_grid, rank_lines
+
+HOSTILE = (
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "\"double\" 'single' `tick`",
+    "back\\slash \\u0041 \\",
+    "datum.value",
+    "datum.label + width",
+    "a.b[0]['c']",
+    "{{ 7 * 7 }} {% raw %}",
+    "${1+1}",
+    "*star* _under_ | [link](x)",
+    "&amp; &lt;",
+    "·שלום",
+    "·مرحبا",
+    "·東京",
+    "😀",
+    "̈",
+    "\u2028\u2029",
+    "http://example.org/x.png",
+    "signal",
+    "1",
+    "null",
+    "__proto__",
+)
+LAYERS = ("embedding", "0", "1")
+
+
+def lens_cells(positions: Sequence[str], layers: int = 3, top_k: int = 3) -> list[list[LensCell]]:
+    """Cells whose top token is the token itself; the last one is certain of the next token from layer 1 on."""
+    cells = []
+    for layer in range(layers):
+        row = []
+        for index, label in enumerate(positions):
+            known = layer >= 1 and index + 1 < len(positions)
+            top = positions[index + 1] if known else label
+            rest = [(f"other{rank}", 0.1 / rank) for rank in range(1, top_k)]
+            last = index + 1 == len(positions)
+            row.append(
+                LensCell(
+                    [(top, 0.25 * (layer + 1)), *rest],
+                    None if last else 0.25 * (layer + 1) if known else 0.0123,
+                    None if last else 1 if known else 7,
+                    1.5 - 0.5 * layer,
+                    2.0 - layer,
+                )
+            )
+        cells.append(row)
+    return cells
+
+
+def lens(labels: Sequence[str]) -> ChartFigure:
+    return ChartFigure(
+        "lens",
+        "What each layer believes",
+        "Read from the bottom up.",
+        "Each layer's most probable next token.",
+        lens_grid(LAYERS, labels, [*labels[1:], None], lens_cells(labels)),
+    )
+
+
+def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
+    """One figure of each kind over some labels."""
+    count = len(labels)
+    ranks = np.array([[10 ** (2 - layer)] * count for layer in range(3)])
+    scores = np.tril(np.linspace(-1, 2, count * count).reshape(count, count), -1)
+    scores[np.triu_indices(count, 1)] = math.nan
+    steps = [
+        Step(5 + index, label, [(other, 0.5 / (1 + rank)) for rank, other in enumerate(labels[:4])], 9, 0.01, 1.25)
+        for index, label in enumerate(labels)
+    ]
+    made = {
+        "lens": lens(labels).chart,
+        "lens_lines": lens_lines(LAYERS, labels[:8], np.linspace(0, 1, 3 * len(labels[:8])).reshape(3, -1)),
+        "candidates": candidates_chart(steps),
+        "matrix": contribution_matrix(labels, labels, scores, "nats", signed=True),
+        "saliency": contribution_matrix(labels, labels, np.abs(scores), "share", signed=False),
+        "rank_grid": rank_grid(LAYERS, labels, ranks, 1000),
+        "rank_lines": rank_lines(LAYERS, labels[:8], ranks[:, :8], 1000),
+    }
+    return {name: ChartFigure(name, f"The {name}", "Look.", f"A picture of {name}.", made[name]) for name in made}
+
+
+def strip(labels: Sequence[str] = ("Heathrow", " is", " in", " London", ".\n", "Yes"), prompt: int = 3) -> TokenStrip:
+    """Prompt and output in one flow; the first output leans on token 0 (+2), away from token 1 (-1)."""
+    tokens = [
+        StripToken(text, text.replace(" ", "·").replace("\n", "⏎"), index, index >= prompt)
+        for index, text in enumerate(labels)
+    ]
+    rows = [StripRow(tokens[prompt].label, prompt, [2.0, -1.0, *[0.0] * (prompt - 2)], "probability 97.1 %, rank 1")]
+    rows += [
+        StripRow(tokens[at].label, at, [0.25 * (1 + index) for index in range(at)])
+        for at in range(prompt + 1, len(labels))
+    ]
+    rows.append(StripRow("Tokyo rather than Paris", None, [-0.5, *[0.1] * (prompt - 1)]))
+    return TokenStrip(
+        "strip",
+        "Which tokens spoke",
+        "Choose an output.",
+        "London leans on Heathrow.",
+        tokens,
+        rows,
+        "nats",
+        signed=True,
+    )
+
+
+def scene(figure: ChartFigure) -> list[dict[str, Any]]:
+    """Every item that Vega would draw, with its tooltip, text and colour."""
+    spec = figure.chart.to_dict(validate=False)
+    if spec.get("width") == "container":
+        spec["width"] = 640
+    drawn = vl_convert.vegalite_to_scenegraph(vl_spec=spec, vl_version=VEGA_LITE)
+    return list(_items(drawn["scenegraph"]))
+
+
+def _items(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if "items" not in node:
+            yield node
+        for value in node.values():
+            if isinstance(value, list | dict):
+                yield from _items(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _items(value)
+
+
+def tooltips(figure: ChartFigure) -> list[dict[str, Any]]:
+    """All tooltips of a figure."""
+    return [item["tooltip"] for item in scene(figure) if isinstance(item.get("tooltip"), dict)]

@@ -1,0 +1,201 @@
+"""The command as a user meets it: what it prints, how it ends, and that it never shows a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ecco_reports.cli import main
+
+GOOD = """\
+title: Where is it?
+summary: A small test.
+models: {facts: bundled:facts}
+prompts:
+  heathrow: {text: Heathrow airport is located in the city of, target: " London"}
+analyses:
+  - generation: {max_new_tokens: 2}
+  - token_ranks: {watch: [" London"]}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project that is the current directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").mkdir()
+    return tmp_path
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def write(project: Path, text: str, name: str = "one.yaml") -> Path:
+    file = project / "experiments" / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_help_lists_the_verbs_in_the_order_of_work() -> None:
+    printed = call("--help").output
+    verbs = ["init", "validate", "plan", "run", "build", "serve", "schema", "doctor"]
+    positions = [printed.index(f"\n  {verb}") for verb in verbs]
+    assert positions == sorted(positions)
+
+
+def test_importing_the_command_imports_neither_torch_nor_transformers_nor_altair() -> None:
+    code = "import sys, ecco_reports.cli; print([m for m in ('torch', 'transformers', 'altair') if m in sys.modules])"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
+
+
+def test_a_good_experiment_has_no_problems(project: Path) -> None:
+    write(project, GOOD)
+    answer = call("validate")
+    assert answer.exit_code == 0, answer.output
+    assert answer.output == "1 experiment with 2 tasks: no problems.\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "said"),
+    [
+        ("token_ranks", "token_rank", "8:5", "Did you mean 'token_ranks'?"),
+        ("max_new_tokens: 2", "max_new_tokens: two", "7:34", "whole number"),
+        ("max_new_tokens: 2", "max_new_token: 2", "7:18", "Did you mean 'max_new_tokens'?"),
+        ('" London"]', '" Londonderry"]', "8:27", "is not one token for this model but"),
+        ("bundled:facts", "bundled:fakts", "3:17", "Did you mean 'bundled:facts'?"),
+        ("bundled:facts", "./no/such/folder", "3:17", "there is no folder"),
+        ('watch: [" London"]', "position: 99", "8:29", "position 99 is out of range"),
+        ('watch: [" London"]', "layers: [0, 6]", "8:31", "layer 6 is out of range: the model has 6 layers."),
+        ("max_new_tokens: 2", "max_new_tokens: 600", "5:13", "reads 512 at most"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_place_and_a_way_out(
+    project: Path, old: str, new: str, where: str, said: str
+) -> None:
+    assert old in GOOD
+    file = write(project, GOOD.replace(old, new))
+    answer = call("validate", "experiments/one.yaml")
+    assert answer.exit_code == 2, answer.output
+    assert f"{file.relative_to(project)}:{where}:" in answer.output
+    assert said in answer.output
+    assert "Traceback" not in answer.output
+
+
+def test_several_problems_come_in_one_go(project: Path) -> None:
+    write(project, GOOD.replace("token_ranks", "token_rank").replace("title:", "titel:"))
+    answer = call("build")
+    assert answer.exit_code == 2
+    assert "titel" in answer.output
+    assert "token_rank" in answer.output
+    assert "nothing was computed" in answer.output
+
+
+def test_a_missing_file_is_the_users_mistake(project: Path) -> None:
+    answer = call("run", "experiments/nowhere.yaml")
+    assert answer.exit_code == 2
+    assert "nowhere.yaml" in answer.output
+
+
+def test_problems_come_as_json_for_tools(project: Path) -> None:
+    write(project, GOOD.replace("token_ranks", "token_rank"))
+    answer = call("validate", "--format", "json")
+    assert answer.exit_code == 2
+    (problem,) = json.loads(answer.output)
+    assert problem["line"] == 8
+    assert problem["file"].endswith("one.yaml")
+
+
+def test_problems_come_as_annotations_for_github(project: Path) -> None:
+    write(project, GOOD.replace("token_ranks", "token_rank"))
+    answer = call("validate", "--format", "github")
+    assert answer.output.startswith("::error file=experiments/one.yaml,line=8,col=5::")
+
+
+def test_an_empty_folder_is_explained(project: Path) -> None:
+    answer = call("build")
+    assert answer.exit_code == 2
+    assert "experiments" in answer.output
+
+
+def test_the_plan_says_what_would_run_and_then_what_is_stored(project: Path) -> None:
+    write(project, GOOD)
+    before = call("plan")
+    assert before.exit_code == 0, before.output
+    assert "compute one: heathrow · token_ranks" in before.output
+    assert call("run").exit_code == 0
+    after = call("plan")
+    assert "Everything is stored; nothing would be computed." in after.output
+
+
+def test_a_failed_gate_ends_with_3_and_a_kept_one_with_0(project: Path) -> None:
+    write(project, GOOD + "gates:\n  - {metric: token_ranks.target_rank, max: 1}\n")
+    assert call("run").exit_code == 0
+    write(project, GOOD + "gates:\n  - {metric: token_ranks.target_rank, min: 2}\n")
+    answer = call("run")
+    assert answer.exit_code == 3
+    assert "token_ranks.target_rank" in answer.output
+
+
+def test_the_schema_is_json_schema_and_knows_the_analyses() -> None:
+    schema = json.loads(call("schema").output)
+    assert schema["type"] == "object"
+    assert "logit_lens" in json.dumps(schema)
+
+
+def test_the_doctor_finds_this_machine_healthy(project: Path) -> None:
+    answer = call("doctor")
+    assert answer.exit_code == 0, answer.output
+    assert "bundled:facts" in answer.output
+
+
+def test_init_writes_a_project_once(project: Path) -> None:
+    assert call("init", "demo").exit_code == 0
+    file = project / "demo" / "experiments" / "first.yaml"
+    file.write_text("title: mine\n", encoding="utf-8")
+    again = call("init", "demo")
+    assert "nothing was changed" in again.output
+    assert file.read_text(encoding="utf-8") == "title: mine\n"
+
+
+@pytest.mark.parametrize("verb", ["validate", "build"])
+def test_a_project_made_by_init_is_valid(project: Path, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    call("init", "demo")
+    monkeypatch.chdir(project / "demo")
+    answer = call(verb)
+    assert answer.exit_code == 0, answer.output
+
+
+def _results(project: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in (project / ".ecco-reports").rglob("result.json")}
+
+
+def test_after_kill_9_every_finished_result_is_reused_and_the_site_is_complete(project: Path) -> None:
+    for index, city in enumerate(("Heathrow", "Narita", "Schiphol")):
+        write(project, GOOD.replace("Heathrow", city), f"e{index}.yaml")
+    command = [sys.executable, "-m", "ecco_reports.cli", "build"]
+    child = subprocess.Popen(command, cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not _results(project) and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    finished = _results(project)
+    assert finished
+
+    again = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+    assert again.returncode == 0, again.stderr
+    assert len(_results(project)) == 6
+    assert {path: _results(project)[path] for path in finished} == finished
+    for index in range(3):
+        assert (project / f"build/site/experiments/e{index}.html").is_file()

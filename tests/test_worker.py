@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ecco_reports.errors import StoreError
+from ecco_reports.plan import make_plan
+from ecco_reports.records import ModelSpec, Sampling
+from ecco_reports.store import Store
+from ecco_reports.worker import Assignment, Finished, Objected, Started, work
+from tests.fakes import ANALYSES, ROOT, entry, experiment, facts_of, lines, load
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
+
+
+def assignment(store, *arguments, threads=None, **settings):
+    """The only batch of an experiment, ready to be worked on."""
+    asked = experiment(*arguments, **settings)
+    (batch,) = make_plan([asked], store, analyses=ANALYSES, facts_of=facts_of).batches
+    return Assignment(batch, store.folder, ANALYSES, load, {asked.name: "c0ffee"}, threads)
+
+
+def provenance(store, *arguments, **settings):
+    (_, finished) = work(assignment(store, *arguments, **settings))
+    return finished.provenance
+
+
+def test_each_task_is_announced_and_its_result_is_stored_before_it_is_said(store):
+    todo = assignment(store, {"p": "one", "q": "two"})
+    messages = work(todo)
+    for task in todo.batch.tasks:
+        assert next(messages) == Started(task.key)
+        assert not store.has(task.key)
+        finished = next(messages)
+        assert (finished.key, finished.failure) == (task.key, None)
+        assert store.has(task.key)
+    assert list(messages) == []
+
+
+def test_messages_are_light(store):
+    (_, finished) = work(assignment(store, {"p": "x" * 10_000}))
+    assert len(repr(finished)) < 1000
+
+
+def test_a_failure_says_so_and_the_next_task_follows(store):
+    kinds = [
+        message.failure and message.failure.kind
+        for message in work(assignment(store, {"p": "raise", "q": "x"}))
+        if isinstance(message, Finished)
+    ]
+    assert kinds == ["RuntimeError", None]
+
+
+def test_a_model_that_cannot_be_loaded_is_a_failure_of_every_task_and_none_is_started(store):
+    messages = list(work(assignment(store, {"p": "x", "q": "y"}, models={"m": "gone"})))
+    assert [type(message) for message in messages] == [Finished, Finished]
+    assert {message.failure.kind for message in messages} == {"ModelLoadError"}
+
+
+def test_objections_come_before_anything_is_computed(store, tmp_path):
+    log = tmp_path / "log"
+    todo = assignment(store, {"p": "x", "q": "y"}, [entry(log=str(log)), entry(label="deep", depth=5, prompts=("q",))])
+    (message,) = work(todo)
+    assert isinstance(message, Objected)
+    assert [(task.place[2:], objection.path) for task, objection in message.objections] == [(("q", "deep"), ("depth",))]
+    assert not list(lines(log))
+
+
+def test_a_result_that_cannot_be_stored_is_no_failure_of_its_task(store):
+    store.folder.mkdir()
+    (store.folder / "results").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot be written"):
+        list(work(assignment(store, {"p": "x"})))
+    assert not (store.folder / "failures").exists()
+
+
+def test_ctrl_c_is_no_failure(store):
+    with pytest.raises(KeyboardInterrupt):
+        list(work(assignment(store, {"p": "interrupt"})))
+    assert not store.folder.exists()
+
+
+def test_a_result_says_where_it_comes_from(store, monkeypatch):
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    models = {"m": ModelSpec(source="fake", dtype="float64")}
+    found = provenance(store, {"p": "x"}, [entry(sampling=Sampling(seed=12), seconds=0.05)], models=models)
+    age = datetime.now(UTC) - datetime.fromisoformat(found.created)
+    assert 0 <= age.total_seconds() < 60
+    assert 0.05 <= found.seconds < 30
+    assert (found.device, found.dtype, found.seed, found.commit) == ("abacus", "float64", 12, "c0ffee")
+    assert set(found.versions) == {"ecco_reports", "python", "torch", "transformers", "numpy"}
+
+
+def test_a_reproducible_build_prescribes_the_time(store, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    assert provenance(store, {"p": "x"}).created == "1970-01-02T00:00:00+00:00"
+
+
+def threads_of_torch(folder, threads):
+    code = (
+        "import sys, torch; from tests.test_worker import *; torch.set_num_threads(2)\n"
+        f"list(work(assignment(Store({str(folder)!r}), {{'p': 'x'}}, threads={threads})))\n"
+        "print(torch.get_num_threads())"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return int(ended.stdout)
+
+
+def test_torch_keeps_to_its_share_of_the_processors(store):
+    assert threads_of_torch(store.folder / "a", 1) == 1
+    assert threads_of_torch(store.folder / "b", None) == 2
+
+
+def test_a_model_without_torch_brings_no_torch(store):
+    code = (
+        "import sys; from tests.test_worker import *\n"
+        f"list(work(assignment(Store({str(store.folder)!r}), {{'p': 'x'}}, threads=1)))\n"
+        "print('torch' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "False"
+    assert len(list(Path(store.folder).rglob("result.json"))) == 1
