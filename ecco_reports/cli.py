@@ -307,18 +307,32 @@ def _run(experiments: Sequence[Experiment], store: Path, jobs: int) -> Run:
 def _build(files: Sequence[Path], store: Path, jobs: int, out: Path) -> int:
     """The river: experiments, plan, run, verdicts, pages, site."""
     from ecco_reports.gates import judge
-    from ecco_reports.pages import render
-    from ecco_reports.site import publish
+    from ecco_reports.site import describe, is_current, site_stamp
 
     with _stage("Ran"):
         done = _run(_load(files), store, jobs)
     verdicts = judge(done)
-    with _stage("Drew"):
-        pages = render(done, verdicts)
-    with _stage("Built"):
-        site = publish(pages, out)
-    click.echo(f"{site}")
+    templates = [folder for folder in (Path("templates"),) if folder.is_dir()]
+    stamp = site_stamp(done, verdicts, templates)
+    if is_current(out, stamp):
+        click.echo("The site is current; nothing was drawn or built.")
+    else:
+        _draw(done, verdicts, templates, stamp, out)
+    site = describe(out)
+    click.echo(f"{_count(site.pages, 'page')}, {site.size / 1e6:.1f} MB. Open {site.index}")
     return _finish(done, verdicts)
+
+
+def _draw(done: Run, verdicts: Verdicts, templates: Sequence[Path], stamp: str, out: Path) -> None:
+    from ecco_reports.pages import render
+    from ecco_reports.site import publish
+
+    with _stage("Drew"):
+        pages = render(done, verdicts, templates)
+    with _stage("Built"):
+        publish(pages, out, stamp=stamp)
+    for trouble in pages.problems:
+        click.echo(f"not drawn: {trouble.page}#{trouble.anchor}: {trouble.message}", err=True)
 
 
 def _finish(done: Run, verdicts: Verdicts) -> int:

@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -113,7 +114,6 @@ def work(assignment: Assignment) -> Iterator[Message]:
     began = time.perf_counter()
     try:
         model = assignment.load(assignment.batch.spec)
-        _limit_threads(assignment.threads)
         objected = tuple(_objections(tasks, model, assignment.analyses))
     except Exception as error:
         failure = _failure(error)
@@ -125,9 +125,10 @@ def work(assignment: Assignment) -> Iterator[Message]:
     if objected:
         yield Objected(objected)
         return
-    for task in tasks:
-        yield Started(task.key)
-        yield _compute(task, model, assignment, store)
+    with _threads(assignment.threads, model.best_threads):
+        for task in tasks:
+            yield Started(task.key)
+            yield _compute(task, model, assignment, store)
 
 
 def _objections(
@@ -165,11 +166,24 @@ def _failure(error: Exception) -> Failure:
     return Failure(kind=kind, message=str(error) or kind, traceback=trace)
 
 
-def _limit_threads(threads: int | None) -> None:
-    """Keeps torch to its share of the processors, if the model brought torch with it."""
+@contextmanager
+def _threads(share: int | None, best: int | None) -> Iterator[None]:
+    """Keeps torch to this worker's share of the processors, and to what serves its model, while a batch lasts.
+
+    The next batch of this process may have a model that more threads serve better. Without torch there is nothing to
+    keep.
+    """
     torch = sys.modules.get("torch")
-    if threads is not None and torch is not None:
-        torch.set_num_threads(threads)
+    limits = [limit for limit in (share, best) if limit is not None]
+    if torch is None or not limits:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(limits))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def provenance_of(task: Task, assignment: Assignment, seconds: float, device: str) -> Provenance:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ecco_reports.plan import make_plan
 from ecco_reports.records import ModelSpec, Sampling
 from ecco_reports.store import Store
 from ecco_reports.worker import Assignment, Finished, Objected, Started, work
-from tests.fakes import ANALYSES, ROOT, entry, experiment, facts_of, lines, load
+from tests.fakes import ANALYSES, ROOT, FakeModel, entry, experiment, facts_of, lines, load
 
 
 @pytest.fixture
@@ -103,19 +104,32 @@ def test_a_reproducible_build_prescribes_the_time(store, monkeypatch):
     assert provenance(store, {"p": "x"}).created == "1970-01-02T00:00:00+00:00"
 
 
-def threads_of_torch(folder, threads):
-    code = (
-        "import sys, torch; from tests.test_worker import *; torch.set_num_threads(2)\n"
-        f"list(work(assignment(Store({str(folder)!r}), {{'p': 'x'}}, threads={threads})))\n"
-        "print(torch.get_num_threads())"
-    )
+class Modest(FakeModel):
+    """A model that three threads serve best."""
+
+    best_threads = 3
+
+
+def print_threads(folder):
+    """Prints how many threads torch may use within each batch and after it."""
+    import torch
+
+    torch.set_num_threads(4)
+    for number, (share, model) in enumerate(
+        [(2, FakeModel), (None, FakeModel), (2, Modest), (4, Modest), (None, Modest)]
+    ):
+        todo = assignment(Store(folder), {"p": f"text {number}"}, threads=share)
+        messages = work(replace(todo, load=model))
+        next(messages)
+        within = torch.get_num_threads()
+        list(messages)
+        print(within, torch.get_num_threads())
+
+
+def test_torch_keeps_to_the_workers_share_and_to_what_serves_the_model_while_the_batch_lasts(store):
+    code = f"from tests.test_worker import *; print_threads({str(store.folder)!r})"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    return int(ended.stdout)
-
-
-def test_torch_keeps_to_its_share_of_the_processors(store):
-    assert threads_of_torch(store.folder / "a", 1) == 1
-    assert threads_of_torch(store.folder / "b", None) == 2
+    assert ended.stdout.splitlines() == ["2 4", "4 4", "2 4", "3 4", "3 4"]
 
 
 def test_a_model_without_torch_brings_no_torch(store):

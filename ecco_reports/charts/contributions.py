@@ -38,7 +38,7 @@ def contribution_matrix(
             options=["all", "row"], labels=["all outputs together", "each output by itself"], name="Colours compare "
         ),
     )
-    domain = [-1, -1e-9, 1e-9, 1] if signed else [0, 1]
+    domain = [-1, 0, 1] if signed else [0, 1]
     colours = style.diverging(alpha) if signed else style.ramp(style.RAISE, alpha)
     base = (
         alt.Chart(alt.NamedData("cells"))

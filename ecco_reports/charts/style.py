@@ -77,7 +77,7 @@ def ramp(colour: str, alpha: float = TEXT_ALPHA) -> list[str]:
 
 def diverging(alpha: float = TEXT_ALPHA) -> list[str]:
     """Lowers, nothing, raises: the range of a scale whose domain is symmetric around 0."""
-    return [fade(LOWER, alpha), fade(LOWER, 0), fade(RAISE, 0), fade(RAISE, alpha)]
+    return [fade(LOWER, alpha), "transparent", fade(RAISE, alpha)]
 
 
 def names(name: str, labels: Sequence[str]) -> alt.Parameter:

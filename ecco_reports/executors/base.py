@@ -39,7 +39,11 @@ class Executor(ABC):
     @property
     @abstractmethod
     def threads(self) -> int | None:
-        """How many threads the arithmetic of one worker should use; None leaves that to the library."""
+        """How many threads the arithmetic of one worker should use; None leaves that to the library.
+
+        Equal numbers give equal bits, however many workers there are. Between different numbers the last bits of
+        floating point sums differ, as the terms are added in another order.
+        """
 
     @abstractmethod
     def run(

@@ -115,8 +115,7 @@ def token_ranks(
     size = len(positions) * int(model.logits(ids[None], positions[:1]).shape[-1])
     for logits in _readouts(model, ids, states, positions, size):
         values = logits.gather(-1, targets)
-        larger = [(logits > values[:, index, None]).sum(-1) for index in range(targets.shape[-1])]
-        ranks.append(1 + torch.stack(larger, dim=-1))
+        ranks.append(1 + (logits[:, :, None] > values[:, None, :]).sum(1))
         probabilities.append((values - logits.logsumexp(-1, keepdim=True)).exp())
     return torch.stack(ranks), torch.stack(probabilities)
 

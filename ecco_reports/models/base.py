@@ -115,6 +115,11 @@ class LanguageModel(ABC):
         """Where it runs, for instance ``cpu`` or ``cuda:0``."""
 
     @property
+    def best_threads(self) -> int | None:
+        """How many threads of arithmetic serve it best; None leaves that to the library."""
+        return None
+
+    @property
     @abstractmethod
     def layers(self) -> int:
         """The number of block calls in one forward pass."""

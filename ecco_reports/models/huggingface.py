@@ -27,6 +27,8 @@ from ecco_reports.records import Decoding, ModelSpec
 # A replayed tail must give the model's own logits; float32 rounding of a different batch size stays far below.
 _READOUT_TOLERANCE = 1e-4
 _PROBE_LENGTH = 4
+# Parameters below which one thread is faster than several, and very much faster on a machine that has other work.
+_SMALL_MODEL = 20_000_000
 
 
 def load(spec: ModelSpec) -> LanguageModel:
@@ -103,6 +105,11 @@ class HuggingFaceModel(LanguageModel):
     def device(self) -> str:
         """Where it runs, for instance ``cpu`` or ``cuda:0``."""
         return str(next(self._model.parameters()).device)
+
+    @property
+    def best_threads(self) -> int | None:
+        """One for a small model: its matrices are done before a second thread has woken up, which then only spins."""
+        return 1 if sum(parameter.numel() for parameter in self._model.parameters()) < _SMALL_MODEL else None
 
     @property
     def layers(self) -> int:

@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from ecco_reports.analyses import ANALYSES
+from ecco_reports.analyses import ANALYSES, AnyAnalysis
 from ecco_reports.errors import RenderError
 from ecco_reports.pages import escape
+from ecco_reports.pages.arranging import Arranger
 from ecco_reports.pages.drawings import Drawings, KeptDrawings, draw_thumbnail
 from ecco_reports.pages.lessons import Lesson, lesson
-from ecco_reports.pages.sections import ROWS_SHOWN, Report, Section, Verdict, arrange
+from ecco_reports.pages.sections import ROWS_SHOWN, Report, Section, Verdict
+from ecco_reports.registry import Registry
 from ecco_reports.resources import resource
 
 if TYPE_CHECKING:
@@ -96,6 +98,8 @@ def render(
     verdicts: Verdicts | None = None,
     templates: Iterable[Path] = (),
     drawings: Drawings | None = None,
+    *,
+    analyses: Registry[AnyAnalysis] = ANALYSES,
 ) -> Pages:
     """Makes the pages of a run.
 
@@ -104,15 +108,17 @@ def render(
         verdicts: What the gates say of it.
         templates: Folders whose templates come before those of the package, the first before the second.
         drawings: Who draws; ``KeptDrawings`` spares the figures that have not changed.
+        analyses: The analyses that exist.
 
     Raises:
         RenderError: A template is wrong, so that a page as a whole cannot be made.
     """
     drawings = drawings or Drawings()
+    arranger = Arranger(analyses, drawings)
     reports = [
-        Report(one, arrange(one, run.of(one.name), drawings), _verdicts(verdicts, one.name)) for one in run.experiments
+        Report(one, arranger.readings(one, run.of(one.name)), _verdicts(verdicts, one.name)) for one in run.experiments
     ]
-    lessons = [lesson(name, _example(reports, name)) for name in ANALYSES]
+    lessons = [lesson(name, analyses[name], _example(reports, name)) for name in analyses]
     draw = _Press(environment(templates))
     pages = [
         _gallery(draw, reports, drawings),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 import annotated_types
 from pydantic.fields import FieldInfo
 
-from ecco_reports.analyses import ANALYSES, AnyAnalysis
+from ecco_reports.analyses import AnyAnalysis
 from ecco_reports.records import Record
 
 if TYPE_CHECKING:
@@ -58,9 +58,8 @@ class Lesson:
     example: Section | None = None
 
 
-def lesson(name: str, example: tuple[Report, Section] | None = None) -> Lesson:
-    """What there is to teach about the analysis called ``name``."""
-    analysis = ANALYSES[name]
+def lesson(name: str, analysis: AnyAnalysis, example: tuple[Report, Section] | None = None) -> Lesson:
+    """What there is to teach about an analysis."""
     report, section = example or (None, None)
     return Lesson(name, analysis, tuple(settings(analysis.Params)), report, section)
 

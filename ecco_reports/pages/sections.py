@@ -1,31 +1,25 @@
-"""What the templates see: a finished run, arranged as experiments, readings (a prompt read by a model) and sections.
+"""What the templates see: reports (of an experiment), readings (a prompt read by a model), sections (one analysis).
 
-In: outcomes. Out: frozen views made of plain words, numbers and drawn figures, and the files that belong to them.
-Never: Markdown, files, torch.
+In: what ``arranging`` puts together. Out: frozen views of words, numbers and drawn figures. Never: Markdown.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from ecco_reports.analyses import ANALYSES, AnyAnalysis
-from ecco_reports.pages.downloads import Cell, csv_bytes, json_bytes
-from ecco_reports.pages.drawings import Drawing, Drawings, Drawn, draw_section
-from ecco_reports.pages.escape import entities, number, one_line, slugs
+from ecco_reports.analyses import AnyAnalysis
+from ecco_reports.pages.drawings import Drawn
+from ecco_reports.pages.tables import Cell, table_html
 from ecco_reports.records import Check, Metric, Passage, Prompt, Provenance, Record, Table, Token
 
 if TYPE_CHECKING:
     from ecco_reports.experiment import Experiment
     from ecco_reports.plan import Task
-    from ecco_reports.runner import Outcome
-
-log = logging.getLogger(__name__)
 
 ROWS_SHOWN = 200
 """Rows of a table that stand on the page; the files beside it have all of them."""
@@ -40,7 +34,6 @@ class Trouble:
     Attributes:
         kind: The name of the error.
         message: What it says.
-        lacking: Whether the model simply cannot do what was asked, which is nobody's fault.
     """
 
     kind: str
@@ -48,7 +41,7 @@ class Trouble:
 
     @property
     def lacking(self) -> bool:
-        """Whether the model cannot do what was asked for."""
+        """Whether the model simply cannot do what was asked for, which is nobody's fault."""
         return self.kind == CAPABILITY
 
 
@@ -245,100 +238,6 @@ class Report:
         return f"all {self.checks} checks passed" if self.checks else "nothing to check"
 
 
-def arrange(experiment: Experiment, outcomes: Sequence[Outcome], drawings: Drawings) -> tuple[Reading, ...]:
-    """The outcomes of one experiment as readings, in the order in which they come."""
-    models = slugs(experiment.models)
-    prompts = slugs(experiment.prompts)
-    groups: dict[tuple[str, str], list[Outcome]] = {}
-    for name in experiment.prompts:
-        groups |= {(name, model): [] for model in experiment.models}
-    for outcome in outcomes:
-        groups[outcome.task.prompt.name, outcome.task.model].append(outcome)
-    return tuple(
-        _reading(experiment, prompts[prompt], f"{prompts[prompt]}-{models[model]}", members, drawings)
-        for (prompt, model), members in groups.items()
-        if members
-    )
-
-
-def _reading(
-    experiment: Experiment, prompt: str, anchor: str, outcomes: Sequence[Outcome], drawings: Drawings
-) -> Reading:
-    labels = slugs(outcome.task.label for outcome in outcomes)
-    sections = tuple(
-        section(outcome, experiment.name, f"{anchor}-{labels[outcome.task.label]}", drawings) for outcome in outcomes
-    )
-    task = outcomes[0].task
-    passage = _passage([outcome.result for outcome in outcomes if outcome.result is not None])
-    return Reading(anchor, f"prompt-{prompt}", task.prompt, task.model, task.spec.source, sections, passage)
-
-
-def _passage(results: Sequence[Record]) -> Passage | None:
-    """The longest text that a result tells of: results that explain a continuation hold it as their passage."""
-    told = [passage for result in results if isinstance(passage := getattr(result, "passage", None), Passage)]
-    return max(told, key=lambda passage: len(passage.tokens), default=None)
-
-
-def section(outcome: Outcome, experiment: str, anchor: str, drawings: Drawings) -> Section:
-    """One outcome as a section; whatever goes wrong while drawing becomes a box in its place."""
-    task = outcome.task
-    empty = Section(anchor, ANALYSES[task.analysis], task.label, task, provenance=outcome.provenance)
-    if outcome.failure is not None:
-        return replace(empty, trouble=Trouble(outcome.failure.kind, outcome.failure.message))
-    if outcome.result is None:
-        return replace(empty, trouble=Trouble("not run", "The run ended before this was computed."))
-    try:
-        return _filled(empty, outcome.result, experiment, drawings)
-    except Exception as error:  # One figure that cannot be drawn must not take the page with it.
-        log.debug("drawing %s failed", anchor, exc_info=True)
-        message = f"The result is there, but it could not be drawn: {error}"
-        return replace(empty, trouble=Trouble(type(error).__name__, message), undrawn=True)
-
-
-def _filled(empty: Section, result: Record, experiment: str, drawings: Drawings) -> Section:
-    analysis, anchor = empty.analysis, empty.anchor
-    folder = f"assets/experiments/{experiment}/"
-
-    def draw() -> Drawing:
-        return draw_section(analysis.charts(result), anchor, folder)
-
-    drawing = drawings.section([empty.task.key, anchor, folder], draw)
-    checks, metrics, table = tuple(analysis.proof(result)), dict(analysis.metrics(result)), analysis.table(result)
-    facts = _facts(empty.task, experiment, checks, metrics, empty.provenance)
-    files = {path: content.encode() for path, content in (drawing.files or {}).items()}
-    files[f"{folder}{anchor}.csv"] = csv_bytes(table)
-    files[f"{folder}{anchor}.json"] = json_bytes(facts, table)
-    return replace(
-        empty,
-        summary=analysis.summary(result),
-        figures=drawing.figures,
-        checks=checks,
-        metrics=metrics,
-        table=table,
-        csv=f"../{folder}{anchor}.csv",
-        json=f"../{folder}{anchor}.json",
-        files=files,
-        result=result,
-    )
-
-
-def _facts(
-    task: Task, experiment: str, checks: Sequence[Check], metrics: Mapping[str, Metric], provenance: Provenance | None
-) -> dict[str, Any]:
-    return {
-        "experiment": experiment,
-        "model": {"name": task.model} | task.spec.model_dump(mode="json"),
-        "prompt": task.prompt.model_dump(mode="json"),
-        "analysis": task.analysis,
-        "label": task.label,
-        "params": task.params.model_dump(mode="json"),
-        "metrics": {name: metric.model_dump(mode="json") for name, metric in metrics.items()},
-        "checks": [check.model_dump(mode="json") | {"passed": check.passed} for check in checks],
-        "key": task.key,
-        "provenance": provenance.model_dump(mode="json") if provenance else None,
-    }
-
-
 def written(tokens: Sequence[Token]) -> str:
     """The text that tokens add up to; a character in several tokens stands once, where it is complete."""
     text = []
@@ -348,29 +247,3 @@ def written(tokens: Sequence[Token]) -> str:
         elif token.completes is not None:
             text.append(token.completes)
     return "".join(text)
-
-
-def table_html(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Markup:
-    """``thead`` and ``tbody``, one row per line."""
-    numeric = [
-        any(isinstance(row[index], int | float) for row in rows)
-        and all(row[index] is None or isinstance(row[index], int | float) for row in rows)
-        for index in range(len(columns))
-    ]
-    head = "".join(
-        f'<th scope="col"{" class=er-num" if right else ""}>{entities(one_line(column))}</th>'
-        for column, right in zip(columns, numeric, strict=True)
-    )
-    lines = [f"<thead><tr>{head}</tr></thead>", "<tbody>"]
-    lines += ["<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows]
-    return Markup("\n".join([*lines, "</tbody>"]))
-
-
-def _cell(cell: Cell) -> str:
-    if cell is None:
-        return "<td></td>"
-    if isinstance(cell, bool):
-        return f"<td>{'yes' if cell else 'no'}</td>"
-    if isinstance(cell, str):
-        return f"<td dir=auto>{entities(one_line(cell))}</td>"
-    return f"<td class=er-num>{number(cell)}</td>"

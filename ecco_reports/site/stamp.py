@@ -15,8 +15,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecco_reports.analyses import ANALYSES
+from ecco_reports.analyses import ANALYSES, AnyAnalysis
 from ecco_reports.records import canonical_json
+from ecco_reports.registry import Registry
 from ecco_reports.resources import PACKAGE, bundled_models, code_digest, resource
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def site_stamp(
     verdicts: Verdicts | None = None,
     templates: Iterable[Path] = (),
     settings: Mapping[str, Any] | None = None,
+    *,
+    analyses: Registry[AnyAnalysis] = ANALYSES,
 ) -> str:
     """Digest of all that has an influence on the site: results, words, templates, code and the versions of its makers.
 
@@ -51,9 +54,11 @@ def site_stamp(
         verdicts: What the gates say of it.
         templates: Folders of templates that come before the package's own.
         settings: MkDocs settings that replace those of the package.
+        analyses: The analyses that exist.
     """
     found = hashlib.sha256()
-    for part in _parts(run, verdicts, templates, settings or {}):
+    modules = sorted({type(analyses[outcome.task.analysis]).__module__ for outcome in run.outcomes})
+    for part in (*_parts(run, verdicts, templates, settings or {}), *_foreign(modules)):
         content = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         found.update(len(content).to_bytes(8, "big") + content)
     return found.hexdigest()
@@ -77,9 +82,15 @@ def _parts(
     for folder in (resource("templates"), resource("site"), *templates):
         yield from _contents(folder, "*")
     yield from _contents(bundled_models(), "*.md")
-    for module in {type(ANALYSES[outcome.task.analysis]).__module__ for outcome in run.outcomes}:
+
+
+def _foreign(modules: Iterable[str]) -> Iterator[str | bytes]:
+    """The code of analyses that come from other packages."""
+    for module in modules:
         if not module.startswith(f"{PACKAGE.name}."):
-            yield from _source(module)
+            file = getattr(sys.modules[module], "__file__", None)
+            yield module
+            yield Path(file).read_bytes() if file else b""
 
 
 def _version(name: str) -> str:
@@ -94,12 +105,6 @@ def _contents(folder: Path, pattern: str) -> Iterator[str | bytes]:
         if path.is_file() and path.suffix != ".pyc":
             yield path.relative_to(folder).as_posix()
             yield path.read_bytes()
-
-
-def _source(module: str) -> Iterator[str | bytes]:
-    file = getattr(sys.modules[module], "__file__", None)
-    yield module
-    yield Path(file).read_bytes() if file else b""
 
 
 def write_stamp(folder: Path, stamp: str) -> None:

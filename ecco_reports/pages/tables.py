@@ -1,6 +1,6 @@
-"""The data behind a section of a page as files: CSV for spreadsheets, JSON for programs.
+"""The data behind a section of a page: as an HTML table, as CSV for spreadsheets, as JSON for programs.
 
-In: a result's table and what is known about it. Out: bytes. Never: drawing, pages.
+In: a result's table and what is known about it. Out: markup and bytes. Never: drawing, files.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ecco_reports.pages.escape import one_line
+from markupsafe import Markup
+
+from ecco_reports.pages.escape import entities, number, one_line
 from ecco_reports.records import Table
 
 Cell: TypeAlias = str | int | float | bool | None
@@ -70,3 +72,29 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
+
+
+def table_html(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Markup:
+    """``thead`` and ``tbody``, one row per line."""
+    numeric = [
+        any(isinstance(row[index], int | float) for row in rows)
+        and all(row[index] is None or isinstance(row[index], int | float) for row in rows)
+        for index in range(len(columns))
+    ]
+    head = "".join(
+        f'<th scope="col"{" class=er-num" if right else ""}>{entities(one_line(column))}</th>'
+        for column, right in zip(columns, numeric, strict=True)
+    )
+    lines = [f"<thead><tr>{head}</tr></thead>", "<tbody>"]
+    lines += ["<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows]
+    return Markup("\n".join([*lines, "</tbody>"]))
+
+
+def _cell(cell: Cell) -> str:
+    if cell is None:
+        return "<td></td>"
+    if isinstance(cell, bool):
+        return f"<td>{'yes' if cell else 'no'}</td>"
+    if isinstance(cell, str):
+        return f"<td dir=auto>{entities(one_line(cell))}</td>"
+    return f"<td class=er-num>{number(cell)}</td>"

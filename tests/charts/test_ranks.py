@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ecco_reports.charts.figure import ChartFigure
+from ecco_reports.charts.lines import LABEL_GAP, spread_out
+from ecco_reports.charts.ranks import rank_grid, rank_lines
+from tests.charts.figures import LAYERS, scene
+
+RANKS = np.array([[1000, 20_000], [37, 1], [1, 1]])
+
+
+def drawn(chart):
+    return scene(ChartFigure("x", "x", "x", "x", chart))
+
+
+def test_every_cell_shows_its_rank_and_large_ones_in_thousands():
+    texts = [
+        item["text"] for item in drawn(rank_grid(LAYERS, ["a", "b"], RANKS, 50_000)) if item.get("fontSize") in (10, 12)
+    ]
+    assert sorted(text for text in texts if text not in ("a", "b")) == sorted(["1,000", "20k", "37", "1", "1", "1"])
+
+
+def test_rank_one_is_framed_and_as_strong_as_colour_gets_and_the_worst_is_transparent():
+    items = drawn(rank_grid(LAYERS, ["a", "b"], np.array([[1000, 1000], [1000, 1000], [1, 1000]]), 1000))
+    frames = [item for item in items if item.get("stroke") == "#e66100"]
+    fills = [item["fill"] for item in items if item.get("strokeOpacity") == 0.1 and "width" in item]
+    assert len(frames) == 1
+    assert fills.count("rgba(0, 145, 132, 0.62)") == 1
+    assert fills.count("rgba(0, 145, 132, 0)") == 5
+
+
+def test_colour_is_logarithmic():
+    items = drawn(rank_grid(["0"], ["a", "b", "c"], np.array([[1, 10, 100]]), 100))
+    fills = [item["fill"] for item in items if item.get("strokeOpacity") == 0.1 and "width" in item]
+    assert fills == ["rgba(0, 145, 132, 0.62)", "rgba(0, 145, 132, 0.31)", "rgba(0, 145, 132, 0)"]
+
+
+def test_first_place_is_on_top_and_decades_are_equally_far_apart():
+    items = drawn(rank_lines(["0", "1", "2"], ["a"], np.array([[100], [10], [1]]), 10_000))
+    heights = {item["description"]: item["y"] for item in items if "description" in item}
+    assert heights["layer 2, a: rank 1"] == pytest.approx(0)
+    assert heights["layer 1, a: rank 10"] == pytest.approx(60)
+    assert heights["layer 0, a: rank 100"] == pytest.approx(120)
+
+
+def test_names_that_would_overlap_move_apart_as_little_as_need_be():
+    assert spread_out([100.0, 100.0]) == [100 - LABEL_GAP / 2, 100 + LABEL_GAP / 2]
+    assert spread_out([0.0, 200.0]) == [0.0, 200.0]
+    crowd = spread_out([50.0, 52.0, 10.0, 51.0])
+    assert crowd[2] == 10.0
+    assert crowd[0] < crowd[3] < crowd[1]
+    assert np.diff(sorted(crowd[:2] + crowd[3:])) == pytest.approx([LABEL_GAP, LABEL_GAP])
+
+
+def test_a_vocabulary_of_one_token_still_makes_a_chart():
+    drawn(rank_lines(["0"], ["a"], np.array([[1]]), 1))
+    drawn(rank_grid(["0"], ["a"], np.array([[1]]), 1))
