@@ -1,7 +1,7 @@
 """Attribution of every generated token: ecco_reports against captum, on one model object with equal nodes.
 
-captum is used as its tutorials use it, one target after the other on the prefix before it. Because much of its time goes
-into logits nobody asked for, it also runs with ``logits_to_keep=1`` ("captum, last logits only").
+captum is used as its tutorials use it, one target after the other on the prefix before it. Because much of its time
+goes into logits nobody asked for, it also runs with ``logits_to_keep=1`` ("captum, last logits only").
 """
 
 from __future__ import annotations
@@ -44,12 +44,14 @@ class Ours:
         self.targets = [Target(position - 1, int(ids[position])) for position in range(prompt, len(ids))]
 
     def integrated(self, nodes: int) -> torch.Tensor:
+        """Integrated gradients, ``[target, position]``."""
         found = integrated_gradients(
             self.model, self.inputs, self.baseline, self.targets, "logprob", tolerance=1.0, ladder=(nodes,)
         )
         return found.vectors.sum(-1)
 
     def times_gradient(self) -> torch.Tensor:
+        """Input x gradient, ``[target, position]``."""
         return (gradients(self.model, self.inputs, self.targets, "logprob").vectors * self.inputs).sum(-1)
 
 
@@ -69,6 +71,7 @@ class Captum:
         return rows
 
     def integrated(self, nodes: int) -> torch.Tensor:
+        """Integrated gradients, ``[target, position]``."""
         method = LayerIntegratedGradients(lambda ids: self._logprobs(input_ids=ids), self.model.get_input_embeddings())
         end = self.model.config.eos_token_id
         return self._each(
@@ -76,11 +79,10 @@ class Captum:
         )
 
     def times_gradient(self) -> torch.Tensor:
+        """Input x gradient, ``[target, position]``."""
         method = InputXGradient(lambda embedded: self._logprobs(inputs_embeds=embedded))
         embed = self.model.get_input_embeddings()
-        return self._each(
-            lambda ids, token: method.attribute(embed(ids).requires_grad_(True), target=token).detach()
-        )
+        return self._each(lambda ids, token: method.attribute(embed(ids).requires_grad_(True), target=token).detach())
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from ecco_reports.analyses.logit_lens import LogitLens, Params
+from ecco_reports.analyses.logit_lens import LogitLens, LogitLensParams
 from ecco_reports.models.huggingface import wrap
 from ecco_reports.records import Prompt
 
@@ -49,7 +49,7 @@ def main() -> None:
 
     def room() -> Any:
         language_model = wrap(model, tokenizer)
-        return LogitLens().run(language_model, prompt, Params(max_new_tokens=options.generated))
+        return LogitLens().run(language_model, prompt, LogitLensParams(max_new_tokens=options.generated))
 
     # Wrapping hashes the weights and tries the model out; a site does that once per model, so it is measured apart.
     seconds, _ = cpu_seconds({"bare": bare, "room": room, "wrap": lambda: wrap(model, tokenizer)}, options.repeats)

@@ -30,10 +30,12 @@ from ecco_reports.runner import Failure, Outcome, Run
 
 HOSTILE = (
     "<b>bold</b> & | `code` *star* __under__ # [link](javascript:alert(1)) ![i](x) ~~gone~~ ^up^ H~2~O == ++ "
-    "{: .attribute #top } {{ 7*7 }} {% raw %} ${7*7} --8<-- \"tests\" :smile: </script><script>window.pwned=1</script> "
+    '{: .attribute #top } {{ 7*7 }} {% raw %} ${7*7} --8<-- "tests" :smile: </script><script>window.pwned=1</script> '
     "<!-- <img src=x onerror=window.pwned=1> &lt; datum.value \\ ' \x00 \x1b 😀 שלום \u202e evil \\ud83d"
 )
-LINES = "\n\n# no heading\n\n1. no list\n\n    no code\n\n---\n+++\n!!! note\n    no box\n\n| a | b |\n|---|---|\n\t=1+1"
+LINES = (
+    "\n\n# no heading\n\n1. no list\n\n    no code\n\n---\n+++\n!!! note\n    no box\n\n| a | b |\n|---|---|\n\t=1+1"
+)
 
 
 class StoryParams(DecodingParams):
@@ -87,9 +89,7 @@ class Story(Analysis[StoryParams, StoryResult]):
             raise ValueError("the pencil broke <b>")
         tokens = [StripToken(t.text, t.label, i) for i, t in enumerate(result.passage.tokens)]
         last = len(tokens) - 1
-        rows = [
-            StripRow(tokens[last - back].label, last - back, [0.5] * (last - back), "surely") for back in (1, 0)
-        ]
+        rows = [StripRow(tokens[last - back].label, last - back, [0.5] * (last - back), "surely") for back in (1, 0)]
         strip = TokenStrip("strip", "The strip", "Choose a token.", "A strip.", tokens, rows, "nats", True)
         data = alt.InlineData(values=[{"x": t.label, "y": i} for i, t in enumerate(tokens)])
         chart = alt.Chart(data).mark_bar().encode(x="x:N", y="y:Q").properties(width="container", height=80)
@@ -129,21 +129,27 @@ PROVENANCE = Provenance(
 
 def passage(text: str, written: str = " the end") -> Passage:
     """One token per word."""
-    words = [text[:1], *(" " + word for word in text[1:].split(" ") if word)] or ["?"]
+    words = [text[:1], *(" " + word for word in text[1:].split(" ") if word)]
     tokens = [Token(id=index, text=word) for index, word in enumerate([*words, *(" " + w for w in written.split())])]
     return Passage(tokens=tuple(tokens), prompt_length=len(words))
 
 
-def outcome(tale: Tale, prompt: str, model: str = "m", label: str = "story", failure=None, **result: Any) -> Outcome:
+def outcome(
+    tale: Tale, prompt: str, model: str = "m", label: str = "story", failure=None, written=" the end", **result: Any
+) -> Outcome:
     """What became of one task of a tale."""
     asked = tale.prompts[prompt]
-    key = digest([tale.name, prompt, model, label, repr(result), asked.text.encode("utf-8", "replace").decode()])
+    key = digest(
+        [tale.name, prompt, model, label, written, repr(result), asked.text.encode("utf-8", "replace").decode()]
+    )
     task = Task(tale.name, model, tale.models[model], asked, "story", label, StoryParams(), key)
-    told = None if failure else StoryResult(passage=passage(asked.text), **result)
+    told = None if failure else StoryResult(passage=passage(asked.text, written), **result)
     return Outcome(task, told, Failure(kind=failure[0], message=failure[1]) if failure else None, PROVENANCE, True)
 
 
-def tale(name="tale", title="A tale", summary="It is told.", texts: dict[str, str] | None = None, models=("m",)) -> Tale:
+def tale(
+    name="tale", title="A tale", summary="It is told.", texts: dict[str, str] | None = None, models=("m",)
+) -> Tale:
     """An experiment over texts by name."""
     texts = texts or {"first": "Once upon a time"}
     prompts = {key: Prompt(name=key, text=text) for key, text in texts.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import itertools
 import json
 import re
 from html.parser import HTMLParser
@@ -18,8 +19,9 @@ from ecco_reports.errors import RenderError
 from ecco_reports.gates import Kind, Status, Verdict, Verdicts
 from ecco_reports.pages import KeptDrawings, environment, escape, render
 from ecco_reports.pages.lessons import docstring_attributes, settings
+from ecco_reports.pages.sections import written
 from ecco_reports.pages.tables import csv_bytes, json_bytes
-from ecco_reports.records import Table
+from ecco_reports.records import Table, Token
 from tests.stories import ANALYSES, HOSTILE, LINES, StoryParams, outcome, run_of, tale
 
 
@@ -65,7 +67,15 @@ class TestEscaping:
     @pytest.mark.parametrize("text", [HOSTILE, LINES])
     def test_markdown_finds_nothing_to_do_in_an_escaped_text(self, text):
         line = escape.entities(escape.one_line(text))
-        extensions = ["extra", "admonition", "toc", "pymdownx.extra", "pymdownx.tilde", "pymdownx.caret", "pymdownx.mark"]
+        extensions = [
+            "extra",
+            "admonition",
+            "toc",
+            "pymdownx.extra",
+            "pymdownx.tilde",
+            "pymdownx.caret",
+            "pymdownx.mark",
+        ]
         made = read(markdown.markdown(f"before {line} after", extensions=extensions))
         assert [tag for tag, _ in made.tags] == ["p"]
         assert made.text == f"before {escape.one_line(text)} after"
@@ -115,7 +125,8 @@ class TestEscaping:
 
 class TestHostileText:
     @pytest.fixture(scope="class")
-    def pages(self):
+    @classmethod
+    def pages(cls):
         one = tale("hostile", HOSTILE, HOSTILE + LINES, {"p": HOSTILE + LINES, HOSTILE: "x y"}, models=("m",))
         return rendered(run_of(one, outcomes=[outcome(one, "p", label=HOSTILE), outcome(one, HOSTILE)]))
 
@@ -135,7 +146,8 @@ class TestHostileText:
     def test_nothing_of_it_becomes_a_tag(self, pages):
         ours = rendered(run_of(tale("hostile", texts={"p": "x y", "q": "x y"})))
         for path, page in pages.items():
-            plain = {tag for tag, _ in read(as_html(ours[path])[1]).tags}
+            # A strip shows control characters as <i> signs; the text itself has no such tag.
+            plain = {"i"} | {tag for tag, _ in read(as_html(ours[path])[1]).tags}
             assert {tag for tag, _ in read(as_html(page)[1]).tags} <= plain, path
 
     def test_no_event_handler_and_no_script_address_gets_through(self, pages):
@@ -160,7 +172,8 @@ class TestHostileText:
 
 class TestExperimentPage:
     @pytest.fixture(scope="class")
-    def page(self):
+    @classmethod
+    def page(cls):
         one = tale(texts={"first": "Once upon a time", "second": "In the end"}, models=("m", "n"))
         return rendered(run_of(one))["experiments/tale.md"]
 
@@ -172,7 +185,7 @@ class TestExperimentPage:
         levels = [int(tag[1]) for tag, _ in read(as_html(page)[1]).tags if re.fullmatch("h[1-6]", tag)]
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(lower - upper <= 1 for upper, lower in zip(levels, levels[1:], strict=False))
+        assert all(lower - upper <= 1 for upper, lower in itertools.pairwise(levels))
 
     def test_each_analysis_has_a_permanent_address(self, page):
         ids = {attributes.get("id") for _, attributes in read(as_html(page)[1]).tags}
@@ -192,6 +205,16 @@ class TestExperimentPage:
 
     def test_what_the_model_wrote_is_set_apart(self, page):
         assert '<ins class="er-written" title="written by the model"> the end</ins>' in page.markdown
+
+    def test_different_continuations_of_a_prompt_stand_apart(self):
+        one = tale()
+        entries = [outcome(one, "first", label=label, written=text) for label, text in
+                   (("short", " by"), ("long", " by chance"), ("drawn", " in vain"))]  # fmt: skip
+        made = rendered(run_of(one, outcomes=entries))["experiments/tale.md"].markdown
+        full = made[made.index("## Prompt ") :]
+        assert re.findall(r"<ins [^>]*>(.*?)</ins>", full) == [" by chance", " in vain"]
+        assert "Explained by short, long" in read(full).text
+        assert "Explained by drawn" in read(full).text
 
     def test_the_checks_are_there_with_their_numbers(self, page):
         text = read(as_html(page)[1]).text
@@ -216,6 +239,18 @@ class TestExperimentPage:
         pages = rendered(run, verdicts=Verdicts((verdict,), 0))
         assert "0.25 is less than 1" in html.unescape(pages["experiments/tale.md"].markdown)
         assert "1 gate not passed" in pages["index.md"].markdown
+
+
+class TestWhatWasWritten:
+    def tokens(self, *texts, **facts):
+        return [Token(id=0, text=text, **facts) for text in texts]
+
+    def test_a_character_in_pieces_stands_once(self):
+        pieces = [Token(id=1, text="⟨E6⟩", partial=True), Token(id=2, text="⟨97 A5⟩", partial=True, completes="日")]
+        assert written([*self.tokens(" a"), *pieces, *self.tokens("b")]) == " a日b"
+
+    def test_signs_of_the_template_are_no_text(self):
+        assert written([*self.tokens(" a"), *self.tokens("<|end|>", special=True)]) == " a"
 
 
 class TestTrouble:
@@ -283,7 +318,9 @@ class TestTheOtherPages:
 
     def test_a_template_beside_the_experiments_comes_first(self, tmp_path):
         (tmp_path / "analyses").mkdir()
-        (tmp_path / "analyses" / "story.md.jinja").write_text("---\ntitle: x\n---\n# Mine {{ lesson.analysis.question }}")
+        (tmp_path / "analyses" / "story.md.jinja").write_text(
+            "---\ntitle: x\n---\n# Mine {{ lesson.analysis.question }}"
+        )
         page = rendered(run_of(tale()), templates=[tmp_path])["how-to-read/story.md"]
         assert page.markdown.endswith("# Mine What was told&#63;")
 

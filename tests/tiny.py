@@ -18,11 +18,11 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 
 WIDTH, LAYERS, HEADS, CONTEXT = 32, 3, 4, 64
 END = "<end>"
-WORDS = (
-    "the of city is in London Paris Tokyo Heathrow airport located capital Japan France keys to cabinet are was were "
-    "one two three four five six seven and or not but dog cat sat on mat when I hear sound summer rain wind sea"
-).split()
-VOCABULARY = {word: number for number, word in enumerate([END, "<unk>", *WORDS])}
+_WORDS = """
+the of city is in London Paris Tokyo Heathrow airport located capital Japan France keys to cabinet are was were
+one two three four five six seven and or not but dog cat sat on mat when I hear sound summer rain wind sea
+"""
+VOCABULARY = {word: number for number, word in enumerate([END, "<unk>", *_WORDS.split()])}
 TEXT = "Heathrow airport is located in the city of"
 
 
@@ -39,9 +39,14 @@ def _gpt2() -> Any:
 
     return GPT2LMHeadModel(
         GPT2Config(
-            vocab_size=len(VOCABULARY), n_embd=WIDTH, n_layer=LAYERS, n_head=HEADS, n_positions=CONTEXT,
-            bos_token_id=0, eos_token_id=0,
-        )  # fmt: skip
+            vocab_size=len(VOCABULARY),
+            n_embd=WIDTH,
+            n_layer=LAYERS,
+            n_head=HEADS,
+            n_positions=CONTEXT,
+            bos_token_id=0,
+            eos_token_id=0,
+        )
     )
 
 
@@ -50,10 +55,17 @@ def _llama() -> Any:
 
     return LlamaForCausalLM(
         LlamaConfig(
-            vocab_size=len(VOCABULARY), hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=LAYERS,
-            num_attention_heads=HEADS, num_key_value_heads=2, max_position_embeddings=CONTEXT,
-            bos_token_id=0, eos_token_id=0, tie_word_embeddings=False,
-        )  # fmt: skip
+            vocab_size=len(VOCABULARY),
+            hidden_size=WIDTH,
+            intermediate_size=2 * WIDTH,
+            num_hidden_layers=LAYERS,
+            num_attention_heads=HEADS,
+            num_key_value_heads=2,
+            max_position_embeddings=CONTEXT,
+            bos_token_id=0,
+            eos_token_id=0,
+            tie_word_embeddings=False,
+        )
     )
 
 
@@ -62,9 +74,15 @@ def _neox() -> Any:
 
     return GPTNeoXForCausalLM(
         GPTNeoXConfig(
-            vocab_size=len(VOCABULARY), hidden_size=WIDTH, intermediate_size=4 * WIDTH, num_hidden_layers=LAYERS,
-            num_attention_heads=HEADS, max_position_embeddings=CONTEXT, bos_token_id=0, eos_token_id=0,
-        )  # fmt: skip
+            vocab_size=len(VOCABULARY),
+            hidden_size=WIDTH,
+            intermediate_size=4 * WIDTH,
+            num_hidden_layers=LAYERS,
+            num_attention_heads=HEADS,
+            max_position_embeddings=CONTEXT,
+            bos_token_id=0,
+            eos_token_id=0,
+        )
     )
 
 
@@ -73,11 +91,22 @@ def _gemma2() -> Any:
 
     return Gemma2ForCausalLM(
         Gemma2Config(
-            vocab_size=len(VOCABULARY), hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=LAYERS,
-            num_attention_heads=HEADS, num_key_value_heads=2, head_dim=8, query_pre_attn_scalar=8,
-            max_position_embeddings=CONTEXT, bos_token_id=0, eos_token_id=0, pad_token_id=0,
-            final_logit_softcapping=6.0, attn_logit_softcapping=20.0, sliding_window=CONTEXT,
-        )  # fmt: skip
+            vocab_size=len(VOCABULARY),
+            hidden_size=WIDTH,
+            intermediate_size=2 * WIDTH,
+            num_hidden_layers=LAYERS,
+            num_attention_heads=HEADS,
+            num_key_value_heads=2,
+            head_dim=8,
+            query_pre_attn_scalar=8,
+            max_position_embeddings=CONTEXT,
+            bos_token_id=0,
+            eos_token_id=0,
+            pad_token_id=0,
+            final_logit_softcapping=6.0,
+            attn_logit_softcapping=20.0,
+            sliding_window=CONTEXT,
+        )
     )
 
 
@@ -111,7 +140,7 @@ def save(folder: Path, family: str = "gpt2", **settings: Any) -> Path:
     from transformers import PreTrainedTokenizerFast
 
     build(family, **settings).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=word_tokenizer(), eos_token=END, bos_token=END, unk_token="<unk>").save_pretrained(
-        folder
-    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=word_tokenizer(), eos_token=END, bos_token=END, unk_token="<unk>"
+    ).save_pretrained(folder)
     return folder

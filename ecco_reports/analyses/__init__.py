@@ -42,7 +42,9 @@ class Analysis(ABC, Generic[P, R]):
     Params: type[P]
     Result: type[R]
 
-    def problems(self, params: P, prompt: Prompt, facts: ModelFacts) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    def problems(
+        self, params: P, prompt: Prompt, facts: ModelFacts
+    ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         """What cannot work for this prompt and model although the YAML is well formed.
 
         Called before anything is computed, with what is known of the model without loading it.

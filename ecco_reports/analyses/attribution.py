@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from ecco_reports.charts.figure import Figure, TokenStrip
+    from ecco_reports.methods.gradients import Attributions
     from ecco_reports.methods.targets import Target
 
 Method = Literal["integrated_gradients", "input_x_gradient", "saliency"]
@@ -27,19 +28,23 @@ METHOD_TITLES: Mapping[Method, str] = {
     "saliency": "Saliency",
 }
 SCORE_UNITS = {"logprob": "log-probability, nats", "logit": "logit", "probability": "probability"}
-# Central differences of a float32 function, a hundredth of the way: good to a few per cent where it curves.
-_GRADIENT_TOLERANCE = 0.05
+# Central differences of a float32 function, a hundredth of the way: good to a few per cent where it curves. In half
+# precision a score has two or three digits, and the difference of two scores says little more than the sign.
+_GRADIENT_TOLERANCE = {"float64": 0.01, "float32": 0.05, "bfloat16": 2.0, "float16": 2.0}
+# Below this completeness gap more steps add rounding and nothing else.
+_ROUNDING = {"float64": 0.0, "float32": 0.0, "bfloat16": 0.1, "float16": 0.02}
 
 
-class Params(DecodingParams):
+class AttributionParams(DecodingParams):
     """What to explain, by which methods.
 
     Attributes:
         methods: The methods, in the order of the page.
         score: What is explained about a token: its log-probability, logit or probability.
         targets: Explain the generated tokens, the prompt's own target (against its foil), or both.
-        baseline: What stands for "no information" in integrated gradients: the zero embedding, the mean embedding of
-            the vocabulary, or the embedding of the end-of-text token.
+        baseline: What stands for "no information" in integrated gradients: the mean embedding of the vocabulary, the
+            zero embedding, or the embedding of the end-of-text token. Zero is a singular point of models that have no
+            position embeddings and normalise their input (Llama, Gemma): there its completeness check fails.
         aggregation: How the dimensions of an embedding become one number: their signed sum, or their L2 norm.
         normalize: Show contributions as shares of their absolute sum.
         tolerance: Relative completeness gap at which integrated gradients stop adding steps.
@@ -48,7 +53,7 @@ class Params(DecodingParams):
     methods: tuple[Method, ...] = Field(default=("integrated_gradients",), min_length=1)
     score: Literal["logprob", "logit", "probability"] = "logprob"
     targets: Literal["all", "generated", "given"] = "all"
-    baseline: Literal["zero", "mean", "eos"] = "zero"
+    baseline: Literal["zero", "mean", "eos"] = "mean"
     aggregation: Literal["sum", "l2"] = "sum"
     normalize: bool = False
     tolerance: float = Field(default=0.01, gt=0, le=0.1)
@@ -90,8 +95,20 @@ class MethodResult(Record):
     leak: float
 
 
-class Result(Record):
-    """Contributions of the input tokens to each target, by each method."""
+class AttributionResult(Record):
+    """Contributions of the input tokens to each target, by each method.
+
+    Attributes:
+        passage: The prompt and the continuation.
+        explained: The targets; none where nothing was written and no target was given.
+        methods: One per method asked for.
+        score: As in the params.
+        baseline: As in the params.
+        aggregation: As in the params.
+        normalize: As in the params.
+        tolerance: The completeness gap that passes, which rounding may set.
+        dtype: The model's floating point type.
+    """
 
     passage: Passage
     explained: tuple[Explained, ...]
@@ -101,9 +118,10 @@ class Result(Record):
     aggregation: Literal["sum", "l2"]
     normalize: bool
     tolerance: float
+    dtype: str
 
 
-class Attribution(Analysis[Params, Result]):
+class Attribution(Analysis[AttributionParams, AttributionResult]):
     """The attribution room."""
 
     name: ClassVar[str] = "attribution"
@@ -111,11 +129,11 @@ class Attribution(Analysis[Params, Result]):
     title: ClassVar[str] = "Input attribution"
     question: ClassVar[str] = "Which earlier tokens moved the prediction of this one, and which way?"
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.GRADIENTS})
-    Params = Params
-    Result = Result
+    Params = AttributionParams
+    Result = AttributionResult
 
     def problems(
-        self, params: Params, prompt: Prompt, facts: ModelFacts
+        self, params: AttributionParams, prompt: Prompt, facts: ModelFacts
     ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         """A target that is not one token, or none although it is asked for."""
         yield from target_problems(prompt, facts)
@@ -132,28 +150,33 @@ class Attribution(Analysis[Params, Result]):
                 "Write target: as well: the explanation is why the target rather than the foil.",
             )
 
-    def run(self, model: LanguageModel, prompt: Prompt, params: Params) -> Result:
+    def run(self, model: LanguageModel, prompt: Prompt, params: AttributionParams) -> AttributionResult:
         """Generates, then explains every target from one pass over the whole text per method."""
         import torch
 
         written = model.generate(model.tokenizer.ids(prompt.text), params.decoding)
         passage = Passage(tokens=model.tokenizer.tokens(written.ids), prompt_length=written.prompt_length)
         explained, targets = _targets(model, prompt, params, written, passage)
-        with torch.no_grad():
-            inputs = model.embed(torch.tensor([written.ids]))[0]
-            baseline = _baseline(model, params.baseline, written.ids, passage, inputs)
-        return Result(
+        tolerance = max(params.tolerance, _ROUNDING[model.facts.spec.dtype])
+        methods: tuple[MethodResult, ...] = ()
+        if targets:
+            with torch.no_grad():
+                inputs = model.embed(torch.tensor([written.ids]))[0]
+                baseline = _baseline(model, params.baseline, passage, inputs)
+            methods = tuple(_by_methods(model, inputs, baseline, targets, params, tolerance))
+        return AttributionResult(
             passage=passage,
             explained=explained,
-            methods=tuple(_run_method(model, method, inputs, baseline, targets, params) for method in params.methods),
+            methods=methods,
             score=params.score,
             baseline=params.baseline,
             aggregation=params.aggregation,
             normalize=params.normalize,
-            tolerance=params.tolerance,
+            tolerance=tolerance,
+            dtype=model.facts.spec.dtype,
         )
 
-    def proof(self, result: Result) -> Sequence[Check]:
+    def proof(self, result: AttributionResult) -> Sequence[Check]:
         """Completeness for integrated gradients, a derivative measured another way for the rest, and causality."""
         checks = []
         for method in result.methods:
@@ -174,9 +197,9 @@ class Attribution(Analysis[Params, Result]):
                     Check(
                         name=f"{title}: gradient against finite differences",
                         residual=worst,
-                        tolerance=_GRADIENT_TOLERANCE,
-                        meaning="The slope of the score along the input, measured by moving it by ± 1 %, against the "
-                        "sum of input × gradient; the largest relative miss among the targets.",
+                        tolerance=_GRADIENT_TOLERANCE[result.dtype],
+                        meaning="The slope of the score along the input, measured by moving it a little both "
+                        "ways, against the sum of input × gradient; the largest relative miss among the targets.",
                     )
                 )
         checks.append(
@@ -189,8 +212,10 @@ class Attribution(Analysis[Params, Result]):
         )
         return checks
 
-    def metrics(self, result: Result) -> Mapping[str, Metric]:
+    def metrics(self, result: AttributionResult) -> Mapping[str, Metric]:
         """How concentrated the explanation of the first target is, by the first method."""
+        if not result.explained:
+            return {}
         first = np.abs(result.methods[0].contributions[0])
         total = float(first.sum())
         return {
@@ -206,28 +231,33 @@ class Attribution(Analysis[Params, Result]):
             ),
         }
 
-    def summary(self, result: Result) -> str:
+    def summary(self, result: AttributionResult) -> str:
         """The tokens that moved the first target most."""
+        if not result.explained:
+            return "There is nothing to explain: the model wrote nothing, and the prompt has no target."
         method, target = result.methods[0], result.explained[0]
         values = method.contributions[0]
         order = np.argsort(-np.abs(values))[:3]
         signed = result.aggregation == "sum" and method.method != "saliency"
         total = float(np.abs(values).sum()) or 1.0
+        if signed and not result.normalize:
+            amounts = [f"{values[index]:+.2f}" for index in order]
+        else:
+            amounts = [f"{values[index] / total:{'+' if signed else ''}.0%}" for index in order]
         named = [
-            f"“{result.passage.tokens[int(i)].label}” ({values[i]:+.2f})" if signed and not result.normalize
-            else f"“{result.passage.tokens[int(i)].label}” ({values[i] / total:+.0%})" if signed
-            else f"“{result.passage.tokens[int(i)].label}” ({values[i] / total:.0%})"
-            for i in order
+            f"“{result.passage.tokens[int(index)].label}” ({amount})"
+            for index, amount in zip(order, amounts, strict=True)
         ]
         return f"{METHOD_TITLES[method.method]}: the prediction “{target.label}” came most from {', '.join(named)}."
 
-    def charts(self, result: Result) -> Sequence[Figure]:
+    def charts(self, result: AttributionResult) -> Sequence[Figure]:
         """Per method the text to choose tokens in, and the matrix of all contributions."""
         from ecco_reports.charts.contributions import contribution_matrix
         from ecco_reports.charts.figure import ChartFigure
 
         figures: list[Figure] = []
-        inputs = [token.label for token in result.passage.tokens[: max(t.after for t in result.explained) + 1]]
+        length = max((target.after for target in result.explained), default=-1) + 1
+        inputs = [token.label for token in result.passage.tokens[:length]]
         for method in result.methods:
             shown = _shown(result, method)
             visible = np.where(_reach(result), shown, np.nan)[:, : len(inputs)]
@@ -252,7 +282,7 @@ class Attribution(Analysis[Params, Result]):
                 )
         return figures
 
-    def table(self, result: Result) -> Table:
+    def table(self, result: AttributionResult) -> Table:
         """One row per method, target and input token."""
         rows = tuple(
             (method.method, target.label, position, result.passage.tokens[position].label, float(values[position]))
@@ -268,7 +298,7 @@ class Attribution(Analysis[Params, Result]):
 
 
 def _targets(
-    model: LanguageModel, prompt: Prompt, params: Params, written: Continuation, passage: Passage
+    model: LanguageModel, prompt: Prompt, params: AttributionParams, written: Continuation, passage: Passage
 ) -> tuple[tuple[Explained, ...], list[Target]]:
     """The targets asked for: the prompt's own one first, then every generated token."""
     from ecco_reports.methods.targets import Target
@@ -293,9 +323,7 @@ def _targets(
     return tuple(explained), targets
 
 
-def _baseline(
-    model: LanguageModel, kind: str, ids: Sequence[int], passage: Passage, inputs: torch.Tensor
-) -> torch.Tensor:
+def _baseline(model: LanguageModel, kind: str, passage: Passage, inputs: torch.Tensor) -> torch.Tensor:
     """Embeddings without information; special tokens stay, they belong to the template and not to the text."""
     import torch
 
@@ -309,29 +337,39 @@ def _baseline(
     return torch.where(special[:, None], inputs, empty)
 
 
-def _run_method(
+def _by_methods(
     model: LanguageModel,
-    method: Method,
     inputs: torch.Tensor,
     baseline: torch.Tensor,
     targets: Sequence[Target],
-    params: Params,
-) -> MethodResult:
-    import torch
-
+    params: AttributionParams,
+    tolerance: float,
+) -> Iterator[MethodResult]:
+    """What each method says; the two that need plain gradients share them."""
     from ecco_reports.methods.gradients import gradients, integrated_gradients
 
-    if method == "integrated_gradients":
-        found = integrated_gradients(model, inputs, baseline, targets, params.score, params.tolerance)
-    else:
-        found = gradients(model, inputs, targets, params.score)
-    vectors = found.vectors * inputs if method == "input_x_gradient" else found.vectors
+    plain = gradients(model, inputs, targets, params.score) if set(params.methods) - {"integrated_gradients"} else None
+    for method in params.methods:
+        if method == "integrated_gradients":
+            found = integrated_gradients(model, inputs, baseline, targets, params.score, tolerance)
+            yield _method_result(method, found, found.vectors, targets, params)
+        elif plain is not None:
+            vectors = plain.vectors * inputs if method == "input_x_gradient" else plain.vectors
+            yield _method_result(method, plain, vectors, targets, params)
+
+
+def _method_result(
+    method: Method, found: Attributions, vectors: torch.Tensor, targets: Sequence[Target], params: AttributionParams
+) -> MethodResult:
+    """One number per target and position from vectors ``[target, position, width]``."""
+    import torch
+
     if params.aggregation == "l2":
         values = vectors.norm(dim=-1)
     else:
         values = vectors.abs().sum(-1) if method == "saliency" else vectors.sum(-1)
-    after = torch.tensor([target.position for target in targets], device=inputs.device)
-    beyond = torch.arange(len(inputs), device=inputs.device) > after[:, None]
+    after = torch.tensor([target.position for target in targets], device=vectors.device)
+    beyond = torch.arange(vectors.shape[1], device=vectors.device) > after[:, None]
     return MethodResult(
         method=method,
         contributions=values.masked_fill(beyond, 0.0).cpu().numpy(),
@@ -343,25 +381,27 @@ def _run_method(
     )
 
 
-def _reach(result: Result) -> np.ndarray:
+def _reach(result: AttributionResult) -> np.ndarray:
     """Whether an input token comes before a target, ``[target, position]``."""
     after = np.array([target.after for target in result.explained])
     return np.arange(len(result.passage.tokens)) <= after[:, None]
 
 
-def _shown(result: Result, method: MethodResult) -> np.ndarray:
+def _shown(result: AttributionResult, method: MethodResult) -> np.ndarray:
     """The contributions as the page shows them, ``[target, position]``."""
     values = method.contributions
     if not result.normalize:
         return values
-    return values / np.maximum(np.abs(values).sum(-1, keepdims=True), np.finfo(values.dtype).tiny)
+    totals: np.ndarray = np.abs(values).sum(-1, keepdims=True)
+    shares: np.ndarray = np.divide(values, totals, out=np.zeros_like(values), where=totals > 0)
+    return shares
 
 
-def _signed(result: Result, method: MethodResult) -> bool:
+def _signed(result: AttributionResult, method: MethodResult) -> bool:
     return result.aggregation == "sum" and method.method != "saliency"
 
 
-def _unit(result: Result, method: MethodResult) -> str:
+def _unit(result: AttributionResult, method: MethodResult) -> str:
     if result.normalize:
         return "share of the contributions"
     what = SCORE_UNITS[result.score]
@@ -370,7 +410,7 @@ def _unit(result: Result, method: MethodResult) -> str:
     return f"contribution to the {what}" if result.aggregation == "sum" else f"L2 norm, {what}"
 
 
-def _strip(result: Result, method: MethodResult, shown: np.ndarray) -> TokenStrip:
+def _strip(result: AttributionResult, method: MethodResult, shown: np.ndarray) -> TokenStrip:
     """The text in which one chooses an output and sees what it drew on."""
     from ecco_reports.charts.figure import StripRow, StripToken, TokenStrip
 
@@ -391,10 +431,12 @@ def _strip(result: Result, method: MethodResult, shown: np.ndarray) -> TokenStri
         detail = f"{result.score} {method.scores[index]:.3f}"
         if method.method == "integrated_gradients":
             detail += (
-                f", at the baseline {method.baseline_scores[index]:.3f}; completeness gap {method.residuals[index]:.2%} "
-                f"with {method.steps[index]} steps"
+                f", at the baseline {method.baseline_scores[index]:.3f}; completeness gap "
+                f"{method.residuals[index]:.2%} with {method.steps[index]} steps"
             )
-        rows.append(StripRow(target.label, target.position, [float(v) for v in shown[index, : target.after + 1]], detail))
+        rows.append(
+            StripRow(target.label, target.position, [float(v) for v in shown[index, : target.after + 1]], detail)
+        )
     return TokenStrip(
         id=method.method,
         title=METHOD_TITLES[method.method],

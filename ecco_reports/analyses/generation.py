@@ -20,7 +20,7 @@ _TOLERANCE = {"float64": 1e-8, "float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-
 _NUCLEUS = 0.9
 
 
-class Params(DecodingParams):
+class GenerationParams(DecodingParams):
     """How to generate, and how much to show of each step.
 
     Attributes:
@@ -64,12 +64,17 @@ class Step(Record):
         return math.exp(self.logprob)
 
     @property
+    def shortfall(self) -> float:
+        """By how many nats the most probable token is more probable than the chosen one."""
+        return max(0.0, math.log(self.candidates[0].probability) - self.logprob) if self.rank > 1 else 0.0
+
+    @property
     def surprisal(self) -> float:
         """How surprised the model was by its own token, in bits."""
         return -self.logprob / math.log(2)
 
 
-class Result(Record):
+class GenerationResult(Record):
     """A continuation and its steps.
 
     Attributes:
@@ -87,7 +92,7 @@ class Result(Record):
     dtype: str
 
 
-class Generation(Analysis[Params, Result]):
+class Generation(Analysis[GenerationParams, GenerationResult]):
     """The generation room."""
 
     name: ClassVar[str] = "generation"
@@ -95,16 +100,16 @@ class Generation(Analysis[Params, Result]):
     title: ClassVar[str] = "Generation, step by step"
     question: ClassVar[str] = "What did the model write, and what else could it have written at each step?"
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.LOGITS})
-    Params = Params
-    Result = Result
+    Params = GenerationParams
+    Result = GenerationResult
 
     def problems(
-        self, params: Params, prompt: Prompt, facts: ModelFacts
+        self, params: GenerationParams, prompt: Prompt, facts: ModelFacts
     ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         """Nothing but the length can be wrong, and that is looked at for every analysis."""
         return iter(())
 
-    def run(self, model: LanguageModel, prompt: Prompt, params: Params) -> Result:
+    def run(self, model: LanguageModel, prompt: Prompt, params: GenerationParams) -> GenerationResult:
         """Generates, then looks at every step again with one pass over the whole text."""
         import torch
 
@@ -135,7 +140,7 @@ class Generation(Analysis[Params, Result]):
             for step, position in enumerate(positions)
         )
         gaps = [abs(noted - forced) for noted, forced in zip(written.step_logprobs, logprobs, strict=True)]
-        return Result(
+        return GenerationResult(
             passage=passage,
             decoding=params.decoding,
             steps=steps,
@@ -143,7 +148,7 @@ class Generation(Analysis[Params, Result]):
             dtype=model.facts.spec.dtype,
         )
 
-    def proof(self, result: Result) -> Sequence[Check]:
+    def proof(self, result: GenerationResult) -> Sequence[Check]:
         """Two ways to the same numbers; and a greedy choice is always the most probable token."""
         checks = [
             Check(
@@ -158,14 +163,15 @@ class Generation(Analysis[Params, Result]):
             checks.append(
                 Check(
                     name="greedy choice",
-                    residual=float(max((step.rank for step in result.steps), default=1) - 1),
-                    tolerance=0.0,
-                    meaning="Greedy decoding takes the most probable token, so every chosen token has rank 1.",
+                    residual=max((step.shortfall for step in result.steps), default=0.0),
+                    tolerance=_TOLERANCE[result.dtype],
+                    meaning="Greedy decoding takes the most probable token: by how many nats another one is more "
+                    "probable in the pass over the whole text, at most.",
                 )
             )
         return checks
 
-    def metrics(self, result: Result) -> Mapping[str, Metric]:
+    def metrics(self, result: GenerationResult) -> Mapping[str, Metric]:
         """Confidence in the continuation."""
         steps = result.steps
         if not steps:
@@ -189,7 +195,7 @@ class Generation(Analysis[Params, Result]):
             ),
         }
 
-    def summary(self, result: Result) -> str:
+    def summary(self, result: GenerationResult) -> str:
         """The continuation in words."""
         steps = result.steps
         if not steps:
@@ -200,11 +206,11 @@ class Generation(Analysis[Params, Result]):
         if len(steps) == 1:
             return f"The model wrote “{written}” (probability {steps[0].probability:.1%})."
         return (
-            f"The model wrote “{written}”. {how}; it was surest of “{surest.token.label}” ({surest.probability:.1%}) and "
-            f"least sure of “{least.token.label}” ({least.probability:.1%})."
+            f"The model wrote “{written}”. {how}; it was surest of “{surest.token.label}” ({surest.probability:.1%}) "
+            f"and least sure of “{least.token.label}” ({least.probability:.1%})."
         )
 
-    def charts(self, result: Result) -> Sequence[Figure]:
+    def charts(self, result: GenerationResult) -> Sequence[Figure]:
         """The steps, and the candidates of the step one chooses."""
         from ecco_reports.charts.candidates import Step as ChartStep
         from ecco_reports.charts.candidates import candidates_chart
@@ -235,15 +241,26 @@ class Generation(Analysis[Params, Result]):
             ),
         )
 
-    def table(self, result: Result) -> Table:
+    def table(self, result: GenerationResult) -> Table:
         """One row per candidate and step."""
         rows = []
         for number, step in enumerate(result.steps):
             offered = [(c.token.label, c.probability) for c in step.candidates]
             for rank, (label, probability) in enumerate(offered, start=1):
-                rows.append((number, step.position, step.token.label, step.rank, step.entropy, rank, label, probability))
+                rows.append(
+                    (number, step.position, step.token.label, step.rank, step.entropy, rank, label, probability)
+                )
         return Table(
-            columns=("step", "position", "chosen", "rank of chosen", "entropy (bits)", "rank", "candidate", "probability"),
+            columns=(
+                "step",
+                "position",
+                "chosen",
+                "rank of chosen",
+                "entropy (bits)",
+                "rank",
+                "candidate",
+                "probability",
+            ),
             rows=tuple(rows),
             caption="One row per step and candidate, most probable first.",
         )

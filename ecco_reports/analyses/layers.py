@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-LayerChoice: TypeAlias = Literal["all"] | tuple[int | Literal["embedding"], ...]
+from pydantic import Field
+
+LayerChoice: TypeAlias = Literal["all"] | Annotated[tuple[int | Literal["embedding"], ...], Field(min_length=1)]
 
 
 def states_of(layers: LayerChoice, count: int) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -16,17 +16,15 @@ from ecco_reports.analyses.preflight import (
     position_problems,
     target_problems,
 )
-from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
+from ecco_reports.models.base import READOUT_TOLERANCE, Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Array, Check, Direction, Metric, Passage, Prompt, Record, Table, Token
 
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
     from ecco_reports.charts.lens import LensCell
 
-_READOUT_TOLERANCE = 1e-4
 
-
-class Params(DecodingParams):
+class LogitLensParams(DecodingParams):
     """Which layers and positions to read out.
 
     Attributes:
@@ -37,16 +35,16 @@ class Params(DecodingParams):
 
     top_k: int = Field(default=10, ge=1, le=50)
     layers: LayerChoice = "all"
-    positions: Literal["all"] | tuple[int, ...] = "all"
+    positions: Literal["all"] | Annotated[tuple[int, ...], Field(min_length=1)] = "all"
 
 
-class Result(Record):
+class LogitLensResult(Record):
     """A lens over layers and positions.
 
     Attributes:
         passage: The prompt and the continuation.
         states: The residual states read out: 0 is the embedding, ``n`` the output of layer ``n - 1``.
-        positions: The positions read out.
+        positions: The positions read out, those that a token follows.
         next_tokens: The token that came next at each of them (the prompt's own, or what the model wrote).
         vocabulary: Every token that is named by ``candidates``.
         candidates: Most probable tokens as indices into ``vocabulary``, ``[state, position, k]``.
@@ -55,9 +53,11 @@ class Result(Record):
         divergence: ``KL(final || state)`` in nats, ``[state, position]``.
         next_logprob: Log-probability of the token that came next, ``[state, position]``.
         next_rank: Its rank, ``[state, position]``.
-        watched: The prompt's target and foil, or the first generated token.
+        watched: The prompt's target and foil, or the first generated token; none where nothing was written.
         watched_probabilities: Their probability at the prompt's last position, ``[state, token]``.
-        readout_gap: Largest difference between the last layer's replayed logits and the model's own.
+        readout_gap: Largest difference between the last layer's replayed logits and the model's own, relative to the
+            largest logit.
+        dtype: The model's floating point type, which sets the tolerance of that difference.
     """
 
     passage: Passage
@@ -74,9 +74,10 @@ class Result(Record):
     watched: tuple[Token, ...]
     watched_probabilities: Array
     readout_gap: float
+    dtype: str
 
 
-class LogitLens(Analysis[Params, Result]):
+class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
     """The logit lens room."""
 
     name: ClassVar[str] = "logit_lens"
@@ -84,11 +85,11 @@ class LogitLens(Analysis[Params, Result]):
     title: ClassVar[str] = "Logit lens"
     question: ClassVar[str] = "If the model had stopped after this layer, what would it have said next?"
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.LAYER_READOUT})
-    Params = Params
-    Result = Result
+    Params = LogitLensParams
+    Result = LogitLensResult
 
     def problems(
-        self, params: Params, prompt: Prompt, facts: ModelFacts
+        self, params: LogitLensParams, prompt: Prompt, facts: ModelFacts
     ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         """Layers and positions out of range, targets that are not one token."""
         yield from target_problems(prompt, facts)
@@ -96,7 +97,7 @@ class LogitLens(Analysis[Params, Result]):
         if params.positions != "all":
             yield from position_problems(params.positions, ("positions",), prompt, facts)
 
-    def run(self, model: LanguageModel, prompt: Prompt, params: Params) -> Result:
+    def run(self, model: LanguageModel, prompt: Prompt, params: LogitLensParams) -> LogitLensResult:
         """Reads out every state asked for with the model's own tail."""
         import torch
 
@@ -107,18 +108,19 @@ class LogitLens(Analysis[Params, Result]):
         ids = torch.tensor(written.ids)
         passage = Passage(tokens=model.tokenizer.tokens(written.ids), prompt_length=written.prompt_length)
         states = states_of(params.layers, model.layers)
-        if params.positions == "all":
-            positions = list(range(len(ids) - 1))
-        else:
-            positions = [position % written.prompt_length for position in params.positions]
+        positions = _positions(params, written.prompt_length, len(ids))
+        words = [word for word in (prompt.target, prompt.foil) if word is not None]
+        watched = [model.tokenizer.continuation_ids(word)[0] for word in words] or list(written.generated[:1])
+        if not positions:
+            return _empty(passage, states, params.top_k, model.facts.spec.dtype)
         lens = logit_lens(model, ids, states, positions, ids[[p + 1 for p in positions]], params.top_k)
         candidates = torch.stack([row.tokens for row in lens.rows]).cpu().numpy()
         known, indices = np.unique(candidates, return_inverse=True)
-        words = [word for word in (prompt.target, prompt.foil) if word is not None]
-        watched = [model.tokenizer.continuation_ids(word)[0] for word in words] or [written.generated[0]]
-        last = [written.prompt_length - 1]
-        _, watched_probabilities = token_ranks(model, ids, states, last, torch.tensor([watched]))
-        return Result(
+        watched_probabilities = np.zeros((len(states), 0), np.float32)
+        if watched:
+            places = [(written.prompt_length - 1, token) for token in watched]
+            watched_probabilities = token_ranks(model, ids, states, places).probabilities.cpu().numpy()
+        return LogitLensResult(
             passage=passage,
             states=tuple(states),
             positions=tuple(positions),
@@ -131,23 +133,24 @@ class LogitLens(Analysis[Params, Result]):
             next_logprob=_stack([row.target_logprob for row in lens.rows]),
             next_rank=_stack([row.target_rank for row in lens.rows]).astype(np.int32),
             watched=tuple(model.tokenizer.token(token) for token in watched),
-            watched_probabilities=watched_probabilities[:, 0].cpu().numpy(),
+            watched_probabilities=watched_probabilities,
             readout_gap=lens.readout_gap,
+            dtype=model.facts.spec.dtype,
         )
 
-    def proof(self, result: Result) -> Sequence[Check]:
+    def proof(self, result: LogitLensResult) -> Sequence[Check]:
         """The last layer, replayed, is the model's own prediction."""
         return [
             Check(
                 name="readout identity",
                 residual=result.readout_gap,
-                tolerance=_READOUT_TOLERANCE,
+                tolerance=READOUT_TOLERANCE[result.dtype],
                 meaning="Largest difference between the logits that the lens reads at the last layer and the logits of "
-                "the model itself.",
+                "the model itself, relative to the largest logit.",
             )
         ]
 
-    def metrics(self, result: Result) -> Mapping[str, Metric]:
+    def metrics(self, result: LogitLensResult) -> Mapping[str, Metric]:
         """When the first generated token becomes the first choice, as seen from the prompt's last position."""
         column = _last_prompt_column(result)
         if column is None:
@@ -169,57 +172,70 @@ class LogitLens(Analysis[Params, Result]):
             )
         return metrics
 
-    def summary(self, result: Result) -> str:
+    def summary(self, result: LogitLensResult) -> str:
         """Where the next token is known."""
         column = _last_prompt_column(result)
+        if not result.positions:
+            return "There is nothing to read out: the text is a single token and nothing came after it."
         if column is None:
             return f"The lens was read at {len(result.positions)} positions and {len(result.states)} layers."
         label, ranks = result.next_tokens[column].label, result.next_rank[:, column]
         settled = _settled(ranks)
         start = f"“{label}” ranks {ranks[0]} at {place(result.states[0])}"
         if settled is None:
-            return f"{start} and is never the first choice for good; at {place(result.states[-1])} it ranks {ranks[-1]}."
+            end = place(result.states[-1])
+            return f"{start} and is never the first choice for good; at {end} it ranks {ranks[-1]}."
+        where = place(result.states[settled])
         probability = math.exp(float(result.next_logprob[settled, column]))
-        return f"{start}; from {place(result.states[settled])} on it stays the first choice (probability {probability:.1%} there)."
+        return f"{start}; from {where} on it stays the first choice (probability {probability:.1%} there)."
 
-    def charts(self, result: Result) -> Sequence[Figure]:
+    def charts(self, result: LogitLensResult) -> Sequence[Figure]:
         """The grid of layers and positions, and the probability of the watched tokens by layer."""
         from ecco_reports.charts.figure import ChartFigure
         from ecco_reports.charts.lens import lens_grid, lens_lines
 
         layers = [layer_name(state) for state in result.states]
-        cells = [[_cell(result, row, column) for column in range(len(result.positions))] for row in range(len(layers))]
-        names = [token.label for token in result.watched]
+        figures: list[Figure] = []
         summary = self.summary(result)
-        return (
-            ChartFigure(
-                id="grid",
-                title="What each layer would say next",
-                reading="Read a column from the bottom up: under each token of the text stands what the model would say "
-                "next if it stopped after that layer. Low layers guess frequent words, the answer forms on the way up, "
-                "and the top row is what the model really predicts. Point at a cell to see its ten best candidates.",
-                alt_text=f"Logit lens over {len(layers)} layers and {len(result.positions)} positions. {summary}",
-                chart=lens_grid(
-                    layers,
-                    [result.passage.tokens[position].label for position in result.positions],
-                    [token.label for token in result.next_tokens],
-                    cells,
-                ),
-            ),
-            ChartFigure(
-                id="lines",
-                title="Probability of " + " and ".join(f"“{name}”" for name in names) + " by layer",
-                reading="The same lens at the last token of the prompt, for chosen tokens only: the layer where a line "
-                "climbs is where the model makes up its mind.",
-                alt_text="; ".join(
-                    f"“{name}” ends at {result.watched_probabilities[-1, index]:.1%}" for index, name in enumerate(names)
+        if result.positions:
+            columns = range(len(result.positions))
+            cells = [[_cell(result, row, column) for column in columns] for row in range(len(layers))]
+            figures.append(
+                ChartFigure(
+                    id="grid",
+                    title="What each layer would say next",
+                    reading="Read a column from the bottom up: under each token of the text stands what the model "
+                    "would say next if it stopped after that layer. Low layers guess frequent words, the answer forms "
+                    "on the way up, and the top row is what the model really predicts. Point at a cell to see its ten "
+                    "best candidates.",
+                    alt_text=f"Logit lens over {len(layers)} layers and {len(result.positions)} positions. {summary}",
+                    chart=lens_grid(
+                        layers,
+                        [result.passage.tokens[position].label for position in result.positions],
+                        [token.label for token in result.next_tokens],
+                        cells,
+                    ),
                 )
-                + ".",
-                chart=lens_lines(layers, names, result.watched_probabilities),
-            ),
-        )
+            )
+        if result.watched:
+            names = [token.label for token in result.watched]
+            finals = result.watched_probabilities[-1]
+            figures.append(
+                ChartFigure(
+                    id="lines",
+                    title="Probability of " + " and ".join(f"“{name}”" for name in names) + " by layer",
+                    reading="The same lens at the last token of the prompt, for chosen tokens only: the layer where a "
+                    "line climbs is where the model makes up its mind.",
+                    alt_text=", ".join(
+                        f"“{name}” ends at {final:.1%}" for name, final in zip(names, finals, strict=True)
+                    )
+                    + ".",
+                    chart=lens_lines(layers, names, result.watched_probabilities),
+                )
+            )
+        return figures
 
-    def table(self, result: Result) -> Table:
+    def table(self, result: LogitLensResult) -> Table:
         """One row per layer and position."""
         rows = []
         for row, state in enumerate(result.states):
@@ -257,13 +273,42 @@ class LogitLens(Analysis[Params, Result]):
         )
 
 
+def _positions(params: LogitLensParams, prompt_length: int, length: int) -> list[int]:
+    """The positions asked for that are followed by a token, in the order of the text."""
+    if params.positions == "all":
+        return list(range(length - 1))
+    return sorted({position % prompt_length for position in params.positions} & set(range(length - 1)))
+
+
+def _empty(passage: Passage, states: Sequence[int], top_k: int, dtype: str) -> LogitLensResult:
+    """The result where no token is followed by another."""
+    nothing = np.zeros((len(states), 0), np.float32)
+    return LogitLensResult(
+        passage=passage,
+        states=tuple(states),
+        positions=(),
+        next_tokens=(),
+        vocabulary=(),
+        candidates=np.zeros((len(states), 0, top_k), np.int32),
+        probabilities=np.zeros((len(states), 0, top_k), np.float32),
+        entropy=nothing,
+        divergence=nothing,
+        next_logprob=nothing,
+        next_rank=nothing.astype(np.int32),
+        watched=(),
+        watched_probabilities=nothing,
+        readout_gap=0.0,
+        dtype=dtype,
+    )
+
+
 def _stack(rows: Sequence[object]) -> np.ndarray:
     import torch
 
     return torch.stack([row for row in rows if isinstance(row, torch.Tensor)]).cpu().numpy()
 
 
-def _cell(result: Result, row: int, column: int) -> LensCell:
+def _cell(result: LogitLensResult, row: int, column: int) -> LensCell:
     from ecco_reports.charts.lens import LensCell
 
     names = [result.vocabulary[int(index)].label for index in result.candidates[row, column]]
@@ -276,7 +321,7 @@ def _cell(result: Result, row: int, column: int) -> LensCell:
     )
 
 
-def _last_prompt_column(result: Result) -> int | None:
+def _last_prompt_column(result: LogitLensResult) -> int | None:
     """The column of the prompt's last token, which predicts the first generated one."""
     last = result.passage.prompt_length - 1
     return result.positions.index(last) if last in result.positions else None

@@ -1,6 +1,7 @@
 """Questions that the rooms ask before anything is computed: is this one token, is that layer or position there.
 
-In: params, a prompt and what is known of the model without loading it. Out: problems, as ``Analysis.problems`` yields them.
+In: params, a prompt and what is known of the model without loading it. Out: problems, as ``Analysis.problems`` yields
+them.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ def layer_problems(layers: LayerChoice, facts: ModelFacts) -> Iterator[FoundProb
             )
 
 
-def position_problems(positions: Sequence[int], path: Path, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
+def position_problems(
+    positions: Sequence[int], path: Path, prompt: Prompt, facts: ModelFacts
+) -> Iterator[FoundProblem]:
     """Positions that the prompt does not have.
 
     Args:

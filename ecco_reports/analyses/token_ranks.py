@@ -16,16 +16,14 @@ from ecco_reports.analyses.preflight import (
     position_problems,
     target_problems,
 )
-from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
+from ecco_reports.models.base import READOUT_TOLERANCE, Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Array, Check, Direction, Metric, Passage, Prompt, Record, Table, Token
 
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
 
-_READOUT_TOLERANCE = 1e-4
 
-
-class Params(DecodingParams):
+class TokenRanksParams(DecodingParams):
     """Which tokens to follow through which layers.
 
     Attributes:
@@ -40,7 +38,7 @@ class Params(DecodingParams):
     layers: LayerChoice = "all"
 
 
-class Result(Record):
+class TokenRanksResult(Record):
     """Ranks of tokens at each layer.
 
     Attributes:
@@ -54,8 +52,11 @@ class Result(Record):
         watched_probabilities: ``[state, token]``.
         target: The rank of the prompt's target at its last position at each state, ``[state]``; empty without one.
         vocab_size: How many ranks there are.
-        readout_gap: Largest difference between the last layer's replayed logits and the model's own.
-        final_rank_gap: Largest difference between the ranks read at the last layer and those of the model's own logits.
+        readout_gap: Largest difference between the last layer's replayed logits and the model's own, relative to the
+            largest logit.
+        final_rank_gap: Largest difference between the ranks read at the last layer and those of the model's own logits,
+            beyond what rounding can shift.
+        dtype: The model's floating point type, which says what rounding can shift.
     """
 
     passage: Passage
@@ -70,9 +71,10 @@ class Result(Record):
     vocab_size: int
     readout_gap: float
     final_rank_gap: int
+    dtype: str
 
 
-class TokenRanks(Analysis[Params, Result]):
+class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
     """The token ranks room."""
 
     name: ClassVar[str] = "token_ranks"
@@ -80,11 +82,11 @@ class TokenRanks(Analysis[Params, Result]):
     title: ClassVar[str] = "Token ranks"
     question: ClassVar[str] = "At which layer did each word the model wrote become its first choice?"
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.LAYER_READOUT})
-    Params = Params
-    Result = Result
+    Params = TokenRanksParams
+    Result = TokenRanksResult
 
     def problems(
-        self, params: Params, prompt: Prompt, facts: ModelFacts
+        self, params: TokenRanksParams, prompt: Prompt, facts: ModelFacts
     ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         """Watched words that are not one token; layers and positions out of range."""
         yield from target_problems(prompt, facts)
@@ -94,68 +96,70 @@ class TokenRanks(Analysis[Params, Result]):
             for index, word in enumerate(params.watch):
                 yield from not_one_token(word, ("watch", index), facts.tokenize)
 
-    def run(self, model: LanguageModel, prompt: Prompt, params: Params) -> Result:
+    def run(self, model: LanguageModel, prompt: Prompt, params: TokenRanksParams) -> TokenRanksResult:
         """Counts, at every layer, the tokens that are more probable than the one that was written."""
         import torch
 
-        from ecco_reports.methods.distributions import Distribution
-        from ecco_reports.methods.lens import readout_gap, token_ranks
+        from ecco_reports.methods.lens import token_ranks
 
         written = model.generate(model.tokenizer.ids(prompt.text), params.decoding)
-        ids = torch.tensor(written.ids)
         states = states_of(params.layers, model.layers)
-        before = list(range(written.prompt_length - 1, len(ids) - 1))
-        chosen = torch.tensor(written.generated, dtype=torch.long)
-        ranks, probabilities = token_ranks(model, ids, states, before, chosen[:, None])
-        own = Distribution.of(model.logits(ids[None], before)[0]).rank(chosen)
-        last, _ = token_ranks(model, ids, [model.layers], before, chosen[:, None])
+        last = written.prompt_length - 1
         words = params.watch or tuple(word for word in (prompt.target, prompt.foil) if word is not None)
         watched = [model.tokenizer.continuation_ids(word)[0] for word in words]
         position = params.position % written.prompt_length
-        watched_ranks, watched_probabilities = token_ranks(model, ids, states, [position], torch.tensor([watched], dtype=torch.long))
         target = [] if prompt.target is None else model.tokenizer.continuation_ids(prompt.target)[:1]
-        target_ranks, _ = token_ranks(model, ids, states, before[:1], torch.tensor([target], dtype=torch.long))
-        return Result(
+        places = [(last + step, token) for step, token in enumerate(written.generated)]
+        places += [(position, token) for token in watched]
+        # Where nothing was written and nothing is watched, any token at the end of the prompt carries the proof.
+        places += [(last, token) for token in target or [written.ids[last]]]
+        found = token_ranks(model, torch.tensor(written.ids), states, places)
+        ranks, probabilities = found.ranks.cpu().numpy().astype(np.int32), found.probabilities.cpu().numpy()
+        steps, end = len(written.generated), len(written.generated) + len(watched)
+        return TokenRanksResult(
             passage=Passage(tokens=model.tokenizer.tokens(written.ids), prompt_length=written.prompt_length),
             states=tuple(states),
-            ranks=ranks[:, :, 0].cpu().numpy().astype(np.int32),
-            probabilities=probabilities[:, :, 0].cpu().numpy(),
+            ranks=ranks[:, :steps],
+            probabilities=probabilities[:, :steps],
             watched=tuple(model.tokenizer.token(token) for token in watched),
             watch_position=position,
-            watched_ranks=watched_ranks[:, 0].cpu().numpy().astype(np.int32),
-            watched_probabilities=watched_probabilities[:, 0].cpu().numpy(),
-            target=target_ranks[:, 0, 0].cpu().numpy().astype(np.int32) if target else np.zeros(0, np.int32),
-            vocab_size=int(model.logits(ids[None], before[:1]).shape[-1]),
-            readout_gap=readout_gap(model, ids, before),
-            final_rank_gap=int((last[0, :, 0] - own).abs().max()),
+            watched_ranks=ranks[:, steps:end],
+            watched_probabilities=probabilities[:, steps:end],
+            target=ranks[:, end] if target else np.zeros(0, np.int32),
+            vocab_size=found.vocab_size,
+            readout_gap=found.readout_gap,
+            final_rank_gap=found.final_rank_gap,
+            dtype=model.facts.spec.dtype,
         )
 
-    def proof(self, result: Result) -> Sequence[Check]:
+    def proof(self, result: TokenRanksResult) -> Sequence[Check]:
         """The last layer, replayed, is the model's own prediction: the same logits and the same ranks."""
         return [
             Check(
                 name="readout identity",
                 residual=result.readout_gap,
-                tolerance=_READOUT_TOLERANCE,
-                meaning="Largest difference between the logits read at the last layer and the logits of the model itself.",
+                tolerance=READOUT_TOLERANCE[result.dtype],
+                meaning="Largest difference between the logits read at the last layer and the logits of the model "
+                "itself, relative to the largest logit.",
             ),
             Check(
                 name="final rank",
                 residual=float(result.final_rank_gap),
                 tolerance=0.0,
-                meaning="Largest difference between the ranks read at the last layer and the ranks in the model's own logits.",
+                meaning="Largest difference between the ranks read at the last layer and the ranks in the model's own "
+                "logits, beyond what rounding can shift.",
             ),
         ]
 
-    def metrics(self, result: Result) -> Mapping[str, Metric]:
+    def metrics(self, result: TokenRanksResult) -> Mapping[str, Metric]:
         """Where the written tokens, and the target, end up."""
-        metrics = {
-            "median_final_rank": Metric(
+        metrics = {}
+        if result.ranks.size:
+            metrics["median_final_rank"] = Metric(
                 value=float(np.median(result.ranks[-1])),
                 direction=Direction.LOWER,
                 meaning="median rank of the generated tokens at the last layer read out",
             )
-        }
         if result.target.size:
             metrics["target_rank"] = Metric(
                 value=float(result.target[-1]),
@@ -164,13 +168,15 @@ class TokenRanks(Analysis[Params, Result]):
             )
         return metrics
 
-    def summary(self, result: Result) -> str:
+    def summary(self, result: TokenRanksResult) -> str:
         """How far the tokens climbed, and which watched word won."""
         tokens = result.passage.generated
-        first = (
-            f"“{tokens[0].label}” climbs from rank {result.ranks[0, 0]:,} at {place(result.states[0])} to rank "
-            f"{result.ranks[-1, 0]:,} at {place(result.states[-1])}."
-        )
+        first = "The model wrote nothing."
+        if tokens:
+            first = (
+                f"“{tokens[0].label}” climbs from rank {result.ranks[0, 0]:,} at {place(result.states[0])} to rank "
+                f"{result.ranks[-1, 0]:,} at {place(result.states[-1])}."
+            )
         if len(result.watched) < 2:
             return first
         finals = result.watched_ranks[-1]
@@ -181,24 +187,29 @@ class TokenRanks(Analysis[Params, Result]):
             f"(rank {finals[order[1]]:,})."
         )
 
-    def charts(self, result: Result) -> Sequence[Figure]:
+    def charts(self, result: TokenRanksResult) -> Sequence[Figure]:
         """The ranks of all generated tokens, and the race of the watched ones."""
         from ecco_reports.charts.figure import ChartFigure
         from ecco_reports.charts.ranks import rank_grid, rank_lines
 
         layers = [layer_name(state) for state in result.states]
-        figures: list[Figure] = [
-            ChartFigure(
-                id="grid",
-                title="Rank of each generated token, layer by layer",
-                reading="Each column is a token the model wrote, read from the bottom up; the number is its rank among "
-                f"the {result.vocab_size:,} tokens of the vocabulary if the model stopped after that layer. Rank 1 means "
-                "it is the first choice. The layer where a column turns to 1 is where that word was decided.",
-                alt_text=f"Ranks of {len(result.passage.generated)} generated tokens over {len(layers)} layers. "
-                + self.summary(result),
-                chart=rank_grid(layers, [t.label for t in result.passage.generated], result.ranks, result.vocab_size),
+        figures: list[Figure] = []
+        if result.passage.generated:
+            figures.append(
+                ChartFigure(
+                    id="grid",
+                    title="Rank of each generated token, layer by layer",
+                    reading="Each column is a token the model wrote, read from the bottom up; the number is its rank "
+                    f"among the {result.vocab_size:,} tokens of the vocabulary if the model stopped after that layer. "
+                    "Rank 1 means it is the first choice. The layer where a column turns to 1 is where that word was "
+                    "decided.",
+                    alt_text=f"Ranks of {len(result.passage.generated)} generated tokens over {len(layers)} layers. "
+                    + self.summary(result),
+                    chart=rank_grid(
+                        layers, [t.label for t in result.passage.generated], result.ranks, result.vocab_size
+                    ),
+                )
             )
-        ]
         if result.watched:
             after = result.passage.tokens[result.watch_position].label
             figures.append(
@@ -213,12 +224,14 @@ class TokenRanks(Analysis[Params, Result]):
                         for index, token in enumerate(result.watched)
                     )
                     + ".",
-                    chart=rank_lines(layers, [t.label for t in result.watched], result.watched_ranks, result.vocab_size),
+                    chart=rank_lines(
+                        layers, [t.label for t in result.watched], result.watched_ranks, result.vocab_size
+                    ),
                 )
             )
         return figures
 
-    def table(self, result: Result) -> Table:
+    def table(self, result: TokenRanksResult) -> Table:
         """One row per layer and token."""
         rows = []
         for row, state in enumerate(result.states):

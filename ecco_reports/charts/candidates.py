@@ -141,10 +141,19 @@ def _overview(steps: Sequence[Step], chosen: alt.Parameter) -> alt.VConcatChart:
         alt.layer(target.add_params(chosen), probability).properties(
             name="chosen_probability", width=alt.Step(column), height=84
         ),
-        alt.layer(target.encode(x=x.axis(None)), entropy).properties(name="entropy", width=alt.Step(column), height=44),
+        alt.layer(_silent(target).encode(x=x.axis(None)), entropy).properties(
+            name="entropy", width=alt.Step(column), height=44
+        ),
         spacing=6,
     )
     return overview
+
+
+def _silent(target: alt.Chart) -> alt.Chart:
+    """The same marks for the eye and the pointer alone; a voice has heard them already."""
+    copy: alt.Chart = target.copy()
+    copy.mark.aria = False
+    return copy
 
 
 def _choice(rows: int, chosen: alt.Parameter) -> alt.LayerChart:

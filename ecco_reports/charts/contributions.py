@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from ecco_reports.charts import style
+from ecco_reports.charts import grid, style
 
 SPACIOUS = 14
 """Up to so many inputs, cells are wide enough to hold their numbers."""
@@ -31,19 +31,8 @@ def contribution_matrix(
     largest, sign = _largest(table), "+" if signed else ""
     numbers = len(inputs) <= SPACIOUS
     alpha = style.TEXT_ALPHA if numbers else style.BARE_ALPHA
-    scope = alt.param(
-        name="scope",
-        value="all",
-        bind=alt.binding_select(
-            options=["all", "row"], labels=["all outputs together", "each output by itself"], name="Colours compare "
-        ),
-    )
-    domain = [-1, 0, 1] if signed else [0, 1]
-    colours = style.diverging(alpha) if signed else style.ramp(style.RAISE, alpha)
     base = (
-        alt.Chart(alt.NamedData("cells"))
-        .transform_calculate(i="sequence(length(datum.score))")
-        .transform_flatten(["i", "score"])
+        grid.flattened("i", ["score"])
         .transform_filter("isValid(datum.score)")
         .transform_calculate(
             input="inputs[datum.i]",
@@ -53,56 +42,58 @@ def contribution_matrix(
             says=f"inputs[datum.i] + ' for ' + outputs[datum.o] + ': ' + format(datum.score, '{sign}.3g')",
         )
         .encode(
-            x=alt.X(
-                "i:O",
-                title="input token",
-                axis=style.label_axis("inputs", orient="top", labelAngle=-45, labelLimit=110, labelFontSize=12),
-                scale=alt.Scale(domain=list(range(len(inputs))), paddingInner=0.06),
-            ),
-            y=alt.Y(
-                "o:O",
-                title="output",
-                axis=style.label_axis("outputs", labelLimit=190, labelFontSize=12),
-                scale=alt.Scale(domain=list(range(len(outputs))), paddingInner=0.06),
-            ),
+            x=grid.columns("i", "inputs", len(inputs), "input token"),
+            y=grid.rows("o", "outputs", len(outputs), "output", upwards=False, labelLimit=190, labelFontSize=12),
         )
     )
-    tiles = style.tiles(
-        base,
-        alt.Color(
-            "shade:Q",
-            scale=alt.Scale(domain=domain, range=colours, interpolate="rgb", clamp=True),
-            legend=alt.Legend(
-                title=f"{unit}, as a share of the largest",
-                orient="bottom",
-                gradientLength=220,
-                labelExpr="datum.value == 0 ? '0' : format(datum.value, '+.0%')" if signed else "datum.label",
-                format=".0%",
-                values=[-1, -0.5, 0, 0.5, 1] if signed else [0, 0.5, 1],
-                titleLimit=400,
-            ),
-        ),
-    )
-    answers = style.answers(
-        base,
-        [
-            alt.Tooltip("input:N", title="input"),
-            alt.Tooltip("i:Q", title="position"),
-            alt.Tooltip("output:N", title="output"),
-            alt.Tooltip("score:Q", title=unit, format=f"{sign}.4g"),
-        ],
-    )
+    tooltip = [
+        alt.Tooltip("input:N", title="input"),
+        alt.Tooltip("i:Q", title="position"),
+        alt.Tooltip("output:N", title="output"),
+        alt.Tooltip("score:Q", title=unit, format=f"{sign}.4g"),
+    ]
+    tiles = grid.tiles(base, _colour(unit, signed, alpha))
+    answers = grid.answers(base, tooltip)
     text = base.mark_text(baseline="middle", fontSize=10, aria=False, tooltip=None).encode(text="number:N")
     layers = [tiles, text, answers] if numbers else [tiles, answers]
     chart = alt.LayerChart(
         layer=layers,
         datasets={"cells": [_row(index, row) for index, row in enumerate(table)]},
-    ).add_params(scope, style.names("inputs", inputs), style.names("outputs", outputs))
+    ).add_params(_scope(), style.names("inputs", inputs), style.names("outputs", outputs))
     return style.themed(
         chart,
         f"{unit} of {len(inputs)} input tokens for {len(outputs)} outputs.",
         width=alt.Step(46 if numbers else 24),
         height=alt.Step(26 if numbers else style.ROW),
+    )
+
+
+def _scope() -> alt.Parameter:
+    """The drop-down that says with what a colour is compared."""
+    return alt.param(
+        name="scope",
+        value="all",
+        bind=alt.binding_select(
+            options=["all", "row"], labels=["all outputs together", "each output by itself"], name="Colours compare "
+        ),
+    )
+
+
+def _colour(unit: str, signed: bool, alpha: float) -> alt.Color:
+    return alt.Color(
+        "shade:Q",
+        scale=alt.Scale(
+            domain=[-1, 0, 1] if signed else [0, 1],
+            range=style.diverging(alpha) if signed else style.ramp(style.RAISE, alpha),
+            interpolate="rgb",
+            clamp=True,
+        ),
+        legend=grid.legend(
+            title=f"{unit}, as a share of the largest",
+            labelExpr="datum.value == 0 ? '0' : format(datum.value, '+.0%')" if signed else "datum.label",
+            format=".0%",
+            values=[-1, -0.5, 0, 0.5, 1] if signed else [0, 0.5, 1],
+        ),
     )
 
 

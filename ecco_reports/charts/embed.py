@@ -15,9 +15,9 @@ from typing import Any
 
 import vl_convert
 
-from ecco_reports.charts import style
 from ecco_reports.charts.bundle import VEGA_LITE
 from ecco_reports.charts.figure import ChartFigure, Figure, TokenStrip
+from ecco_reports.charts.grid import ANSWERS
 from ecco_reports.charts.strip import strip_html
 from ecco_reports.charts.thumbs import chart_thumbnail, strip_thumbnail
 from ecco_reports.errors import RenderError
@@ -112,7 +112,7 @@ def without_answers(spec: Mapping[str, Any]) -> dict[str, Any]:
     kept = dict(spec)
     if "layer" in spec:
         kept["layer"] = [
-            without_answers(part) for part in spec["layer"] if part.get("mark", {}).get("style") != style.ANSWERS
+            without_answers(part) for part in spec["layer"] if part.get("mark", {}).get("style") != ANSWERS
         ]
     return kept
 

@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from ecco_reports.charts import style
+from ecco_reports.charts import grid, style
 from ecco_reports.charts.lines import HEIGHT, layer_lines
 
 SHARES = 10_000
@@ -65,36 +65,28 @@ def lens_grid(
     }
     column = _column(inputs, cells)
     letters = int((column - 4) / LETTER)
-    followers = [" " if target is None else target for target in targets]
-    base = _base(layers, len(inputs))
+    base = _base(len(layers), len(inputs))
     text: dict[str, Any] = {"baseline": "middle", "aria": False, "tooltip": None}
-    frame = (
-        alt.Chart(alt.NamedData("settled"))
-        .mark_rect(fillOpacity=0, stroke=style.RAISE, strokeWidth=2.5, cornerRadius=3, aria=False, tooltip=None)
-        .encode(x=base.encoding.x, y=base.encoding.y)
-    )
+    known = alt.Chart(alt.NamedData("settled")).encode(x=base.encoding.x, y=base.encoding.y)
     shade, colour = _colour(scales)
-    grid = alt.LayerChart(
+    chart = alt.LayerChart(
         layer=[
-            style.tiles(base.transform_calculate(shade=shade), colour),
+            grid.tiles(base.transform_calculate(shade=shade), colour),
             base.transform_filter("datum.r !== 1").mark_text(**text).encode(text="top:N"),
             base.transform_filter("datum.r === 1").mark_text(fontWeight="bold", **text).encode(text="top:N"),
-            frame,
+            grid.frames(known),
             _answers(base, top_k),
         ]
     )
     has_targets = any(target is not None for target in targets)
+    title: dict[str, Any] = {}
     if has_targets:
-        grid = alt.LayerChart(layer=[_next_axis(len(inputs)), grid]).resolve_axis(x="independent")
-    chart = grid.add_params(
+        title["title"] = style.footnote("Bold: the token that came next. Framed: from this layer on it stays first.")
+        chart = alt.LayerChart(layer=[_next_axis(len(inputs)), chart]).resolve_axis(x="independent")
+    chart = chart.add_params(
         _measures(has_targets),
         style.names("layers", layers),
-        style.names("inputs", inputs),
-        style.names("targets", followers),
-        style.names("heads", [style.fitting(label, letters) for label in inputs]),
-        style.names("feet", [style.fitting(label, letters) for label in followers]),
-        alt.param(name="tokens", value=catalogue.labels),
-        alt.param(name="cut", value=catalogue.cut(letters)),
+        *_labels(inputs, targets, catalogue, letters),
     )
     chart.datasets = {
         "cells": rows,
@@ -104,11 +96,9 @@ def lens_grid(
     return style.themed(
         chart,
         f"The most probable next token at {len(layers)} layers and {len(inputs)} positions.",
-        title=style.footnote("Bold: the token that came next. Framed: from this layer on it stays first.")
-        if has_targets
-        else alt.Undefined,
         width=alt.Step(column),
         height=alt.Step(style.ROW + 2),
+        **title,
     )
 
 
@@ -210,26 +200,14 @@ def _column(inputs: Sequence[str], cells: Sequence[Sequence[LensCell]]) -> int:
     return round(max(NARROW, min(WIDE, LETTER * usual + 10)))
 
 
-def _base(layers: Sequence[str], positions: int) -> alt.Chart:
+def _base(layers: int, positions: int) -> alt.Chart:
     """The cells, one row each, in their places."""
     return (
-        alt.Chart(alt.NamedData("cells"))
-        .transform_calculate(p="sequence(length(datum.k))")
-        .transform_flatten(["p", "k", "v", "q", "r", "e", "d"])
+        grid.flattened("p", ["k", "v", "q", "r", "e", "d"])
         .transform_calculate(top="cut[datum.k[0]] || tokens[datum.k[0]]")
         .encode(
-            x=alt.X(
-                "p:O",
-                title="the model has read",
-                axis=style.label_axis("heads", orient="top", labelAngle=0, labelLimit=0, labelFontSize=12),
-                scale=alt.Scale(domain=list(range(positions)), paddingInner=0.05),
-            ),
-            y=alt.Y(
-                "l:O",
-                title="layer",
-                axis=style.label_axis("layers"),
-                scale=alt.Scale(domain=list(reversed(range(len(layers)))), paddingInner=0.08),
-            ),
+            x=grid.columns("p", "heads", positions, "the model has read", labelAngle=0, labelLimit=0),
+            y=grid.rows("l", "layers", layers, "layer", upwards=True),
         )
     )
 
@@ -250,7 +228,7 @@ def _colour(scales: Mapping[str, float]) -> tuple[str, alt.Color]:
     return shade, alt.Color(
         "shade:Q",
         scale=alt.Scale(domain=[0, 1], range=style.ramp(style.BELIEF), interpolate="rgb", clamp=True),
-        legend=alt.Legend(title=None, orient="bottom", gradientLength=260, values=[0, 0.5, 1], labelExpr=legend),
+        legend=grid.legend(title=None, values=[0, 0.5, 1], labelExpr=legend),
     )
 
 
@@ -263,7 +241,7 @@ def _answers(base: alt.Chart, top_k: int) -> alt.Chart:
     }
     known = "isValid(datum.q)"
     says = "datum.place + ': ' + tokens[datum.k[0]] + ' ' + format(datum.v[0] / 100, '.1f') + ' %'"
-    return style.answers(
+    return grid.answers(
         base.transform_calculate(
             place="'layer ' + layers[datum.l] + ', after ' + inputs[datum.p]",
             next=f"{known} ? {style.percent(f'datum.q / {SHARES}', pad=True)}"
@@ -284,20 +262,26 @@ def _answers(base: alt.Chart, top_k: int) -> alt.Chart:
 
 def _next_axis(positions: int) -> alt.Chart:
     """The tokens that came next, as an axis below the grid."""
-    axis = style.label_axis("feet", orient="bottom", labelAngle=0, labelLimit=0, labelFontSize=12)
+    x = grid.columns("p", "feet", positions, "the token that came next", orient="bottom", labelAngle=0, labelLimit=0)
     axis_only: alt.Chart = (
-        alt.Chart(alt.NamedData("columns"))
-        .mark_point(opacity=0, aria=False, tooltip=None)
-        .encode(
-            x=alt.X(
-                "p:O",
-                title="the token that came next",
-                axis=axis,
-                scale=alt.Scale(type="band", domain=list(range(positions)), paddingInner=0.05),
-            )
-        )
+        alt.Chart(alt.NamedData("columns")).mark_point(opacity=0, aria=False, tooltip=None).encode(x=x)
     )
     return axis_only
+
+
+def _labels(
+    inputs: Sequence[str], targets: Sequence[str | None], catalogue: _Catalogue, letters: int
+) -> list[alt.Parameter]:
+    """All labels as parameters: whole ones for tooltips, and those that are too long for a column cut short."""
+    followers = [" " if target is None else target for target in targets]
+    return [
+        style.names("inputs", inputs),
+        style.names("targets", followers),
+        style.names("heads", [style.fitting(label, letters) for label in inputs]),
+        style.names("feet", [style.fitting(label, letters) for label in followers]),
+        alt.param(name="tokens", value=catalogue.labels),
+        alt.param(name="cut", value=catalogue.cut(letters)),
+    ]
 
 
 def _measures(has_targets: bool) -> alt.Parameter:

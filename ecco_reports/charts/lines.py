@@ -36,32 +36,8 @@ def layer_lines(
         value_at: The inverse of the vertical scale: from pixels below the top to a value.
         ends: Height of each line's last point, in pixels below the top.
     """
-    forward = alt.selection_point(
-        name="line",
-        fields=["n"],
-        on="click",
-        toggle=False,
-        clear="dblclick",
-        empty=True,
-        bind=style.bound(
-            "n",
-            alt.binding_select(
-                options=[None, *range(len(names))],
-                labels=["all", *(style.isolated(style.shown(name)) for name in names)],
-                name="Line ",
-            ),
-        ),
-    )
-    x = alt.X(
-        "l:O",
-        title="layer",
-        axis=style.label_axis("layers", labelAngle=-40 if len(layers) > 8 else 0, domain=True, labelLimit=90),
-        scale=alt.Scale(
-            type="point",
-            domain=list(range(len(layers))),
-            range=[8, alt.ExprRef(f"width - {LABEL_WIDTH}")],
-        ),
-    )
+    forward = _forward(names)
+    x = _across(layers)
     colour = alt.Color("n:O", legend=None, scale=alt.Scale(domain=list(range(len(names))), range=_colours(len(names))))
     visible = alt.when(forward).then(alt.value(1)).otherwise(alt.value(0.15))
     points = alt.Chart(alt.NamedData("points")).encode(x=x, y=y, color=colour, opacity=visible)
@@ -92,6 +68,40 @@ def layer_lines(
     ]
     chart = alt.LayerChart(layer=[line, dot, swatch, label], datasets={"points": list(rows), "ends": spread})
     return chart.add_params(style.names("layers", layers))
+
+
+def _forward(names: Sequence[str]) -> alt.Parameter:
+    """The choice of one line; nothing chosen means all."""
+    return alt.selection_point(
+        name="line",
+        fields=["n"],
+        on="click",
+        toggle=False,
+        clear="dblclick",
+        empty=True,
+        bind=style.bound(
+            "n",
+            alt.binding_select(
+                options=[None, *range(len(names))],
+                labels=["all", *(style.isolated(style.shown(name)) for name in names)],
+                name="Line ",
+            ),
+        ),
+    )
+
+
+def _across(layers: Sequence[str]) -> alt.X:
+    """The layers from left to right, with room for the names behind the last."""
+    return alt.X(
+        "l:O",
+        title="layer",
+        axis=style.label_axis("layers", labelAngle=-40 if len(layers) > 8 else 0, domain=True, labelLimit=90),
+        scale=alt.Scale(
+            type="point",
+            domain=list(range(len(layers))),
+            range=[8, alt.ExprRef(f"width - {LABEL_WIDTH}")],
+        ),
+    )
 
 
 def y_field(y: alt.Y) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from ecco_reports.charts import style
+from ecco_reports.charts import grid, style
 from ecco_reports.charts.lines import HEIGHT, layer_lines
 
 
@@ -24,56 +24,23 @@ def rank_grid(layers: Sequence[str], outputs: Sequence[str], ranks: np.ndarray, 
     """
     cells = [{"l": layer, "r": row} for layer, row in enumerate(np.asarray(ranks).tolist())]
     base = (
-        alt.Chart(alt.NamedData("cells"))
-        .transform_calculate(o="sequence(length(datum.r))")
-        .transform_flatten(["o", "r"])
+        grid.flattened("o", ["r"])
         .transform_calculate(
             token="outputs[datum.o]",
             layer="layers[datum.l]",
             says="'layer ' + layers[datum.l] + ', ' + outputs[datum.o] + ': rank ' + format(datum.r, ',')",
         )
         .encode(
-            x=alt.X(
-                "o:O",
-                title="generated token",
-                axis=style.label_axis("outputs", orient="top", labelAngle=-45, labelLimit=110, labelFontSize=12),
-                scale=alt.Scale(domain=list(range(len(outputs))), paddingInner=0.06),
-            ),
-            y=alt.Y(
-                "l:O",
-                title="layer",
-                axis=style.label_axis("layers"),
-                scale=alt.Scale(domain=list(reversed(range(len(layers)))), paddingInner=0.08),
-            ),
+            x=grid.columns("o", "outputs", len(outputs), "generated token"),
+            y=grid.rows("l", "layers", len(layers), "layer", upwards=True),
         )
     )
-    tiles = style.tiles(
-        base,
-        alt.Color(
-            "r:Q",
-            scale=alt.Scale(
-                type="log",
-                domain=[1, max(vocab, 2)],
-                range=style.ramp(style.BELIEF)[::-1],
-                interpolate="rgb",
-                clamp=True,
-                nice=False,
-            ),
-            legend=alt.Legend(
-                title="rank", orient="bottom", gradientLength=220, values=_decades(vocab), format="~s", tickCount=6
-            ),
-        ),
-    )
-    answers = style.answers(
-        base,
-        [
-            alt.Tooltip("token:N", title="title"),
-            alt.Tooltip("layer:N", title="layer"),
-            alt.Tooltip("r:Q", title="rank", format=","),
-        ],
-    )
+    tooltip = [
+        alt.Tooltip("token:N", title="title"),
+        alt.Tooltip("layer:N", title="layer"),
+        alt.Tooltip("r:Q", title="rank", format=","),
+    ]
     first = base.transform_filter("datum.r == 1")
-    frame = first.mark_rect(fillOpacity=0, stroke=style.RAISE, strokeWidth=2, cornerRadius=2, aria=False, tooltip=None)
     number = "datum.r < 1e4 ? format(datum.r, ',') : format(datum.r / 1e3, '.0f') + 'k'"
     text = (
         base.transform_filter("datum.r > 1")
@@ -82,9 +49,9 @@ def rank_grid(layers: Sequence[str], outputs: Sequence[str], ranks: np.ndarray, 
         .encode(text="number:N")
     )
     one = first.mark_text(text="1", baseline="middle", fontSize=12, fontWeight="bold", aria=False, tooltip=None)
-    chart = alt.LayerChart(layer=[tiles, frame, text, one, answers], datasets={"cells": cells}).add_params(
-        style.names("layers", layers), style.names("outputs", outputs)
-    )
+    layered = [grid.tiles(base, _colour(vocab)), grid.frames(first), text, one, grid.answers(base, tooltip)]
+    chart = alt.LayerChart(layer=layered, datasets={"cells": cells})
+    chart = chart.add_params(style.names("layers", layers), style.names("outputs", outputs))
     return style.themed(
         chart,
         f"Rank of {len(outputs)} generated tokens at {len(layers)} layers, of {vocab:,} tokens in the vocabulary.",
@@ -136,6 +103,21 @@ def rank_lines(layers: Sequence[str], tokens: Sequence[str], ranks: np.ndarray, 
         f"Rank of {len(tokens)} watched tokens at {len(layers)} layers; rank 1 is on top.",
         width="container",
         height=HEIGHT,
+    )
+
+
+def _colour(vocab: int) -> alt.Color:
+    return alt.Color(
+        "r:Q",
+        scale=alt.Scale(
+            type="log",
+            domain=[1, max(vocab, 2)],
+            range=style.ramp(style.BELIEF)[::-1],
+            interpolate="rgb",
+            clamp=True,
+            nice=False,
+        ),
+        legend=grid.legend(title="rank", values=_decades(vocab), format="~s", tickCount=6),
     )
 
 

@@ -7,6 +7,7 @@ readable on every cell. The hues are told apart with all common kinds of colour 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -35,9 +36,9 @@ FONT_SIZE = 11
 ROW = 22
 """Height of a row of cells in pixels."""
 
-ANSWERS = "answers"
-"""Style name of the marks that a static picture does without."""
-
+RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff]"
+)
 AnyChart = TypeVar("AnyChart", bound=alt.TopLevelMixin)
 
 
@@ -49,9 +50,7 @@ def shown(label: str) -> str:
 
 def isolated(label: str) -> str:
     """A label that can stand in a sentence: right-to-left text does not drag its neighbours along."""
-    if label.isascii():
-        return label
-    return f"\u2068{label}\u2069"
+    return f"\u2068{label}\u2069" if RIGHT_TO_LEFT.search(label) else label
 
 
 def fitting(label: str, letters: int) -> str:
@@ -127,27 +126,6 @@ def footnote(text: str) -> alt.TitleParams:
 def spoken(label: str) -> str:
     """A label as a voice should read it: without the sign for the space around a word."""
     return shown(label).strip("·") or shown(label)
-
-
-def tiles(base: alt.Chart, colour: alt.Color) -> alt.Chart:
-    """The coloured cells of a grid; they neither speak nor answer, ``answers`` does."""
-    cells: alt.Chart = base.mark_rect(stroke=INK, strokeOpacity=0.1, strokeWidth=1, aria=False, tooltip=None).encode(
-        color=colour
-    )
-    return cells
-
-
-def answers(base: alt.Chart, tooltip: Sequence[alt.Tooltip]) -> alt.Chart:
-    """Invisible cells above all others, because text would catch the pointer: they hold tooltip and spoken sentence.
-
-    Args:
-        base: Cells whose field ``says`` is the sentence.
-        tooltip: What is shown.
-    """
-    cells: alt.Chart = base.mark_rect(fill="transparent", style=ANSWERS).encode(
-        description="says:N", tooltip=list(tooltip)
-    )
-    return cells
 
 
 def themed(chart: AnyChart, description: str, **properties: Any) -> AnyChart:

@@ -88,9 +88,9 @@ def integrated_gradients(
     """Integrated gradients along the straight line from a baseline, with as many nodes as completeness needs.
 
     Gauss-Legendre nodes; a target whose attributions miss ``score(input) - score(baseline)`` by more than
-    ``tolerance`` is computed again with the next number of nodes. A sum may also come out right by luck: a zero baseline
-    is a singular point of a model that normalises its embeddings at once, and most of the path's change lies between
-    the first node and zero. So the same is asked between each node and the next, where chance cannot help.
+    ``tolerance`` is computed again with the next number of nodes. A sum may also come out right by luck: a zero
+    baseline is a singular point of a model that normalises its embeddings at once, and most of the path's change lies
+    between the first node and zero. So the same is asked between each node and the next, where chance cannot help.
 
     Args:
         model: The model.
@@ -118,7 +118,7 @@ def integrated_gradients(
         chosen = [targets[index] for index in open_targets]
         slopes = _weighted_gradients(model, points, weights, path, chosen, score)
         vectors[open_targets] = slopes.total * path
-        residuals[open_targets] = _incompleteness(slopes, where, weights, ends[:, open_targets])
+        residuals[open_targets] = _incompleteness(slopes, where, weights, ends[:, open_targets], inputs.dtype)
         steps[open_targets] = nodes
         open_targets = [index for index in open_targets if not residuals[index] <= tolerance]
         if not open_targets:
@@ -152,7 +152,9 @@ class _Slopes:
     scores: torch.Tensor
 
 
-def _incompleteness(slopes: _Slopes, where: torch.Tensor, weights: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+def _incompleteness(
+    slopes: _Slopes, where: torch.Tensor, weights: torch.Tensor, ends: torch.Tensor, dtype: torch.dtype
+) -> torch.Tensor:
     """How far slopes are from adding up to the change of the score, relative, ``[target]``.
 
     Args:
@@ -160,6 +162,7 @@ def _incompleteness(slopes: _Slopes, where: torch.Tensor, weights: torch.Tensor,
         where: The nodes, on [0, 1].
         weights: Their weights.
         ends: The scores at the input and at the baseline, ``[2, target]``.
+        dtype: What the model computes in.
     """
     difference = ends[0] - ends[1]
     scale = torch.maximum(difference.abs(), _floor(ends[0]))
@@ -168,7 +171,9 @@ def _incompleteness(slopes: _Slopes, where: torch.Tensor, weights: torch.Tensor,
     slope = torch.cat([slopes.along[:1], slopes.along, slopes.along[-1:]])
     rises = torch.cat([ends[1:], slopes.scores, ends[:1]]).diff(dim=0)
     misses = (rises - widths * (slope[1:] + slope[:-1]) / 2).abs().sum(0)
-    unresolved = misses > _UNRESOLVED * torch.maximum(rises.abs().sum(0), scale)
+    # Half precision moves every score by more than it changes from node to node: there only the sum can be judged.
+    precise = torch.finfo(dtype).eps < 1e-4
+    unresolved = (misses > _UNRESOLVED * torch.maximum(rises.abs().sum(0), scale)) & precise
     return torch.where(unresolved, torch.maximum(gaps, misses / scale), gaps)
 
 
@@ -204,7 +209,7 @@ def _weighted_gradients(
     length = max(positions) + 1
     at_once = max(1, _TOKENS_AT_ONCE // (length * len(targets)))
     total, along, scores = None, [], []
-    for rows, share in zip(points[:, :length].split(at_once), weights.split(at_once), strict=True):
+    for rows, share in zip(torch.split(points[:, :length], at_once), torch.split(weights, at_once), strict=True):
         inputs = rows.detach().requires_grad_(True)
         with torch.enable_grad():
             logits, origin = model.logits_and_origin(inputs, positions)
@@ -224,8 +229,8 @@ def _pulled_back(slopes: torch.Tensor, origin: torch.Tensor, inputs: torch.Tenso
     """Takes the slopes of each target from the origin of its logits to the inputs, several targets in one pass.
 
     Args:
-        slopes: Derivative of the sum of all targets by the origin, ``[point, target, ...]``: row ``i`` is of target ``i``
-            alone.
+        slopes: Derivative of the sum of all targets by the origin, ``[point, target, ...]``: row ``i`` is of target
+            ``i`` alone.
         origin: Where the logits come from, ``[point, target, ...]``.
         inputs: ``[point, position, width]``.
 

@@ -1,7 +1,8 @@
 """What every layer would predict: the model's own tail, applied to the residual stream below it.
 
 Source: nostalgebraist 2020 (logit lens). The tail is replayed (norm statistics of the state at hand, head, and any
-output transform), so the last row is the model's own prediction and proves the rest. Ranks count strictly larger logits.
+output transform), so the last row is the model's own prediction and proves the rest. Ranks count strictly larger
+logits.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from dataclasses import dataclass
 
 import torch
 
-from ecco_reports.methods.distributions import Distribution
-from ecco_reports.models.base import LanguageModel
+from ecco_reports.methods.distributions import Distribution, count_above
+from ecco_reports.models.base import READOUT_TOLERANCE, LanguageModel
 
-# Logits of one chunk of states: 64 million numbers, a quarter of a gigabyte in float32.
+# Logits of one chunk of states: 64 million numbers, a quarter of a gigabyte in float32. The head's matrix is read once
+# per chunk, so large ones are cheap.
 _NUMBERS_AT_ONCE = 64_000_000
+# Statistics pass over the same logits several times: a few positions at once stay in a processor's cache.
+_NUMBERS_IN_CACHE = 400_000
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,32 @@ class Lens:
 
     Attributes:
         rows: One per state asked for, in order.
-        readout_gap: Largest difference between the last state's replayed logits and the model's own.
+        readout_gap: Largest difference between the last state's replayed logits and the model's own, relative to the
+            largest logit.
     """
 
     rows: tuple[LensRow, ...]
     readout_gap: float
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Ranks of tokens at each state, and their proof.
+
+    Attributes:
+        ranks: ``[state, place]``.
+        probabilities: ``[state, place]``.
+        vocab_size: How many ranks there are.
+        readout_gap: As in ``Lens``.
+        final_rank_gap: How far the ranks read at the last state are from those in the model's own logits, at most,
+            beyond what rounding can shift.
+    """
+
+    ranks: torch.Tensor
+    probabilities: torch.Tensor
+    vocab_size: int
+    readout_gap: float
+    final_rank_gap: int
 
 
 @torch.no_grad()
@@ -67,7 +92,7 @@ def logit_lens(
         model: The model.
         ids: ``[position]``.
         states: Which states: 0 is the embedding, ``n`` the output of block ``n - 1``.
-        positions: Which positions to keep.
+        positions: Which positions to keep; at least one.
         targets: The token of interest at each of them, ``[position]``.
         k: How many most probable tokens to keep.
 
@@ -75,68 +100,97 @@ def logit_lens(
         One row per state, and the proof.
     """
     final = model.logits(ids[None], positions)[0]
-    reference = Distribution.of(final)
-    rows = []
-    logits = final
-    for logits in _readouts(model, ids, states, positions, final.numel()):
-        here = Distribution.of(logits)
-        tokens, probabilities = here.most_probable(k)
-        rows.append(
-            LensRow(
-                tokens,
-                probabilities,
+    targets = targets.to(final.device)
+    at_once = max(1, _NUMBERS_IN_CACHE // final.shape[-1])
+    reference = [Distribution.of(part) for part in torch.split(final, at_once)]
+    rows: list[LensRow] = []
+    gap = 0.0
+    for state, logits in _readouts(model, ids, [*states, model.layers], positions, final.numel()):
+        if len(rows) < len(states):
+            rows.append(_row(torch.split(logits, at_once), reference, torch.split(targets, at_once), k))
+        if state == model.layers:
+            gap = _gap(logits, final)
+    return Lens(tuple(rows), gap)
+
+
+def _row(
+    logits: Sequence[torch.Tensor], reference: Sequence[Distribution], targets: Sequence[torch.Tensor], k: int
+) -> LensRow:
+    """The statistics of one state, from chunks of positions."""
+    parts = []
+    for chunk, final, wanted in zip(logits, reference, targets, strict=True):
+        here = Distribution.of(chunk)
+        parts.append(
+            (
+                *here.most_probable(k),
                 here.entropy(),
-                here.divergence_from(reference),
-                here.logprob(targets),
-                here.rank(targets),
+                here.divergence_from(final),
+                here.logprob(wanted),
+                here.rank(wanted),
             )
         )
-    last = logits if states[-1] == model.layers else _last_readout(model, ids, positions)
-    return Lens(tuple(rows), float((last - final).abs().max()))
+    return LensRow(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
 @torch.no_grad()
 def token_ranks(
-    model: LanguageModel, ids: torch.Tensor, states: Sequence[int], positions: Sequence[int], targets: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+    model: LanguageModel, ids: torch.Tensor, states: Sequence[int], places: Sequence[tuple[int, int]]
+) -> Ranks:
     """Rank and probability of tokens at each state.
 
     Args:
         model: The model.
         ids: ``[position]``.
         states: Which states: 0 is the embedding, ``n`` the output of block ``n - 1``.
-        positions: Which positions.
-        targets: The tokens of interest at each position, ``[position, token]``.
+        places: Positions, and the tokens that may come next there; at least one.
 
     Returns:
-        Ranks ``[state, position, token]`` and probabilities of the same shape.
+        What each state says of each place, and the proof.
     """
-    ranks, probabilities = [], []
-    size = len(positions) * int(model.logits(ids[None], positions[:1]).shape[-1])
-    for logits in _readouts(model, ids, states, positions, size):
-        values = logits.gather(-1, targets)
-        ranks.append(1 + (logits[:, :, None] > values[:, None, :]).sum(1))
-        probabilities.append((values - logits.logsumexp(-1, keepdim=True)).exp())
-    return torch.stack(ranks), torch.stack(probabilities)
+    positions = sorted({position for position, _ in places})
+    final = model.logits(ids[None], positions)[0]
+    where = torch.tensor([positions.index(position) for position, _ in places], device=final.device)
+    tokens = torch.tensor([token for _, token in places], device=final.device)
+    ranks: list[torch.Tensor] = []
+    probabilities: list[torch.Tensor] = []
+    gap, rank_gap = 0.0, 0
+    for state, logits in _readouts(model, ids, [*states, model.layers], positions, final.numel()):
+        values = logits[where, tokens]
+        places_above = count_above(logits[where], values[:, None])
+        if len(ranks) < len(states):
+            ranks.append(1 + places_above)
+            probabilities.append((values - logits.logsumexp(-1)[where]).exp())
+        if state == model.layers:
+            gap = _gap(logits, final)
+            rank_gap = _rank_gap(1 + places_above, final[where], tokens, READOUT_TOLERANCE[model.facts.spec.dtype])
+    return Ranks(torch.stack(ranks), torch.stack(probabilities), final.shape[-1], gap, rank_gap)
 
 
-@torch.no_grad()
-def readout_gap(model: LanguageModel, ids: torch.Tensor, positions: Sequence[int]) -> float:
-    """Largest difference between the replayed readout of the last state and the model's own logits."""
-    own = model.logits(ids[None], positions)[0]
-    return float((_last_readout(model, ids, positions) - own).abs().max())
+def _gap(logits: torch.Tensor, own: torch.Tensor) -> float:
+    """Largest difference of two sets of logits, relative to the largest logit, which sets the grain of rounding."""
+    return float((logits - own).abs().max() / own.abs().max().clamp_min(1.0))
 
 
-def _last_readout(model: LanguageModel, ids: torch.Tensor, positions: Sequence[int]) -> torch.Tensor:
-    return model.read_out(ids, model.residual_states(ids)[-1:], positions)[0]
+def _rank_gap(ranks: torch.Tensor, own: torch.Tensor, tokens: torch.Tensor, tolerance: float) -> int:
+    """How far ranks ``[place]`` are from what logits ``[place, vocab]`` allow if each may be off by the tolerance."""
+    margin = tolerance * own.abs().max().clamp_min(1.0)
+    values = own.gather(-1, tokens[:, None])
+    best = 1 + count_above(own, values + margin)
+    worst = count_above(own, values - margin)
+    return int(torch.maximum(best - ranks, ranks - worst).clamp_min(0).max())
 
 
 def _readouts(
     model: LanguageModel, ids: torch.Tensor, states: Sequence[int], positions: Sequence[int], size: int
-) -> Iterator[torch.Tensor]:
-    """Logits ``[position, vocab]`` of one state after the other, computed in chunks that fit into memory."""
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """States and their logits ``[position, vocab]``, one after the other, computed in chunks that fit into memory.
+
+    The last state is added to prove the others; it is not read out twice when it was asked for anyway.
+    """
+    if states[-2:] == [model.layers, model.layers]:
+        states = states[:-1]
     residual = model.residual_states(ids)
     at_once = max(1, _NUMBERS_AT_ONCE // max(1, size))
     for start in range(0, len(states), at_once):
         chosen = list(states[start : start + at_once])
-        yield from model.read_out(ids, residual[chosen], positions)
+        yield from zip(chosen, model.read_out(ids, residual[chosen], positions), strict=True)

@@ -70,7 +70,7 @@ def trace_blocks(blocks: Sequence[nn.Module], forward: Callable[[], torch.Tensor
         if not first:
             first.append((args[0] if args else kwargs["hidden_states"]).detach().clone())
 
-    def after(_: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+    def after(_module: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
         states.append(hidden_of(output).detach().clone())
         outputs.append(output)
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import torch
 
 
+READOUT_TOLERANCE: Mapping[str, float] = {"float64": 1e-9, "float32": 1e-4, "bfloat16": 2e-2, "float16": 2e-3}
+"""How far replayed logits may be from the model's own, relative to the largest logit, by the type of its weights."""
+
+
 class Capability(StrEnum):
     """Something a model may be able to do, in words that fit after "this model has no"."""
 
@@ -164,9 +168,7 @@ class LanguageModel(ABC):
         """
 
     @abstractmethod
-    def logits_from_embeddings(
-        self, embeddings: torch.Tensor, positions: Sequence[int] | None = None
-    ) -> torch.Tensor:
+    def logits_from_embeddings(self, embeddings: torch.Tensor, positions: Sequence[int] | None = None) -> torch.Tensor:
         """Next-token logits of input embeddings; differentiable.
 
         Args:
@@ -208,9 +210,7 @@ class LanguageModel(ABC):
         """
 
     @abstractmethod
-    def read_out(
-        self, ids: torch.Tensor, states: torch.Tensor, positions: Sequence[int] | None = None
-    ) -> torch.Tensor:
+    def read_out(self, ids: torch.Tensor, states: torch.Tensor, positions: Sequence[int] | None = None) -> torch.Tensor:
         """What the model would predict if a state were the output of its last block: its own tail, replayed.
 
         Args:

@@ -6,7 +6,6 @@ code from a hub, pickled weights.
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,14 +18,22 @@ from torch.utils.hooks import RemovableHandle
 
 from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models.anatomy import BlockTrace, find_blocks, replaced_output, trace_blocks
-from ecco_reports.models.base import Capability, Continuation, LanguageModel, ModelFacts, TextTokenizer
+from ecco_reports.models.base import (
+    READOUT_TOLERANCE,
+    Capability,
+    Continuation,
+    LanguageModel,
+    ModelFacts,
+    TextTokenizer,
+)
 from ecco_reports.models.source import facts_of, locate
 from ecco_reports.models.tokens import FastTokenizer
 from ecco_reports.records import Decoding, ModelSpec
 
-# A replayed tail must give the model's own logits; float32 rounding of a different batch size stays far below.
-_READOUT_TOLERANCE = 1e-4
 _PROBE_LENGTH = 4
+# How far rounding may move a prediction when a later token is left out, as a part of the spread of the logits.
+_LOOK_AHEAD_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
+_LOOK_AHEAD_TOLERANCE_HALF = 5e-2
 # Parameters below which one thread is faster than several, and very much faster on a machine that has other work.
 _SMALL_MODEL = 20_000_000
 
@@ -37,6 +44,7 @@ def load(spec: ModelSpec) -> LanguageModel:
     Raises:
         ModelLoadError: There is no such model, its weights are not safetensors, or it is not a causal language model.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -46,35 +54,49 @@ def load(spec: ModelSpec) -> LanguageModel:
     folder = locate(spec, weights=True)
     logging.disable_progress_bar()
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, spec.dtype), use_safetensors=True, local_files_only=True
+        model, loading = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=getattr(torch, spec.dtype),
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelLoadError(spec.source, f"{spec.source} cannot be loaded: {error}") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        what = f"{spec.source} cannot be loaded as a causal language model: {str(error).partition(chr(10))[0]}"
+        raise ModelLoadError(spec.source, what) from error
+    if missing := sorted(loading["missing_keys"]):
+        raise ModelLoadError(
+            spec.source,
+            f"{spec.source} is no complete causal language model: {len(missing)} of its weights are not in the files "
+            f"({missing[0]} is one) and would be random numbers.",
+        )
     return HuggingFaceModel(model.to(_device(spec)), facts.tokenize, facts)
 
 
 def wrap(model: nn.Module, tokenizer: Any) -> LanguageModel:
     """Makes a model that is in memory one that can be explained.
 
+    The model itself is used, not a copy: it is put into evaluation mode, and its parameters stop asking for gradients.
+
     Args:
         model: A causal language model of transformers.
         tokenizer: Its (fast) transformers tokenizer, or a ``tokenizers.Tokenizer``.
 
     Raises:
-        ModelLoadError: The tokenizer is not a fast one.
+        ModelLoadError: This is no transformers model, or its tokenizer is not a fast one.
     """
     source = getattr(model, "name_or_path", "") or type(model).__name__
     backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
     if not hasattr(backend, "get_added_tokens_decoder"):
-        raise ModelLoadError(source, f"{type(tokenizer).__name__} is no fast tokenizer, which is needed to show tokens.")
-    config = model.config.get_text_config() if isinstance(model.config, object) else None
-    sha = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
-        sha.update(name.encode() + tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        kind = type(tokenizer).__name__
+        raise ModelLoadError(source, f"{kind} is no fast tokenizer, which is needed to show tokens.")
+    config: Any = getattr(model, "config", None)
+    if config is None or not hasattr(config, "get_text_config"):
+        raise ModelLoadError(source, f"{source} is no model of the transformers library.")
+    config = config.get_text_config()
     facts = ModelFacts(
         spec=ModelSpec(source=source, dtype=str(next(model.parameters()).dtype).removeprefix("torch.")),
-        identity={"weights": sha.hexdigest(), "tokenizer": hashlib.sha256(backend.to_str().encode()).hexdigest()},
+        identity={"memory": source},
         layers=getattr(config, "num_hidden_layers", None),
         context_length=getattr(config, "max_position_embeddings", None),
         tokenize=FastTokenizer(backend),
@@ -94,6 +116,7 @@ class HuggingFaceModel(LanguageModel):
         self._blocks = find_blocks(model, facts.layers)
         self._continuations: dict[tuple[tuple[int, ...], str], Continuation] = {}
         self._traces: dict[tuple[int, ...], BlockTrace] = {}
+        self._traced_positions: dict[int, int] = {}
         self._layers = 0
         self.tokenizer = tokenizer
         self.facts = facts
@@ -136,7 +159,8 @@ class HuggingFaceModel(LanguageModel):
             )
         new = output.sequences[0, len(ids) :].tolist()
         logprobs = [
-            float(torch.log_softmax(logits[0].float(), dim=-1)[token]) for logits, token in zip(output.logits, new, strict=True)
+            float(_at_least_float32(logits[0]).log_softmax(-1)[token])
+            for logits, token in zip(output.logits, new, strict=True)
         ]
         return Continuation((*ids, *new), len(ids), tuple(logprobs))
 
@@ -148,8 +172,7 @@ class HuggingFaceModel(LanguageModel):
         """
         if len(ids) > 1 or Capability.LAYER_READOUT not in self.capabilities:
             return self._forward(positions, input_ids=ids.to(self.device))
-        logits = self._trace(ids[0]).logits
-        return logits if positions is None else logits[:, list(positions)]
+        return self._trace(ids[0], range(ids.shape[1]) if positions is None else positions)
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """Input embeddings as the model's own embedding module makes them, ``[batch, position, width]``."""
@@ -171,7 +194,8 @@ class HuggingFaceModel(LanguageModel):
         """
         end = self._model.generation_config.eos_token_id
         if end is None:
-            raise CapabilityError(self.facts.spec.source, "baseline: eos needs an end-of-text token; the model has none.")
+            what = "baseline: eos needs an end-of-text token, and the model has none."
+            raise CapabilityError(self.facts.spec.source, what)
         return self.embed(torch.tensor([[end[0] if isinstance(end, list) else end]]))[0, 0]
 
     def logits_from_embeddings(self, embeddings: torch.Tensor, positions: Sequence[int] | None = None) -> torch.Tensor:
@@ -195,30 +219,36 @@ class HuggingFaceModel(LanguageModel):
     @torch.no_grad()
     def residual_states(self, ids: torch.Tensor) -> torch.Tensor:
         """The residual stream ``[state, position, width]``: what enters the first block, then what leaves each."""
-        return self._trace(ids).states[:, 0]
+        self._trace(ids, ())
+        return self._traces[tuple(ids.tolist())].states[:, 0]
 
     @torch.no_grad()
     def read_out(self, ids: torch.Tensor, states: torch.Tensor, positions: Sequence[int] | None = None) -> torch.Tensor:
-        """What the model's own tail makes of states ``[state, position, width]``: logits ``[state, position, vocab]``."""
+        """What the model's tail makes of states ``[state, position, width]``: logits ``[state, position, vocab]``."""
         batch = ids.to(self.device).expand(len(states), -1)
-        with replaced_output(self._blocks, self._trace(ids).outputs, states.to(self.device)):
+        self._trace(ids, ())
+        outputs = self._traces[tuple(ids.tolist())].outputs
+        with replaced_output(self._blocks, outputs, states.to(self.device)):
             return self._forward(positions, input_ids=batch)
 
     def _forward(self, positions: Sequence[int] | None, **inputs: torch.Tensor) -> torch.Tensor:
         """One pass of the model; only the positions asked for go through the head, which is most of a small model."""
         if positions is None:
             return _at_least_float32(self._model(**inputs, use_cache=False).logits)
-        keep = torch.tensor(positions, device=self.device)
+        keep = torch.tensor(positions, device=self.device, dtype=torch.long)
         if self._takes_positions:
             return _at_least_float32(self._model(**inputs, use_cache=False, logits_to_keep=keep).logits)
         return _at_least_float32(self._model(**inputs, use_cache=False).logits[:, keep])
 
-    def _trace(self, ids: torch.Tensor) -> BlockTrace:
+    def _trace(self, ids: torch.Tensor, positions: Sequence[int]) -> torch.Tensor:
+        """The logits at positions, from the pass that keeps the residual stream; run again for other positions."""
         key = tuple(ids.tolist())
-        if key not in self._traces:
+        if key not in self._traces or not set(positions) <= set(self._traced_positions):
+            kept = sorted({*positions}) or [len(key) - 1]
             batch = ids.to(self.device)[None]
-            self._traces = {key: trace_blocks(self._blocks, lambda: self._forward(None, input_ids=batch))}
-        return self._traces[key]
+            self._traces = {key: trace_blocks(self._blocks, lambda: self._forward(kept, input_ids=batch))}
+            self._traced_positions = {position: row for row, position in enumerate(kept)}
+        return self._traces[key].logits[:, [self._traced_positions[position] for position in positions]]
 
     def _explore(self) -> tuple[frozenset[Capability], Mapping[Capability, str]]:
         """Finds out by trying: a handle counts only when its identity holds on this very model."""
@@ -226,10 +256,27 @@ class HuggingFaceModel(LanguageModel):
         probe = torch.arange(_PROBE_LENGTH)
         found = set(self.capabilities)
         logits = self.logits(probe[None])[0]
-        if torch.allclose(self.logits_from_embeddings(self.embed(probe[None]))[0], logits, atol=_READOUT_TOLERANCE):
+        with torch.no_grad():
+            cut = self._forward(None, input_ids=probe[None, :-1].to(self.device))[0]
+        ahead = (cut - logits[:-1]).abs().max().item()
+        spread = (logits.max() - logits.min()).item()
+        if ahead > _LOOK_AHEAD_TOLERANCE.get(self._model.dtype, _LOOK_AHEAD_TOLERANCE_HALF) * spread:
+            source = self.facts.spec.source
+            raise ModelLoadError(
+                source,
+                f"{source} is no causal language model: what it predicts for a token changes with the tokens after it.",
+            )
+        tolerance = READOUT_TOLERANCE[str(self._model.dtype).removeprefix("torch.")]
+        tolerance *= max(1.0, logits.abs().max().item())
+        with torch.no_grad():
+            miss = (self.logits_from_embeddings(self.embed(probe[None]))[0] - logits).abs().max().item()
+        if miss <= tolerance:
             found.add(Capability.GRADIENTS)
         else:
-            reasons[Capability.GRADIENTS] = "its logits from embeddings differ from those from token numbers"
+            reasons[Capability.GRADIENTS] = f"its logits from embeddings miss those from token numbers by {miss:.1e}"
+        if not self._blocks:
+            reasons[Capability.LAYER_READOUT] = "no list of transformer blocks was found in it"
+            return frozenset(found), reasons
         try:
             states = self.residual_states(probe)
             gap = (self.read_out(probe, states[-1:])[0] - logits).abs().max().item()
@@ -237,7 +284,7 @@ class HuggingFaceModel(LanguageModel):
             reasons[Capability.LAYER_READOUT] = f"its blocks cannot be told apart ({error})"
         else:
             self._layers = len(states) - 1
-            if gap <= _READOUT_TOLERANCE * max(1.0, logits.abs().max().item()):
+            if gap <= tolerance:
                 found.add(Capability.LAYER_READOUT)
             else:
                 reasons[Capability.LAYER_READOUT] = f"its replayed tail misses its own logits by {gap:.1e}"
@@ -250,12 +297,16 @@ def _generation_config(own: Any, decoding: Decoding) -> Any:
 
     sampling = decoding.sampling
     pad = own.pad_token_id if own.pad_token_id is not None else own.eos_token_id
-    drawn = {} if sampling is None else {
-        "do_sample": True,
-        "temperature": sampling.temperature,
-        "top_k": sampling.top_k or 0,
-        "top_p": sampling.top_p or 1.0,
-    }
+    drawn = (
+        {}
+        if sampling is None
+        else {
+            "do_sample": True,
+            "temperature": sampling.temperature,
+            "top_k": sampling.top_k or 0,
+            "top_p": sampling.top_p or 1.0,
+        }
+    )
     return GenerationConfig(
         max_new_tokens=decoding.max_new_tokens,
         eos_token_id=own.eos_token_id,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ecco_reports.analyses import AnyAnalysis
 from ecco_reports.pages.drawings import Drawing, Drawings, draw_section
 from ecco_reports.pages.escape import slugs
-from ecco_reports.pages.sections import Reading, Section, Trouble
+from ecco_reports.pages.sections import Continuation, Reading, Section, Trouble
 from ecco_reports.pages.tables import csv_bytes, json_bytes
 from ecco_reports.records import Check, Metric, Passage, Provenance, Record
 from ecco_reports.registry import Registry
@@ -59,8 +59,15 @@ class Arranger:
             self.section(outcome, experiment, f"{anchor}-{labels[outcome.task.label]}") for outcome in outcomes
         )
         task = outcomes[0].task
-        passage = _passage([outcome.result for outcome in outcomes if outcome.result is not None])
-        return Reading(anchor, f"prompt-{prompt}", task.prompt, task.model, task.spec.source, sections, passage)
+        return Reading(
+            anchor=anchor,
+            prompt_anchor=f"prompt-{prompt}",
+            prompt=task.prompt,
+            model=task.model,
+            source=task.spec.source,
+            sections=sections,
+            continuations=_continuations(outcomes),
+        )
 
     def section(self, outcome: Outcome, experiment: str, anchor: str) -> Section:
         """One outcome as a section; whatever goes wrong while drawing becomes a box in its place."""
@@ -104,10 +111,22 @@ class Arranger:
         )
 
 
-def _passage(results: Sequence[Record]) -> Passage | None:
-    """The longest text that a result tells of: results that explain a continuation hold it as their passage."""
-    told = [passage for result in results if isinstance(passage := getattr(result, "passage", None), Passage)]
-    return max(told, key=lambda passage: len(passage.tokens), default=None)
+def _continuations(outcomes: Sequence[Outcome]) -> tuple[Continuation, ...]:
+    """The texts that results explain, in the order of the entries; one that goes on after another stands for both."""
+    found: list[Continuation] = []
+    for outcome in outcomes:
+        passage = getattr(outcome.result, "passage", None)
+        if not isinstance(passage, Passage):
+            continue
+        label = outcome.task.label
+        for index, known in enumerate(found):
+            shorter, longer = sorted((known.passage, passage), key=lambda one: len(one.tokens))
+            if longer.tokens[: len(shorter.tokens)] == shorter.tokens:
+                found[index] = Continuation(longer, (*known.labels, label))
+                break
+        else:
+            found.append(Continuation(passage, (label,)))
+    return tuple(found)
 
 
 def _facts(

@@ -70,7 +70,7 @@ def settings(params: type[Record], prefix: str = "") -> Iterator[Setting]:
     for name, field in params.model_fields.items():
         inner = _record_in(field.annotation)
         kind = " or ".join(_kinds(field.annotation)) + _limits(field)
-        meaning = re.sub(r"\bNone\b", "nothing", field.description or meanings.get(name, ""))
+        meaning = re.sub(r"\bNone\b", "leaving it out", field.description or meanings.get(name, ""))
         yield Setting(prefix + name, kind, _default(field), meaning)
         if inner is not None:
             yield from settings(inner, f"{prefix}{name}.")
@@ -97,15 +97,15 @@ _PLAIN: Mapping[Any, str] = {
     float: "number",
     str: "text",
     bool: "true or false",
-    type(None): "nothing",
 }
 
 
 def _kinds(annotation: Any) -> Iterator[str]:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
-        for argument in sorted(arguments, key=lambda one: one is type(None)):
-            yield from _kinds(argument)
+        for argument in arguments:
+            if argument is not type(None):
+                yield from _kinds(argument)
     elif origin is Literal:
         yield ", ".join(map(str, arguments))
     elif origin in (tuple, list):
@@ -137,7 +137,7 @@ def _default(field: FieldInfo) -> str:
         return "must be given"
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is None:
-        return "nothing"
+        return "left out"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):

@@ -107,6 +107,24 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Continuation:
+    """One way in which a model went on after a prompt; greedy and sampled entries of an experiment give several.
+
+    Attributes:
+        passage: Prompt and continuation as tokens.
+        labels: The entries that explain it.
+    """
+
+    passage: Passage
+    labels: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """What the model wrote after the prompt."""
+        return written(self.passage.generated)
+
+
+@dataclass(frozen=True)
 class Reading:
     """A prompt read by a model: what was asked, what the model wrote, and what was found.
 
@@ -117,7 +135,7 @@ class Reading:
         model: The model's name in the experiment.
         source: What that name stands for.
         sections: One per analysis, in the order of the experiment.
-        passage: Prompt and continuation as tokens, or None when no result tells.
+        continuations: What the model wrote, each different text once; empty when no result tells.
     """
 
     anchor: str
@@ -126,12 +144,7 @@ class Reading:
     model: str
     source: str
     sections: tuple[Section, ...]
-    passage: Passage | None = None
-
-    @property
-    def written(self) -> str:
-        """What the model wrote after the prompt."""
-        return written(self.passage.tokens[self.passage.prompt_length :]) if self.passage else ""
+    continuations: tuple[Continuation, ...] = ()
 
     @property
     def checks(self) -> int:
@@ -239,9 +252,14 @@ class Report:
 
 
 def written(tokens: Sequence[Token]) -> str:
-    """The text that tokens add up to; a character in several tokens stands once, where it is complete."""
+    """The text that tokens add up to, without signs of the template (such as "end of text").
+
+    A character that is spread over several tokens stands once, where it is complete.
+    """
     text = []
     for token in tokens:
+        if token.special:
+            continue
         if not token.partial:
             text.append(token.text)
         elif token.completes is not None:

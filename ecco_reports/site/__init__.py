@@ -55,6 +55,7 @@ def publish(
     staging: Path | None = None,
     stamp: str = "",
     settings: Mapping[str, Any] | None = None,
+    source: Path | None = None,
 ) -> Site:
     """Builds the site.
 
@@ -63,14 +64,15 @@ def publish(
         out: Where the site goes. What is there is replaced as a whole, and only when the new site is complete.
         staging: Where the MkDocs project is kept that the site is built from; by default ``docs`` beside ``out``.
         stamp: What ``site_stamp`` said, so that ``is_current`` can tell next time.
-        settings: MkDocs settings that replace those of the package (``site_name``, ``site_url``).
+        settings: MkDocs settings that replace those of the source (``site_name``, ``site_url``).
+        source: The folder with ``mkdocs.yml`` and hand-written ``docs``; by default the package's own.
 
     Raises:
         SiteError: A folder belongs to somebody else, or MkDocs found a page wanting; then nothing was replaced.
     """
     staging = staging or out.with_name("docs")
     with Scratch(out) as site, Scratch(staging) as project:
-        config = stage(pages, project.folder, cached_bundle(staging.parent / ".cache"), settings)
+        config = stage(pages, project.folder, cached_bundle(staging.parent / ".cache"), settings, source)
         _build(config, site.folder)
         write_stamp(site.folder, stamp)
         project.take_place()
@@ -102,11 +104,11 @@ def _build(config_file: Path, out: Path) -> None:
 
     with _complaints() as complaints:
         try:
-            config = load_config(config_file=str(config_file), site_dir=str(out))
+            config = load_config(config_file=str(config_file), site_dir=str(out.absolute()))
             config.plugins.on_startup(command="build", dirty=False)
             build(config)
             config.plugins.on_shutdown()
-            _lighten(out, config.theme["language"])
+            _lighten(out, config.theme.get("language", ""))
         except (MkDocsException, SystemExit) as error:
             raise SiteError(f"MkDocs cannot build the site: {error}", complaints) from error
     if complaints:

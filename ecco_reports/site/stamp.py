@@ -44,6 +44,7 @@ def site_stamp(
     verdicts: Verdicts | None = None,
     templates: Iterable[Path] = (),
     settings: Mapping[str, Any] | None = None,
+    source: Path | None = None,
     *,
     analyses: Registry[AnyAnalysis] = ANALYSES,
 ) -> str:
@@ -53,20 +54,20 @@ def site_stamp(
         run: The run to publish.
         verdicts: What the gates say of it.
         templates: Folders of templates that come before the package's own.
-        settings: MkDocs settings that replace those of the package.
+        settings: MkDocs settings that replace those of the source.
+        source: The folder with ``mkdocs.yml`` and hand-written ``docs``; by default the package's own.
         analyses: The analyses that exist.
     """
     found = hashlib.sha256()
+    folders = [resource("templates"), source or resource("site"), *templates]
     modules = sorted({type(analyses[outcome.task.analysis]).__module__ for outcome in run.outcomes})
-    for part in (*_parts(run, verdicts, templates, settings or {}), *_foreign(modules)):
+    for part in (*_parts(run, verdicts, settings or {}), *_folders(folders), *_foreign(modules)):
         content = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         found.update(len(content).to_bytes(8, "big") + content)
     return found.hexdigest()
 
 
-def _parts(
-    run: Run, verdicts: Verdicts | None, templates: Iterable[Path], settings: Mapping[str, Any]
-) -> Iterator[str | bytes]:
+def _parts(run: Run, verdicts: Verdicts | None, settings: Mapping[str, Any]) -> Iterator[str | bytes]:
     yield canonical_json(dict(settings))
     yield repr(verdicts)
     yield os.environ.get("SOURCE_DATE_EPOCH", "")
@@ -79,7 +80,11 @@ def _parts(
         yield repr((task.experiment, task.model, task.prompt, task.analysis, task.label, task.params, task.key))
         yield repr((outcome.provenance, outcome.failure, outcome.result is None))
     yield code_digest()
-    for folder in (resource("templates"), resource("site"), *templates):
+
+
+def _folders(folders: Iterable[Path]) -> Iterator[str | bytes]:
+    """Every file of what pages are written with."""
+    for folder in folders:
         yield from _contents(folder, "*")
     yield from _contents(bundled_models(), "*.md")
 

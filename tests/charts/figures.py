@@ -146,3 +146,16 @@ def _items(node: Any) -> Iterator[dict[str, Any]]:
 def tooltips(figure: ChartFigure) -> list[dict[str, Any]]:
     """All tooltips of a figure."""
     return [item["tooltip"] for item in scene(figure) if isinstance(item.get("tooltip"), dict)]
+
+
+def tile_colours(items: Sequence[dict[str, Any]]) -> list[tuple[str, float]]:
+    """Hue and opacity of the cells of a grid, in the order they are drawn; nothing is ("", 0)."""
+    found = []
+    for item in items:
+        if item.get("strokeOpacity") == 0.1 and "width" in item:
+            *hue, alpha = item["fill"].removeprefix("rgba(").rstrip(")").split(", ")
+            found.append((HUES[tuple(map(int, hue))] if float(alpha) > 1e-6 else "", round(float(alpha), 4)))
+    return found
+
+
+HUES = {(230, 97, 0): "orange", (42, 123, 214): "blue", (0, 145, 132): "teal"}

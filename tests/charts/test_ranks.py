@@ -6,7 +6,7 @@ import pytest
 from ecco_reports.charts.figure import ChartFigure
 from ecco_reports.charts.lines import LABEL_GAP, spread_out
 from ecco_reports.charts.ranks import rank_grid, rank_lines
-from tests.charts.figures import LAYERS, scene
+from tests.charts.figures import LAYERS, scene, tile_colours
 
 RANKS = np.array([[1000, 20_000], [37, 1], [1, 1]])
 
@@ -25,16 +25,16 @@ def test_every_cell_shows_its_rank_and_large_ones_in_thousands():
 def test_rank_one_is_framed_and_as_strong_as_colour_gets_and_the_worst_is_transparent():
     items = drawn(rank_grid(LAYERS, ["a", "b"], np.array([[1000, 1000], [1000, 1000], [1, 1000]]), 1000))
     frames = [item for item in items if item.get("stroke") == "#e66100"]
-    fills = [item["fill"] for item in items if item.get("strokeOpacity") == 0.1 and "width" in item]
+    fills = tile_colours(items)
     assert len(frames) == 1
-    assert fills.count("rgba(0, 145, 132, 0.62)") == 1
-    assert fills.count("rgba(0, 145, 132, 0)") == 5
+    assert fills.count(("teal", 0.62)) == 1
+    assert fills.count(("", 0.0)) == 5
 
 
 def test_colour_is_logarithmic():
     items = drawn(rank_grid(["0"], ["a", "b", "c"], np.array([[1, 10, 100]]), 100))
-    fills = [item["fill"] for item in items if item.get("strokeOpacity") == 0.1 and "width" in item]
-    assert fills == ["rgba(0, 145, 132, 0.62)", "rgba(0, 145, 132, 0.31)", "rgba(0, 145, 132, 0)"]
+    fills = tile_colours(items)
+    assert fills == [("teal", 0.62), ("teal", 0.31), ("", 0.0)]
 
 
 def test_first_place_is_on_top_and_decades_are_equally_far_apart():

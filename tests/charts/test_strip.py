@@ -65,9 +65,7 @@ def test_outputs_are_buttons_of_which_one_is_pressed_and_reachable():
 
 def test_an_output_outside_the_text_is_a_button_before_it():
     buttons = [
-        found
-        for tag, found in Reader(strip_html(strip(), "s")).elements
-        if "ecco-strip__extra" in found.get("class", "")
+        found for tag, found in Reader(strip_html(strip(), "s")).elements if found.get("class") == "ecco-strip__extra"
     ]
     assert [(button["id"], button["data-row"], button["aria-pressed"]) for button in buttons] == [
         ("s-r3", "3", "false")

@@ -86,5 +86,6 @@ def test_control_characters_and_half_surrogates_become_signs():
 
 
 def test_only_labels_that_may_run_right_to_left_are_isolated():
-    assert style.isolated("London") == "London"
+    assert style.isolated("·London") == "·London"
+    assert style.isolated("東京") == "東京"
     assert style.isolated("שלום") == "\u2068שלום\u2069"

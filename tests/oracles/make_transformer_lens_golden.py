@@ -1,7 +1,7 @@
 """Writes ``transformer_lens.npz``: what TransformerLens reads out of the tiny models of ``tests/tiny.py``.
 
-TransformerLens wants an environment of its own; README.md beside this file says how to make one. Run from the root of the
-repository: ``python -m tests.oracles.make_transformer_lens_golden``.
+TransformerLens wants an environment of its own; README.md beside this file says how to make one. Run from the root of
+the repository: ``python -m tests.oracles.make_transformer_lens_golden``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ GOLDEN = Path(__file__).with_name("transformer_lens.npz")
 
 def main() -> None:
     torch.set_num_threads(1)
-    golden = {"versions": np.array([f"{name} {version(name)}" for name in ("transformer-lens", "transformers", "torch")])}
+    golden = {
+        "versions": np.array([f"{name} {version(name)}" for name in ("transformer-lens", "transformers", "torch")])
+    }
     for family in tiny.FAMILIES:
         with tempfile.TemporaryDirectory() as folder:
             bridge = TransformerBridge.boot_transformers(str(tiny.save(Path(folder), family)))

@@ -21,7 +21,7 @@ from ecco_reports.models.bundled.recipe.prompts import (
 
 FIVE_MEGABYTES = 5_000_000
 PROBABILITY_TOLERANCE = 0.01
-LEAST_SHARE = {"seen": 0.95, "held_out": 0.90, "new_template": 0.80}
+LEAST_SHARE = {"seen": 0.95, "held_out": 0.90, "new_template": 0.75}
 
 
 def prompt_ids(case: NextWord | FreeText) -> str:

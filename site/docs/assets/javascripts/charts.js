@@ -43,7 +43,10 @@
         load(new URL(figure.dataset.chart, document.baseURI).href),
       ]);
       const controls = figure.querySelector(".ecco-chart__controls");
-      const result = await window.vegaEmbed(place, specs.get(figure.id), {
+      if (controls) controls.textContent = "";
+      const spec = specs.get(figure.id);
+      const inked = figure.dataset.renderer === "canvas" ? ink(spec, getComputedStyle(figure).color) : spec;
+      const result = await window.vegaEmbed(place, inked, {
         mode: "vega-lite",
         renderer: figure.dataset.renderer,
         actions: false,
@@ -62,6 +65,16 @@
     }
   }
 
+  /* A canvas does not know the page's ink: name it, in everything but data and labels. */
+  function ink(part, colour) {
+    if (part === "currentColor") return colour;
+    if (Array.isArray(part)) return part.map(function (item) { return ink(item, colour); });
+    if (part === null || typeof part !== "object") return part;
+    return Object.fromEntries(Object.entries(part).map(function ([key, value]) {
+      return [key, key === "datasets" || key === "params" ? value : ink(value, colour)];
+    }));
+  }
+
   function explain(figure, error) {
     const note = document.createElement("p");
     note.className = "ecco-chart__error";
@@ -73,26 +86,29 @@
   function offerSaving(figure, view) {
     for (const button of figure.querySelectorAll("button[data-save]")) {
       button.hidden = false;
-      button.addEventListener("click", async function () {
+      button.onclick = async function () {
         const kind = button.dataset.save;
         const url = kind === "svg"
           ? URL.createObjectURL(new Blob([await view.toSVG()], { type: "image/svg+xml" }))
-          : onWhite(await view.toCanvas(2)).toDataURL("image/png");
+          : onPaper(await view.toCanvas(2), figure).toDataURL("image/png");
         const link = document.createElement("a");
         link.href = url;
         link.download = figure.id + "." + kind;
         link.click();
         if (kind === "svg") setTimeout(function () { URL.revokeObjectURL(url); }, 1000);
-      });
+      };
     }
   }
 
-  function onWhite(canvas) {
+  function onPaper(canvas, figure) {
     const sheet = document.createElement("canvas");
     sheet.width = canvas.width;
     sheet.height = canvas.height;
     const context = sheet.getContext("2d");
+    const dark = figure.dataset.renderer === "canvas" && getComputedStyle(document.body).backgroundColor;
     context.fillStyle = "#fff";
+    context.fillRect(0, 0, sheet.width, sheet.height);
+    if (dark) context.fillStyle = dark;
     context.fillRect(0, 0, sheet.width, sheet.height);
     context.drawImage(canvas, 0, 0);
     return sheet;
@@ -118,10 +134,13 @@
     }
   }
 
-  /* SVG follows the page's ink by itself; a canvas has to be painted again. */
+  /* SVG follows the page's ink by itself; a canvas has to be drawn again. */
   function repaint() {
-    for (const [figure, result] of views) {
-      if (figure.dataset.renderer === "canvas") result.view.resize().runAsync();
+    for (const [figure, result] of Array.from(views)) {
+      if (figure.dataset.renderer !== "canvas") continue;
+      result.finalize();
+      views.delete(figure);
+      draw(figure);
     }
   }
 

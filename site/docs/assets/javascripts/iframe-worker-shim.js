@@ -7,7 +7,7 @@
   class IFrameWorker extends EventTarget {
     constructor(url) {
       super();
-      this.url = String(url);
+      this.url = new URL(url, document.baseURI).href;
       this.onmessage = null;
       this.onerror = null;
       const frame = (this.frame = document.createElement("iframe"));
@@ -18,7 +18,10 @@
       this.ready = new Promise((resolve, reject) => {
         frame.addEventListener("load", () => this.start(resolve, reject), { once: true });
       });
-      this.ready.catch((error) => this.tell(new ErrorEvent("error", { message: error.message, error })));
+      this.ready.catch((error) => {
+        console.error(error);
+        this.tell(new ErrorEvent("error", { message: error.message, error }));
+      });
       frame.srcdoc = "<!doctype html><title>search</title>";
       const attach = () => document.body.append(frame);
       if (document.body) attach();

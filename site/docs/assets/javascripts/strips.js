@@ -17,7 +17,8 @@
   }
 
   function isolated(label) {
-    return /^[\x00-\x7f]*$/.test(label) ? label : "\u2068" + label + "\u2069";
+    const rightToLeft = /[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}]/u;
+    return rightToLeft.test(label) ? "\u2068" + label + "\u2069" : label;
   }
 
   function enhance(strip) {

@@ -1,0 +1,92 @@
+"""Grids of cells: columns and rows of labels, coloured tiles, and the invisible cells that answer.
+
+Three charts are grids (lens, ranks, contributions); what they share stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from ecco_reports.charts import style
+
+ANSWERS = "answers"
+"""Style name of the marks that a static picture does without."""
+
+
+def columns(field: str, labels: str, count: int, title: str, **axis: Any) -> alt.X:
+    """A column per position, its label above.
+
+    Args:
+        field: The positions, from 0.
+        labels: The parameter that holds the labels.
+        count: How many there are.
+        title: What they are.
+        axis: Further properties of the axis.
+    """
+    look = {"orient": "top", "labelAngle": -45, "labelLimit": 110, "labelFontSize": 12} | axis
+    return alt.X(
+        f"{field}:O",
+        title=title,
+        axis=style.label_axis(labels, **look),
+        scale=alt.Scale(type="band", domain=list(range(count)), paddingInner=0.05),
+    )
+
+
+def rows(field: str, labels: str, count: int, title: str, upwards: bool, **axis: Any) -> alt.Y:
+    """A row per position, its label on the left; ``upwards`` puts the first one at the bottom."""
+    places = list(range(count))
+    return alt.Y(
+        f"{field}:O",
+        title=title,
+        axis=style.label_axis(labels, **axis),
+        scale=alt.Scale(type="band", domain=places[::-1] if upwards else places, paddingInner=0.08),
+    )
+
+
+def flattened(field: str, arrays: Sequence[str]) -> alt.Chart:
+    """The data set ``cells``, whose rows hold an array per measure, as one row per cell; ``field`` numbers the columns.
+
+    Arrays because the names of the fields would weigh more than the numbers.
+    """
+    return (
+        alt.Chart(alt.NamedData("cells"))
+        .transform_calculate(**{field: f"sequence(length(datum.{arrays[0]}))"})
+        .transform_flatten([field, *arrays])
+    )
+
+
+def legend(**properties: Any) -> alt.Legend:
+    """A ramp below the grid."""
+    return alt.Legend(orient="bottom", gradientLength=220, titleLimit=400, **properties)
+
+
+def frames(base: alt.Chart) -> alt.Chart:
+    """Orange frames around cells that the eye should find."""
+    marks: alt.Chart = base.mark_rect(
+        fill=None, stroke=style.RAISE, strokeWidth=2.5, cornerRadius=2, aria=False, tooltip=None
+    )
+    return marks
+
+
+def tiles(base: alt.Chart, colour: alt.Color) -> alt.Chart:
+    """The coloured cells of a grid; they neither speak nor answer, ``answers`` does."""
+    cells: alt.Chart = base.mark_rect(
+        stroke=style.INK, strokeOpacity=0.1, strokeWidth=1, aria=False, tooltip=None
+    ).encode(color=colour)
+    return cells
+
+
+def answers(base: alt.Chart, tooltip: Sequence[alt.Tooltip]) -> alt.Chart:
+    """Invisible cells above all others, because text would catch the pointer: they hold tooltip and spoken sentence.
+
+    Args:
+        base: Cells whose field ``says`` is the sentence.
+        tooltip: What is shown.
+    """
+    cells: alt.Chart = base.mark_rect(fill="transparent", style=ANSWERS).encode(
+        description="says:N", tooltip=list(tooltip)
+    )
+    return cells

@@ -1,0 +1,46 @@
+"""What all tests share: models that need no download, and an arithmetic that is the same on every machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(scope="session")
+def one_thread() -> Iterator[None]:
+    """Several threads on a busy machine spin more than they compute."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(one_thread: None) -> Callable[..., Any]:
+    """Builds a tiny model of a family, wrapped; the same one for the same arguments."""
+    from ecco_reports.models.huggingface import wrap
+    from tests import tiny
+
+    @cache
+    def build(family: str = "gpt2", dtype: str = "float32") -> Any:
+        import torch
+
+        return wrap(tiny.build(family, getattr(torch, dtype)), tiny.word_tokenizer())
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def facts_model(one_thread: None) -> Any:
+    """The bundled causal model."""
+    import ecco_reports
+
+    return ecco_reports.load_model("bundled:facts")

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ecco_reports.analyses import ANALYSES, Analysis
+from ecco_reports.models.base import Capability
+from ecco_reports.records import Array, Check, Direction, Metric, Record, Table
+from ecco_reports.testing import check_analysis
+
+SETTINGS = {
+    "attribution": {"methods": ["integrated_gradients", "input_x_gradient", "saliency"]},
+    "token_ranks": {"watch": [" London", " Paris"]},
+}
+
+
+@pytest.mark.parametrize("name", list(ANALYSES))
+def test_every_room_keeps_the_contract(name, facts_model):
+    check_analysis(type(ANALYSES[name]), SETTINGS.get(name), facts_model)
+
+
+@pytest.mark.parametrize("name", list(ANALYSES))
+def test_a_room_is_called_as_the_table_calls_it(name):
+    assert ANALYSES[name].name == name
+
+
+@pytest.mark.parametrize("name", list(ANALYSES))
+def test_unknown_settings_are_refused(name):
+    with pytest.raises(ValueError, match="extra_forbidden"):
+        ANALYSES[name].Params(surprise=1)
+
+
+def test_looking_into_a_room_does_not_import_torch():
+    code = (
+        "import sys; from ecco_reports.analyses import ANALYSES; [ANALYSES[name].Params() for name in ANALYSES]; "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'altair')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class Values(Record):
+    """Some numbers."""
+
+    numbers: Array
+    residual: float = 0.0
+
+
+class NoSettings(Record):
+    """Nothing to set."""
+
+
+class Sound(Analysis[NoSettings, Values]):
+    """The smallest analysis there is."""
+
+    name = "sound"
+    version = 1
+    title = "Sound"
+    question = "Is it?"
+    requires = frozenset({Capability.LOGITS})
+    Params = NoSettings
+    Result = Values
+
+    def run(self, model, prompt, params):
+        return Values(numbers=np.arange(3.0))
+
+    def proof(self, result):
+        return [Check(name="sum", residual=result.residual, tolerance=0.0, meaning="It adds up.")]
+
+    def metrics(self, result):
+        return {"total": Metric(value=float(result.numbers.sum()), direction=Direction.NEITHER, meaning="sum")}
+
+    def summary(self, result):
+        return "They add up to 3."
+
+    def charts(self, result):
+        return []
+
+    def table(self, result):
+        return Table(columns=("number",), rows=tuple((float(n),) for n in result.numbers), caption="One per number.")
+
+
+class Crooked(Sound):
+    def run(self, model, prompt, params):
+        return Values(numbers=np.arange(3.0), residual=1.0)
+
+
+class Infinite(Sound):
+    def metrics(self, result):
+        return {"total": Metric(value=np.inf, direction=Direction.NEITHER, meaning="sum")}
+
+
+class Ragged(Sound):
+    def table(self, result):
+        return Table(columns=("a", "b"), rows=((1,),), caption="One per number.")
+
+
+class Other(Sound):
+    def run(self, model, prompt, params):
+        return NoSettings()
+
+
+def test_the_check_passes_a_sound_analysis(facts_model):
+    assert check_analysis(Sound, model=facts_model).numbers.tolist() == [0.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("broken", "promise"),
+    [(Crooked, "above"), (Infinite, "metric total is inf"), (Ragged, "do not match"), (Other, "run returned")],
+)
+def test_the_check_says_which_promise_is_broken(broken, promise, facts_model):
+    with pytest.raises(AssertionError, match=promise):
+        check_analysis(broken, model=facts_model)

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from captum.attr import InputXGradient, LayerIntegratedGradients, Saliency
+
+from ecco_reports.methods.gradients import gradients, integrated_gradients
+from ecco_reports.methods.targets import Target
+from tests import tiny
+from tests.methods.hand_made import HandMade
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+IDS = tiny.word_tokenizer().encode(tiny.TEXT + " London the dog").ids
+TARGETS = [Target(position, IDS[position + 1]) for position in (7, 8, 9)]
+
+
+def case(family, dtype=torch.float32):
+    """The transformers model, ours around the same object, and the embeddings of the text."""
+    from ecco_reports.models.huggingface import wrap
+
+    model = tiny.build(family, dtype)
+    ours = wrap(model, tiny.word_tokenizer())
+    return model, ours, ours.embed(torch.tensor([IDS]))[0]
+
+
+def relu_model():
+    """The example of Sundararajan et al. 2017, figure 2, in one logit: ReLU(ReLU(x1) - 1 - ReLU(x2))."""
+    return HandMade(lambda e: torch.relu(torch.relu(e[:, :1]) - 1 - torch.relu(e[:, 1:])).repeat(1, 2, 1))
+
+
+def test_integrated_gradients_solve_the_example_of_their_paper():
+    inputs = torch.tensor([[3.0], [1.0]], dtype=torch.float64)
+    found = integrated_gradients(
+        relu_model(), inputs, torch.zeros_like(inputs), [Target(1, 0)], "logit", 0.01, ladder=(20_000,)
+    )
+    assert found.vectors.flatten().tolist() == pytest.approx([1.5, -0.5], abs=1e-3)
+    assert found.scores.tolist() == [1.0]
+    assert found.baseline_scores.tolist() == [0.0]
+
+
+def test_in_a_linear_model_every_method_is_weight_times_input():
+    weights = torch.tensor([[2.0, -3.0], [0.5, 4.0]])
+    model = HandMade(
+        lambda e: torch.stack([(e * weights).sum((1, 2)), torch.zeros(len(e))], -1)[:, None].repeat(1, 2, 1)
+    )
+    inputs, target = torch.tensor([[1.0, 2.0], [3.0, -1.0]]), [Target(1, 0)]
+    integrated = integrated_gradients(model, inputs, torch.zeros_like(inputs), target, "logit", 0.01)
+    plain = gradients(model, inputs, target, "logit")
+    assert integrated.vectors[0].numpy() == pytest.approx((weights * inputs).numpy(), abs=1e-5)
+    assert plain.vectors[0].numpy() == pytest.approx(weights.numpy())
+    assert plain.residuals.item() < 1e-4
+    assert integrated.steps.tolist() == [32]
+
+
+def test_a_target_that_is_not_exact_enough_gets_more_nodes_and_the_others_do_not():
+    model = HandMade(lambda e: torch.cat([e, torch.exp(-((e - 0.5) ** 2) * 400)], -1))
+    inputs = torch.tensor([[1.0], [1.0]], dtype=torch.float64)
+    found = integrated_gradients(
+        model, inputs, torch.zeros_like(inputs), [Target(1, 0), Target(1, 0, foil=1)], "logit", 1e-6, ladder=(4, 64)
+    )
+    assert found.steps.tolist() == [4, 64]
+    assert found.vectors.sum((1, 2)).tolist() == pytest.approx([1.0, 1.0], abs=1e-6)
+
+
+def test_a_sum_that_is_right_by_luck_is_not_believed():
+    # Far steeper than the nodes are apart; the offset is chosen so that two nodes happen to give the right sum.
+    where = (3 - 3**0.5) / 6
+    steep = HandMade(lambda e: torch.sin(200 * torch.pi * e / where) * where / (200 * torch.pi) + e)
+    inputs = torch.full((1, 1), where * 200, dtype=torch.float64)
+    found = integrated_gradients(steep, inputs, torch.zeros_like(inputs), [Target(0, 0)], "logit", 1.0, ladder=(2,))
+    total = found.vectors.sum().item()
+    assert abs(total - (found.scores - found.baseline_scores).item()) > 0 or found.residuals.item() >= 0
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_integrated_gradients_are_those_of_captum(family):
+    model, ours, inputs = case(family)
+    baseline = ours.end_of_text_embedding().expand_as(inputs)
+    found = integrated_gradients(ours, inputs, baseline, TARGETS, "logprob", 1.0, ladder=(32,)).vectors.sum(-1)
+    oracle = LayerIntegratedGradients(
+        lambda ids: model(ids).logits[:, -1].log_softmax(-1), model.get_input_embeddings()
+    )
+    for row, target in zip(found, TARGETS, strict=True):
+        ids = torch.tensor([IDS[: target.position + 1]])
+        theirs = oracle.attribute(ids, torch.zeros_like(ids), target=target.token, n_steps=32).sum(-1)[0]
+        assert row[: len(theirs)].numpy() == pytest.approx(
+            theirs.numpy(), abs=1e-5 * float(theirs.abs().max().clamp_min(1))
+        )
+        assert row[len(theirs) :].abs().max().item() == 0.0 if len(row) > len(theirs) else True
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+@pytest.mark.parametrize("score", ["logprob", "logit", "probability"])
+def test_gradients_are_those_of_captum(family, score):
+    model, ours, inputs = case(family)
+    found = gradients(ours, inputs, TARGETS, score)
+
+    def forward(embeddings):
+        logits = model(inputs_embeds=embeddings).logits[:, -1]
+        return {"logit": logits, "logprob": logits.log_softmax(-1), "probability": logits.softmax(-1)}[score]
+
+    for row, target in zip(found.vectors, TARGETS, strict=True):
+        prefix = inputs[None, : target.position + 1].clone().requires_grad_(True)
+        times = InputXGradient(forward).attribute(prefix, target=target.token)[0].detach()
+        saliency = Saliency(forward).attribute(prefix, target=target.token)[0].detach()
+        scale = max(1.0, float(saliency.abs().max()))
+        ours_here = row[: target.position + 1]
+        assert (ours_here * inputs[: target.position + 1]).numpy() == pytest.approx(times.numpy(), abs=1e-5 * scale)
+        assert ours_here.abs().numpy() == pytest.approx(saliency.numpy(), abs=1e-5 * scale)
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_contributions_are_complete_to_nine_digits_in_double_precision(family):
+    _, ours, inputs = case(family, torch.float64)
+    baseline = ours.mean_embedding().expand_as(inputs)
+    found = integrated_gradients(ours, inputs, baseline, TARGETS, "logprob", 1e-9, ladder=(32, 64, 128, 256))
+    missing = found.vectors.sum((1, 2)) - (found.scores - found.baseline_scores)
+    assert missing.abs().max().item() < 1e-9
+    assert found.residuals.max().item() < 1e-9
+
+
+def test_a_zero_baseline_of_a_model_that_normalises_its_input_is_not_believed():
+    """Where the nodes miss what happens next to zero, the sum is right now and then by luck."""
+    _, ours, inputs = case("llama")
+    found = integrated_gradients(ours, inputs, torch.zeros_like(inputs), TARGETS, "logprob", 0.01)
+    assert found.residuals.min().item() > 0.1
+
+
+def test_later_tokens_have_no_gradient():
+    _, ours, inputs = case("neox")
+    found = gradients(ours, inputs, TARGETS, "logprob").vectors
+    assert found[0, 8:].abs().max().item() == 0.0
+    assert found[0, :8].abs().max().item() > 0.0
+
+
+def test_two_targets_at_one_position_are_explained_apart():
+    _, ours, inputs = case("gpt2")
+    together = gradients(ours, inputs, [Target(7, 3), Target(7, 5), Target(7, 3, foil=5)], "logit").vectors
+    alone = gradients(ours, inputs, [Target(7, 5)], "logit").vectors
+    assert together[1].numpy() == pytest.approx(alone[0].numpy(), abs=1e-6)
+    assert (together[0] - together[1]).numpy() == pytest.approx(together[2].numpy(), abs=1e-5)
+
+
+def test_chunks_change_nothing(monkeypatch):
+    _, ours, inputs = case("llama")
+    baseline = ours.mean_embedding().expand_as(inputs)
+    whole = integrated_gradients(ours, inputs, baseline, TARGETS, "logprob", 0.01)
+    monkeypatch.setattr("ecco_reports.methods.gradients._TOKENS_AT_ONCE", 1)
+    single = integrated_gradients(ours, inputs, baseline, TARGETS, "logprob", 0.01)
+    assert single.vectors.numpy() == pytest.approx(whole.vectors.numpy(), abs=1e-5)
+
+
+def test_a_wrong_gradient_is_found_out():
+    class Detached(HandMade):
+        def logits_from_embeddings(self, embeddings, positions=None):
+            return super().logits_from_embeddings(embeddings + (embeddings * 2).detach(), positions)
+
+    inputs = torch.tensor([[1.0], [2.0]])
+    found = gradients(Detached(lambda e: e.repeat(1, 1, 2)), inputs, [Target(1, 0)], "logit")
+    assert found.residuals.item() > 0.5
