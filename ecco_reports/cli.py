@@ -96,7 +96,11 @@ def _store(command: Command) -> Command:
 
 def _jobs(command: Command) -> Command:
     return click.option(
-        "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes; 1 works in this one."
+        "--jobs",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="Worker processes; 1 works in this one.",
     )(command)
 
 
@@ -188,7 +192,9 @@ def plan(files: tuple[Path, ...], store: Path) -> None:
     console.print(table)
     for batch in made.batches:
         for task in batch.tasks:
-            console.print(f"compute {task.experiment}: {task.prompt.name} · {task.label}", highlight=False, markup=False)
+            console.print(
+                f"compute {task.experiment}: {task.prompt.name} · {task.label}", highlight=False, markup=False
+            )
     if not made.batches:
         console.print("Everything is stored; nothing would be computed.")
 
@@ -312,7 +318,7 @@ def _build(files: Sequence[Path], store: Path, jobs: int, out: Path) -> int:
     with _stage("Ran"):
         done = _run(_load(files), store, jobs)
     verdicts = judge(done)
-    templates = [folder for folder in (Path("templates"),) if folder.is_dir()]
+    templates = _own_templates()
     stamp = site_stamp(done, verdicts, templates)
     if is_current(out, stamp):
         click.echo("The site is current; nothing was drawn or built.")
@@ -321,6 +327,14 @@ def _build(files: Sequence[Path], store: Path, jobs: int, out: Path) -> int:
     site = describe(out)
     click.echo(f"{_count(site.pages, 'page')}, {site.size / 1e6:.1f} MB. Open {site.index}")
     return _finish(done, verdicts)
+
+
+def _own_templates() -> list[Path]:
+    """The project's folder of templates, whose files come before those of the package."""
+    from ecco_reports.resources import resource
+
+    own = Path("templates")
+    return [own] if own.is_dir() and own.resolve() != resource("templates") else []
 
 
 def _draw(done: Run, verdicts: Verdicts, templates: Sequence[Path], stamp: str, out: Path) -> None:
@@ -342,7 +356,9 @@ def _finish(done: Run, verdicts: Verdicts) -> int:
         why = outcome.failure.message if outcome.failure else ""
         click.echo(f"failed: {task.experiment}: {task.prompt.name} · {task.label}: {why}", err=True)
     for verdict in verdicts.failed:
-        click.echo(f"{verdict.kind} {verdict.status}: {verdict.experiment}: {verdict.name}: {verdict.message}", err=True)
+        click.echo(
+            f"{verdict.kind} {verdict.status}: {verdict.experiment}: {verdict.name}: {verdict.message}", err=True
+        )
     return verdicts.exit_code
 
 
@@ -356,8 +372,6 @@ def _stage(name: str) -> Iterator[None]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 
 
 if __name__ == "__main__":

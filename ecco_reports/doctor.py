@@ -18,7 +18,16 @@ from ecco_reports.models.source import BUNDLED, bundled_names, facts_of
 from ecco_reports.records import ModelSpec
 from ecco_reports.resources import resource
 
-_PACKAGES = ("torch", "transformers", "tokenizers", "altair", "vl-convert-python", "mkdocs", "mkdocs-material", "pydantic")
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "altair",
+    "vl-convert-python",
+    "mkdocs",
+    "mkdocs-material",
+    "pydantic",
+)
 _ENOUGH_DISK = 500 * 2**20
 
 
