@@ -344,3 +344,14 @@ def test_every_hand_written_page_is_in_the_navigation():
     written = {path.relative_to(source / "docs").as_posix() for path in (source / "docs").rglob("*.md")}
     assert written <= set(listed)
     assert all(PurePosixPath(path).suffix == ".md" for path in listed)
+
+
+def test_the_first_experiment_of_the_guide_is_one_and_has_ten_lines(tmp_path):
+    from ecco_reports.experiment import load_experiments
+
+    guide = (resource("site") / "docs/guide/index.md").read_text()
+    example = re.search(r"```yaml\n(title:.*?)```", guide, re.DOTALL)[1]
+    (tmp_path / "capitals.yaml").write_text(example)
+    (experiment,) = load_experiments([tmp_path / "capitals.yaml"])
+    assert len(experiment.analyses) == 4
+    assert len(example.splitlines()) == 10

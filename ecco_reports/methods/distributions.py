@@ -47,12 +47,13 @@ class Distribution:
     def entropy(self) -> torch.Tensor:
         """Entropy in nats, ``[...]``: ``log Z - sum p z``."""
         entropy: torch.Tensor = self.log_normalizer - self._mean_logit
-        return entropy.clamp_min(0.0)
+        return torch.clamp_min(entropy, 0.0)
 
     def divergence_from(self, other: Distribution) -> torch.Tensor:
         """Kullback-Leibler divergence ``KL(other || self)`` in nats, ``[...]``."""
         own = torch.linalg.vecdot(other.probabilities, self.logits) - self.log_normalizer
-        return (other._mean_logit - other.log_normalizer - own).clamp_min(0.0)
+        divergence: torch.Tensor = other._mean_logit - other.log_normalizer - own
+        return torch.clamp_min(divergence, 0.0)
 
     def most_probable(self, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The ``k`` most probable tokens and their probabilities, ``[..., k]`` each, most probable first."""
