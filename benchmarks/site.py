@@ -42,7 +42,7 @@ def main() -> None:
         first = build(project)
         unchanged = [build(project) for _ in range(runs)]
         stored = results(project)
-        (one,) = (project / "experiments").glob("heathrow.yaml")
+        (one,) = (project / "experiments").glob("*heathrow.yaml")
         one.write_text(one.read_text(encoding="utf-8").replace("Heathrow airport", "Gatwick airport"), encoding="utf-8")
         changed = build(project)
         figures = {

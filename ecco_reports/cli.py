@@ -338,11 +338,11 @@ def _own_templates() -> list[Path]:
 
 
 def _draw(done: Run, verdicts: Verdicts, templates: Sequence[Path], stamp: str, out: Path) -> None:
-    from ecco_reports.pages import render
+    from ecco_reports.pages import KeptDrawings, render
     from ecco_reports.site import publish
 
     with _stage("Drew"):
-        pages = render(done, verdicts, templates)
+        pages = render(done, verdicts, templates, KeptDrawings(out.with_name(".cache") / "drawings"))
     with _stage("Built"):
         publish(pages, out, stamp=stamp)
     for trouble in pages.problems:

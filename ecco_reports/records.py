@@ -133,6 +133,11 @@ class Token(Record):
         """The text with white space and control characters made visible, for axes and tables."""
         return visible(self.text)
 
+    @property
+    def word(self) -> str:
+        """How a sentence speaks of it: without the spaces around it, unless nothing else is left."""
+        return self.text.strip() or self.label
+
 
 class Passage(Record):
     """A prompt and what the model wrote after it, as a reader sees them.
@@ -154,6 +159,15 @@ class Passage(Record):
     def generated(self) -> tuple[Token, ...]:
         """The tokens that the model wrote."""
         return self.tokens[self.prompt_length :]
+
+    @property
+    def written(self) -> str:
+        """The text that the model wrote, without signs of the template (such as "end of text").
+
+        A character that is spread over several tokens stands once, where it is complete.
+        """
+        parts = (token.completes or "" if token.partial else token.text for token in self.generated if not token.special)
+        return "".join(parts)
 
 
 class Check(Record):

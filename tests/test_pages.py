@@ -19,9 +19,8 @@ from ecco_reports.errors import RenderError
 from ecco_reports.gates import Kind, Status, Verdict, Verdicts
 from ecco_reports.pages import KeptDrawings, environment, escape, render
 from ecco_reports.pages.lessons import docstring_attributes, settings
-from ecco_reports.pages.sections import written
 from ecco_reports.pages.tables import csv_bytes, json_bytes
-from ecco_reports.records import Table, Token
+from ecco_reports.records import Table
 from tests.stories import ANALYSES, HOSTILE, LINES, StoryParams, outcome, run_of, tale
 
 
@@ -239,18 +238,6 @@ class TestExperimentPage:
         pages = rendered(run, verdicts=Verdicts((verdict,), 0))
         assert "0.25 is less than 1" in html.unescape(pages["experiments/tale.md"].markdown)
         assert "1 gate not passed" in pages["index.md"].markdown
-
-
-class TestWhatWasWritten:
-    def tokens(self, *texts, **facts):
-        return [Token(id=0, text=text, **facts) for text in texts]
-
-    def test_a_character_in_pieces_stands_once(self):
-        pieces = [Token(id=1, text="⟨E6⟩", partial=True), Token(id=2, text="⟨97 A5⟩", partial=True, completes="日")]
-        assert written([*self.tokens(" a"), *pieces, *self.tokens("b")]) == " a日b"
-
-    def test_signs_of_the_template_are_no_text(self):
-        assert written([*self.tokens(" a"), *self.tokens("<|end|>", special=True)]) == " a"
 
 
 class TestTrouble:

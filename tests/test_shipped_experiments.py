@@ -20,7 +20,7 @@ SCHEMA = jsonschema.Draft202012Validator(json_schema())
 
 
 def shipped(name: str) -> Experiment:
-    return load_experiment(FOLDER / f"{name}.yaml")
+    return load_experiment(next(FOLDER.glob(f"*-{name}.yaml")))
 
 
 def test_all_load_together() -> None:

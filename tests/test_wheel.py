@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import subprocess
 import sys
@@ -75,6 +76,7 @@ def test_a_new_project_builds_from_the_wheel_alone(environment: Path, tmp_path: 
     assert built.returncode == 0, built.stdout + built.stderr
 
     page = (tmp_path / "demo/build/site/experiments/first.html").read_text(encoding="utf-8")
+    page = html.unescape(page)
     assert "Does the model know where Heathrow is?" in page
     assert "London" in page
     assert (tmp_path / "demo/build/site/index.html").is_file()

@@ -15,8 +15,9 @@ from ecco_reports.records import Check, Decoding, Direction, Metric, Passage, Pr
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
 
-# The log-probability noted while generating (with a cache) against that of one pass over the whole text.
-_TOLERANCE = {"float64": 1e-8, "float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
+# The log-probability noted while generating (with a cache) against that of one pass over the whole text. Norms may
+# compute in single precision inside a model of doubles.
+_TOLERANCE = {"float64": 1e-5, "float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
 _NUCLEUS = 0.9
 
 

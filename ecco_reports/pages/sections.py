@@ -121,7 +121,7 @@ class Continuation:
     @property
     def text(self) -> str:
         """What the model wrote after the prompt."""
-        return written(self.passage.generated)
+        return self.passage.written
 
 
 @dataclass(frozen=True)
@@ -249,19 +249,3 @@ class Report:
         if gates := sum(verdict.failed for verdict in self.verdicts):
             return f"{gates} {'gate' if gates == 1 else 'gates'} not passed"
         return f"all {self.checks} checks passed" if self.checks else "nothing to check"
-
-
-def written(tokens: Sequence[Token]) -> str:
-    """The text that tokens add up to, without signs of the template (such as "end of text").
-
-    A character that is spread over several tokens stands once, where it is complete.
-    """
-    text = []
-    for token in tokens:
-        if token.special:
-            continue
-        if not token.partial:
-            text.append(token.text)
-        elif token.completes is not None:
-            text.append(token.completes)
-    return "".join(text)

@@ -54,25 +54,26 @@ def test_in_a_linear_model_every_method_is_weight_times_input():
 
 
 def test_a_target_that_is_not_exact_enough_gets_more_nodes_and_the_others_do_not():
-    model = HandMade(lambda e: torch.cat([e, torch.exp(-((e - 0.5) ** 2) * 400)], -1))
+    model = HandMade(lambda e: torch.cat([e, torch.exp(-((e - 0.8) ** 2) * 100)], -1))
     inputs = torch.tensor([[1.0], [1.0]], dtype=torch.float64)
     found = integrated_gradients(
         model, inputs, torch.zeros_like(inputs), [Target(1, 0), Target(1, 0, foil=1)], "logit", 1e-6, ladder=(4, 64)
     )
     assert found.steps.tolist() == [4, 64]
-    assert found.vectors.sum((1, 2)).tolist() == pytest.approx([1.0, 1.0], abs=1e-6)
+    assert found.vectors.sum((1, 2)).tolist() == pytest.approx(
+        (found.scores - found.baseline_scores).tolist(), abs=1e-6
+    )
 
 
 def test_a_sum_that_is_right_by_luck_is_not_believed():
-    """Two nodes see a steep climb at both ends and nothing in between: the climbs cancel, and the sum is right."""
-    first = (3 - 3**0.5) / 6
-    model = HandMade(lambda e: torch.sin(torch.pi * (e - first) / (1 - 2 * first) * 6) + e)
+    """A bump in the middle of the path is climbed and descended: the sum is right, and the nodes have not seen it."""
+    model = HandMade(lambda e: e + 5 * torch.exp(-(((e - 0.5) / 0.05) ** 2)))
     inputs = torch.ones(1, 1, dtype=torch.float64)
-    lucky = integrated_gradients(model, inputs, torch.zeros_like(inputs), [Target(0, 0)], "logit", 0.01, ladder=(200,))
-    assert lucky.residuals.item() < 0.01
-    model = HandMade(lambda e: e + 0.2 * torch.sin(2 * torch.pi * 8 * e))
-    unlucky = integrated_gradients(model, inputs, torch.zeros_like(inputs), [Target(0, 0)], "logit", 0.01, ladder=(4, 8))
-    assert unlucky.residuals.item() > 0.01
+    found = integrated_gradients(model, inputs, torch.zeros_like(inputs), [Target(0, 0)], "logit", 0.01, ladder=(3,))
+    assert found.vectors.sum().item() == pytest.approx(1.0)
+    assert found.residuals.item() > 1.0
+    enough = integrated_gradients(model, inputs, torch.zeros_like(inputs), [Target(0, 0)], "logit", 0.01)
+    assert enough.residuals.item() < 0.01
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
@@ -112,14 +113,15 @@ def test_gradients_are_those_of_captum(family, score):
         assert ours_here.abs().numpy() == pytest.approx(saliency.numpy(), abs=1e-5 * scale)
 
 
-@pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_contributions_are_complete_to_nine_digits_in_double_precision(family):
+# The RMS norms of transformers compute in single precision whatever the model's type is.
+@pytest.mark.parametrize(("family", "limit"), [("gpt2", 1e-9), ("neox", 1e-9), ("llama", 1e-4), ("gemma2", 1e-4)])
+def test_contributions_are_complete_to_nine_digits_in_double_precision(family, limit):
     _, ours, inputs = case(family, torch.float64)
     baseline = ours.mean_embedding().expand_as(inputs)
-    found = integrated_gradients(ours, inputs, baseline, TARGETS, "logprob", 1e-9, ladder=(32, 64, 128, 256))
+    found = integrated_gradients(ours, inputs, baseline, TARGETS, "logprob", limit / 10, ladder=(64, 128, 256))
     missing = found.vectors.sum((1, 2)) - (found.scores - found.baseline_scores)
-    assert missing.abs().max().item() < 1e-9
-    assert found.residuals.max().item() < 1e-9
+    assert missing.abs().max().item() < limit
+    assert found.residuals.max().item() < limit
 
 
 def test_a_zero_baseline_of_a_model_that_normalises_its_input_is_not_believed():

@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).parent.parent / "oracles" / "transformer_lens.npz"
 TAILS = {
     "gpt2": lambda m, h: m.lm_head(m.transformer.ln_f(h)),
     "llama": lambda m, h: m.lm_head(m.model.norm(h)),
-    "neox": lambda m, h: m.embed_out(m.gpt_neox.final_layer_norm(h)),
+    "neox": lambda m, h: m.lm_head(m.gpt_neox.final_layer_norm(h)),
     "gemma2": lambda m, h: 6.0 * torch.tanh(m.lm_head(m.model.norm(h)) / 6.0),
 }
 

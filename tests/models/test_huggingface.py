@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ecco_reports.errors import CapabilityError, ModelLoadError
+from ecco_reports.models.base import Capability
+from ecco_reports.models.huggingface import load, wrap
+from ecco_reports.records import Decoding, ModelSpec, Sampling
+from tests import tiny
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+IDS = tiny.word_tokenizer().encode(tiny.TEXT).ids
+EVERYTHING = frozenset(Capability)
+
+
+def fresh(family="gpt2", change=lambda model: None):
+    model = tiny.build(family)
+    change(model)
+    return wrap(model, tiny.word_tokenizer())
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+def test_every_family_can_do_everything_in_every_precision(family, dtype, tiny_model):
+    model = tiny_model(family, dtype)
+    assert (model.capabilities, dict(model.reasons)) == (EVERYTHING, {})
+    assert (model.layers, model.facts.layers, model.facts.spec.dtype) == (tiny.LAYERS, tiny.LAYERS, dtype)
+    assert model.logits(torch.tensor([IDS])).dtype == (torch.float64 if dtype == "float64" else torch.float32)
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_saved_folder_gives_the_same_logits(family, tmp_path, tiny_model):
+    loaded = load(ModelSpec(source=str(tiny.save(tmp_path, family)), device="cpu"))
+    assert loaded.device == "cpu"
+    assert torch.equal(loaded.logits(torch.tensor([IDS])), tiny_model(family).logits(torch.tensor([IDS])))
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_logits_at_positions_are_those_of_the_whole(family, tiny_model):
+    model = tiny_model(family)
+    whole = model.logits(torch.tensor([IDS]))
+    for positions in ([2], [6, 1], [1, 1], []):
+        assert model.logits(torch.tensor([IDS]), positions).numpy() == pytest.approx(
+            whole[:, positions].numpy(), abs=1e-5
+        )
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_each_row_of_the_logits_hangs_on_its_own_row_of_the_origin(family, tiny_model):
+    model = tiny_model(family)
+    embeddings = model.embed(torch.tensor([IDS])).requires_grad_(True)
+    logits, origin = model.logits_and_origin(embeddings, [3, 5, 5])
+    (slopes,) = torch.autograd.grad(logits[:, 1].sum(), origin)
+    assert slopes[:, 1].abs().max() > 0
+    assert slopes[:, [0, 2]].abs().max() == 0
+
+
+def test_the_embedding_module_scales_what_it_looks_up(tiny_model):
+    """Gemma multiplies by the root of its width inside the module; the matrix alone would be another input."""
+    model = tiny.build("gemma2")
+    rows = model.get_input_embeddings().weight[IDS]
+    assert tiny_model("gemma2").embed(torch.tensor([IDS]))[0].numpy() == pytest.approx(rows.numpy() * 32**0.5, abs=1e-5)
+
+
+def test_the_mean_embedding_is_the_mean_of_all(tiny_model):
+    expected = tiny.build("gpt2").get_input_embeddings().weight.mean(0)
+    assert tiny_model("gpt2").mean_embedding().numpy() == pytest.approx(expected.numpy(), abs=1e-6)
+
+
+def test_greedy_generation_takes_the_best_each_time(tiny_model):
+    model = tiny_model("gpt2")
+    written = model.generate(IDS, Decoding(max_new_tokens=6))
+    logits = model.logits(torch.tensor([written.ids]))[0]
+    assert written.generated == tuple(logits[len(IDS) - 1 : -1].argmax(-1).tolist())
+    forced = logits.log_softmax(-1)[range(len(IDS) - 1, len(written.ids) - 1), list(written.generated)]
+    assert written.step_logprobs == pytest.approx(forced.tolist(), abs=1e-5)
+
+
+def test_a_seed_draws_the_same_text_and_another_seed_another():
+    def drawn(seed):
+        return (
+            fresh().generate(IDS, Decoding(max_new_tokens=8, sampling=Sampling(temperature=2.0, seed=seed))).generated
+        )
+
+    assert drawn(3) == drawn(3)
+    assert len({drawn(seed) for seed in range(5)}) > 1
+
+
+def test_drawing_with_one_candidate_is_greedy():
+    sampling = Sampling(temperature=5.0, top_k=1, seed=1)
+    greedy = fresh().generate(IDS, Decoding(max_new_tokens=6)).generated
+    assert fresh().generate(IDS, Decoding(max_new_tokens=6, sampling=sampling)).generated == greedy
+
+
+def test_drawing_leaves_every_global_state_of_chance_alone():
+    model = fresh()
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
+    model.generate(IDS, Decoding(max_new_tokens=4, sampling=Sampling(seed=9)))
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert random.getstate() == states[1]
+    assert np.random.get_state()[1].tolist() == states[2]
+
+
+def test_a_checkpoint_cannot_slip_in_penalties_or_sampling():
+    def sly(model):
+        model.generation_config.update(
+            do_sample=True, temperature=9.0, repetition_penalty=9.0, no_repeat_ngram_size=1, min_new_tokens=8, top_k=3
+        )
+
+    plain = Decoding(max_new_tokens=8)
+    assert fresh("llama", sly).generate(IDS, plain).ids == fresh("llama").generate(IDS, plain).ids
+    drawn = Decoding(max_new_tokens=8, sampling=Sampling(seed=4))
+    assert fresh("gpt2", sly).generate(IDS, drawn).ids == fresh("gpt2").generate(IDS, drawn).ids
+
+
+def test_a_model_may_have_several_ends_of_text():
+    greedy = fresh().generate(IDS, Decoding(max_new_tokens=6)).generated
+
+    def several(model):
+        model.generation_config.eos_token_id = [45, greedy[1]]
+
+    model = fresh(change=several)
+    assert model.generate(IDS, Decoding(max_new_tokens=6)).generated == greedy[: greedy.index(greedy[1]) + 1]
+    assert torch.equal(model.end_of_text_embedding(), model.embed(torch.tensor([[45]]))[0, 0])
+
+
+def test_a_model_without_end_of_text_says_so_when_asked_for_it():
+    def endless(model):
+        model.generation_config.eos_token_id = None
+
+    model = fresh(change=endless)
+    assert len(model.generate(IDS, Decoding(max_new_tokens=4)).generated) == 4
+    with pytest.raises(CapabilityError, match="needs an end-of-text token"):
+        model.end_of_text_embedding()
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_tied_and_untied_heads_are_read_out_alike(family, tiny_model):
+    model = tiny.build(family)
+    assert (model.get_output_embeddings().weight is model.get_input_embeddings().weight) == (family == "gpt2")
+    states = tiny_model(family).residual_states(torch.tensor(IDS))
+    read = tiny_model(family).read_out(torch.tensor(IDS), states[-1:])[0]
+    assert read.numpy() == pytest.approx(model(torch.tensor([IDS])).logits[0].numpy(), abs=1e-5)
+
+
+def test_a_model_whose_blocks_are_in_no_list_says_why_it_has_no_lens():
+    class Hidden(nn.Module):
+        def __init__(self, blocks):
+            super().__init__()
+            for number, block in enumerate(blocks):
+                setattr(self, f"block_{number}", block)
+
+        def __getitem__(self, key):
+            return list(self.children())[key]
+
+        def __iter__(self):
+            return iter(self.children())
+
+        def __len__(self):
+            return len(list(self.children()))
+
+    def hide(model):
+        model.transformer.h = Hidden(model.transformer.h)
+
+    model = fresh(change=hide)
+    assert model.capabilities == EVERYTHING - {Capability.LAYER_READOUT}
+    assert "no list of transformer blocks" in model.reasons[Capability.LAYER_READOUT]
+    assert model.layers == 0
+    assert model.logits(torch.tensor([IDS])).shape == (1, len(IDS), len(tiny.VOCABULARY))
+    with pytest.raises(CapabilityError, match=r"readout of intermediate layers: no list of transformer blocks"):
+        model.demand(frozenset({Capability.LAYER_READOUT}))
+
+
+def test_a_model_that_looks_ahead_is_refused(tmp_path):
+    from transformers import BertConfig, BertForMaskedLM
+
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    torch.manual_seed(0)
+    model = BertForMaskedLM(BertConfig(vocab_size=len(tiny.VOCABULARY), initializer_range=0.5, **size))
+    with pytest.raises(ModelLoadError, match="no causal language model"):
+        wrap(model, tiny.word_tokenizer())
+
+
+def test_what_is_no_model_or_no_tokenizer_is_refused():
+    with pytest.raises(ModelLoadError, match="no fast tokenizer"):
+        wrap(tiny.build("gpt2"), None)
+    with pytest.raises(ModelLoadError, match="no model of the transformers library"):
+        wrap(nn.Linear(2, 2), tiny.word_tokenizer())
+
+
+def test_damaged_weights_are_refused(tmp_path):
+    folder = tiny.save(tmp_path)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelLoadError, match="cannot be loaded as a causal language model"):
+        load(ModelSpec(source=str(folder)))
+
+
+def test_weights_that_are_missing_are_not_made_up(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = tiny.save(tmp_path, "llama")
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelLoadError, match=r"1 of its weights are not in the files \(model\.layers\.1\.mlp"):
+        load(ModelSpec(source=str(folder)))
+
+
+def test_a_folder_without_tokenizer_or_of_another_kind_is_refused(tmp_path):
+    from transformers import T5Config
+
+    folder = tiny.save(tmp_path / "a")
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(ModelLoadError, match=r"has no tokenizer\.json"):
+        load(ModelSpec(source=str(folder)))
+    other = tiny.save(tmp_path / "b")
+    T5Config().save_pretrained(other)
+    with pytest.raises(ModelLoadError, match="cannot be loaded as a causal language model") as caught:
+        load(ModelSpec(source=str(other)))
+    assert len(str(caught.value)) < 400
+
+
+def test_one_prompt_costs_one_pass(monkeypatch):
+    model = fresh()
+    ids, passes = torch.tensor(IDS), []
+    forward = model._forward
+    monkeypatch.setattr(model, "_forward", lambda *args, **kwargs: passes.append(1) or forward(*args, **kwargs))
+    model.logits(ids[None])
+    model.residual_states(ids)
+    model.logits(ids[None], [2, 3])
+    assert len(passes) == 1

@@ -1,0 +1,74 @@
+"""Records: how tokens and text read, and what makes two values the same."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from ecco_reports.records import Array, Check, Decoding, Passage, Record, Token, canonical_json, digest, visible
+
+
+def passage(*generated: Token) -> Passage:
+    return Passage(tokens=(Token(id=0, text="Prompt"), *generated), prompt_length=1)
+
+
+def test_what_was_written_is_the_text_of_the_generated_tokens() -> None:
+    assert passage(Token(id=1, text=" to"), Token(id=2, text=" go")).written == " to go"
+
+
+def test_a_character_in_pieces_stands_once() -> None:
+    pieces = (Token(id=1, text="⟨E6⟩", partial=True), Token(id=2, text="⟨97 A5⟩", partial=True, completes="日"))
+    assert passage(*pieces, Token(id=3, text="b")).written == "日b"
+
+
+def test_signs_of_the_template_are_no_text() -> None:
+    assert passage(Token(id=1, text=" a"), Token(id=2, text="<|end|>", special=True)).written == " a"
+
+
+def test_a_sentence_speaks_of_a_token_without_the_space_around_it() -> None:
+    assert Token(id=1, text=" London").word == "London"
+
+
+def test_a_sentence_shows_a_token_that_is_only_space() -> None:
+    assert Token(id=1, text="\n").word == "⏎"
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [(" a b", "·a·b"), ("\n\t", "⏎⇥"), ("\x00", "␀"), ("\x7f", "␡"), ("é日", "é日"), ("\x1b[1m", "␛[1m")],
+)
+def test_white_space_and_control_characters_are_visible_in_labels(text: str, sign: str) -> None:
+    assert visible(text) == sign
+
+
+def test_a_check_passes_up_to_its_tolerance_and_never_without_a_number() -> None:
+    made = [Check(name="n", residual=residual, tolerance=0.1, meaning="m") for residual in (0.0, 0.1, 0.2, math.nan)]
+    assert [check.passed for check in made] == [True, True, False, False]
+
+
+def test_equal_values_have_equal_digests_whatever_the_order_of_their_keys() -> None:
+    assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
+    assert digest({"a": 1}) != digest({"a": 1.5})
+
+
+def test_canonical_json_is_ascii_and_refuses_what_is_no_number() -> None:
+    assert canonical_json({"ü": "日"}) == '{"\\u00fc":"\\u65e5"}'
+    with pytest.raises(ValueError, match="Out of range"):
+        canonical_json(math.inf)
+
+
+def test_arrays_in_records_cannot_be_written_to() -> None:
+    class Holder(Record):
+        values: Array
+
+    held = Holder(values=np.zeros(3))
+    with pytest.raises(ValueError, match="read-only"):
+        held.values[0] = 1
+
+
+def test_a_record_refuses_what_it_does_not_know() -> None:
+    with pytest.raises(ValidationError):
+        Decoding.model_validate({"max_new_token": 3})
