@@ -166,7 +166,9 @@ class Passage(Record):
 
         A character that is spread over several tokens stands once, where it is complete.
         """
-        parts = (token.completes or "" if token.partial else token.text for token in self.generated if not token.special)
+        parts = (
+            token.completes or "" if token.partial else token.text for token in self.generated if not token.special
+        )
         return "".join(parts)
 
 
@@ -235,8 +237,16 @@ class Provenance(Record):
 
 def visible(text: str) -> str:
     """The text with its white space and control characters shown as signs, so that no two tokens look alike."""
-    signs = {" ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍", "\x7f": "␡", "\u00a0": "⍽"}
-    return "".join(signs.get(char) or (chr(0x2400 + ord(char)) if char < " " else char) for char in text)
+    signs = {" ": "·", "\n": "⏎", "\t": "⇥", "\u00a0": "⍽"}
+    return "".join(signs.get(char) or control_sign(char) for char in text)
+
+
+def control_sign(char: str) -> str:
+    """A control character as its byte, ``⟨00⟩``; other characters as they are.
+
+    Unicode has pictures of them (U+2400 and on), but few fonts do.
+    """
+    return f"⟨{ord(char):02X}⟩" if char < " " or char == "\x7f" else char
 
 
 def canonical_json(value: Any) -> str:

@@ -38,7 +38,7 @@ def test_a_sentence_shows_a_token_that_is_only_space() -> None:
 
 @pytest.mark.parametrize(
     ("text", "sign"),
-    [(" a b", "·a·b"), ("\n\t", "⏎⇥"), ("\x00", "␀"), ("\x7f", "␡"), ("é日", "é日"), ("\x1b[1m", "␛[1m")],
+    [(" a b", "·a·b"), ("\n\t", "⏎⇥"), ("\x00", "⟨00⟩"), ("\x7f", "⟨7F⟩"), ("é日", "é日"), ("\x1b[1m", "⟨1B⟩[1m")],
 )
 def test_white_space_and_control_characters_are_visible_in_labels(text: str, sign: str) -> None:
     assert visible(text) == sign

@@ -11,7 +11,7 @@ from pydantic import Field
 from ecco_reports.analyses import Analysis, DecodingParams
 from ecco_reports.analyses.preflight import target_problems
 from ecco_reports.models.base import Capability, Continuation, LanguageModel, ModelFacts
-from ecco_reports.records import Array, Check, Direction, Metric, Passage, Prompt, Record, Table
+from ecco_reports.records import Array, Check, Direction, Metric, Passage, Prompt, Record, Table, Token
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +27,7 @@ METHOD_TITLES: Mapping[Method, str] = {
     "input_x_gradient": "Input × gradient",
     "saliency": "Saliency",
 }
+SCORE_NAMES = {"logprob": "log-probability", "logit": "logit", "probability": "probability"}
 SCORE_UNITS = {"logprob": "log-probability, nats", "logit": "logit", "probability": "probability"}
 # Central differences of a float32 function, a hundredth of the way: good to a few per cent where it curves. In half
 # precision a score has two or three digits, and the difference of two scores says little more than the sign.
@@ -63,14 +64,26 @@ class Explained(Record):
     """A target as a reader sees it.
 
     Attributes:
-        label: What is explained: a token's label, or "·Tokyo rather than ·Paris".
+        token: The token whose prediction is explained.
+        foil: The token it is compared with, or None.
         position: Where it stands in the text, or None when it is not in it.
         after: The last position it can depend on.
     """
 
-    label: str
+    token: Token
+    foil: Token | None = None
     position: int | None
     after: int
+
+    @property
+    def label(self) -> str:
+        """Its name on axes and buttons: ``·Tokyo rather than ·Paris``."""
+        return self.token.label if self.foil is None else f"{self.token.label} rather than {self.foil.label}"
+
+    @property
+    def word(self) -> str:
+        """Its name in a sentence: “Tokyo” rather than “Paris”."""
+        return f"“{self.token.word}”" if self.foil is None else f"“{self.token.word}” rather than “{self.foil.word}”"
 
 
 class MethodResult(Record):
@@ -245,10 +258,10 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
         else:
             amounts = [f"{values[index] / total:{'+' if signed else ''}.0%}" for index in order]
         named = [
-            f"“{result.passage.tokens[int(index)].label}” ({amount})"
+            f"“{result.passage.tokens[int(index)].word}” ({_minus(amount)})"
             for index, amount in zip(order, amounts, strict=True)
         ]
-        return f"{METHOD_TITLES[method.method]}: the prediction “{target.label}” came most from {', '.join(named)}."
+        return f"{METHOD_TITLES[method.method]}: the prediction {target.word} came most from {', '.join(named)}."
 
     def charts(self, result: AttributionResult) -> Sequence[Figure]:
         """Per method the text to choose tokens in, and the matrix of all contributions."""
@@ -311,14 +324,12 @@ def _targets(
         foil = None if prompt.foil is None else model.tokenizer.continuation_ids(prompt.foil)[0]
         already = foil is None and params.targets == "all" and written.generated[:1] == (token,)
         if not already:
-            label = model.tokenizer.token(token).label
-            if foil is not None:
-                label += f" rather than {model.tokenizer.token(foil).label}"
-            explained.append(Explained(label=label, position=None, after=last))
+            named = None if foil is None else model.tokenizer.token(foil)
+            explained.append(Explained(token=model.tokenizer.token(token), foil=named, position=None, after=last))
             targets.append(Target(last, token, foil))
     if params.targets != "given":
         for position in range(written.prompt_length, len(written.ids)):
-            explained.append(Explained(label=passage.tokens[position].label, position=position, after=position - 1))
+            explained.append(Explained(token=passage.tokens[position], position=position, after=position - 1))
             targets.append(Target(position - 1, written.ids[position]))
     return tuple(explained), targets
 
@@ -410,6 +421,11 @@ def _unit(result: AttributionResult, method: MethodResult) -> str:
     return f"contribution to the {what}" if result.aggregation == "sum" else f"L2 norm, {what}"
 
 
+def _minus(number: str) -> str:
+    """A number with the sign that a typesetter takes for minus."""
+    return number.replace("-", "\u2212")
+
+
 def _strip(result: AttributionResult, method: MethodResult, shown: np.ndarray) -> TokenStrip:
     """The text in which one chooses an output and sees what it drew on."""
     from ecco_reports.charts.figure import StripRow, StripToken, TokenStrip
@@ -428,10 +444,10 @@ def _strip(result: AttributionResult, method: MethodResult, shown: np.ndarray) -
     ]
     rows = []
     for index, target in enumerate(result.explained):
-        detail = f"{result.score} {method.scores[index]:.3f}"
+        detail = f"{SCORE_NAMES[result.score]} {_minus(f'{method.scores[index]:.3f}')}"
         if method.method == "integrated_gradients":
             detail += (
-                f", at the baseline {method.baseline_scores[index]:.3f}; completeness gap "
+                f", at the baseline {_minus(f'{method.baseline_scores[index]:.3f}')}; completeness gap "
                 f"{method.residuals[index]:.2%} with {method.steps[index]} steps"
             )
         rows.append(

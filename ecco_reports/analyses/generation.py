@@ -201,14 +201,16 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
         steps = result.steps
         if not steps:
             return "The model wrote nothing."
-        written = "".join(step.token.text for step in steps)
+        written = result.passage.written.strip()
         surest, least = max(steps, key=lambda s: s.probability), min(steps, key=lambda s: s.probability)
         how = "It always took its most probable token" if result.decoding.sampling is None else "Tokens were drawn"
+        if not written:
+            return f"The model wrote no text but “{steps[0].token.word}” (probability {steps[0].probability:.1%})."
         if len(steps) == 1:
             return f"The model wrote “{written}” (probability {steps[0].probability:.1%})."
         return (
-            f"The model wrote “{written}”. {how}; it was surest of “{surest.token.label}” ({surest.probability:.1%}) "
-            f"and least sure of “{least.token.label}” ({least.probability:.1%})."
+            f"The model wrote “{written}”. {how}; it was surest of “{surest.token.word}” ({surest.probability:.1%}) "
+            f"and least sure of “{least.token.word}” ({least.probability:.1%})."
         )
 
     def charts(self, result: GenerationResult) -> Sequence[Figure]:

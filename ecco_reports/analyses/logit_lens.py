@@ -179,12 +179,12 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
             return "There is nothing to read out: the text is a single token and nothing came after it."
         if column is None:
             return f"The lens was read at {len(result.positions)} positions and {len(result.states)} layers."
-        label, ranks = result.next_tokens[column].label, result.next_rank[:, column]
+        word, ranks = result.next_tokens[column].word, result.next_rank[:, column]
         settled = _settled(ranks)
-        start = f"“{label}” ranks {ranks[0]} at {place(result.states[0])}"
+        start = f"“{word}” ranks {ranks[0]:,} at {place(result.states[0])}"
         if settled is None:
             end = place(result.states[-1])
-            return f"{start} and is never the first choice for good; at {end} it ranks {ranks[-1]}."
+            return f"{start} and is never the first choice for good; at {end} it ranks {ranks[-1]:,}."
         where = place(result.states[settled])
         probability = math.exp(float(result.next_logprob[settled, column]))
         return f"{start}; from {where} on it stays the first choice (probability {probability:.1%} there)."
@@ -219,16 +219,15 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
             )
         if result.watched:
             names = [token.label for token in result.watched]
+            words = [f"“{token.word}”" for token in result.watched]
             finals = result.watched_probabilities[-1]
             figures.append(
                 ChartFigure(
                     id="lines",
-                    title="Probability of " + " and ".join(f"“{name}”" for name in names) + " by layer",
+                    title=f"Probability of {' and '.join(words)} by layer",
                     reading="The same lens at the last token of the prompt, for chosen tokens only: the layer where a "
                     "line climbs is where the model makes up its mind.",
-                    alt_text=", ".join(
-                        f"“{name}” ends at {final:.1%}" for name, final in zip(names, finals, strict=True)
-                    )
+                    alt_text=", ".join(f"{word} ends at {final:.1%}" for word, final in zip(words, finals, strict=True))
                     + ".",
                     chart=lens_lines(layers, names, result.watched_probabilities),
                 )

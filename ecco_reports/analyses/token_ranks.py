@@ -174,14 +174,14 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
         first = "The model wrote nothing."
         if tokens:
             first = (
-                f"“{tokens[0].label}” climbs from rank {result.ranks[0, 0]:,} at {place(result.states[0])} to rank "
+                f"“{tokens[0].word}” goes from rank {result.ranks[0, 0]:,} at {place(result.states[0])} to rank "
                 f"{result.ranks[-1, 0]:,} at {place(result.states[-1])}."
             )
         if len(result.watched) < 2:
             return first
         finals = result.watched_ranks[-1]
         order = np.argsort(finals, kind="stable")
-        best, second = (result.watched[int(index)].label for index in order[:2])
+        best, second = (result.watched[int(index)].word for index in order[:2])
         return (
             f"{first} Of the watched words “{best}” ends highest (rank {finals[order[0]]:,}), then “{second}” "
             f"(rank {finals[order[1]]:,})."
@@ -211,7 +211,7 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
                 )
             )
         if result.watched:
-            after = result.passage.tokens[result.watch_position].label
+            after = result.passage.tokens[result.watch_position].word
             figures.append(
                 ChartFigure(
                     id="watch",
@@ -220,7 +220,7 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
                     "layer by layer; the scale is logarithmic and 1 is on top. Where lines cross, the model changed "
                     "its mind.",
                     alt_text="; ".join(
-                        f"“{token.label}” ends at rank {result.watched_ranks[-1, index]:,}"
+                        f"“{token.word}” ends at rank {result.watched_ranks[-1, index]:,}"
                         for index, token in enumerate(result.watched)
                     )
                     + ".",

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import altair as alt
 
+from ecco_reports.records import control_sign
+
 INK = "currentColor"
 RAISE = "#e66100"
 """Orange: raises the score, the token that is asked about."""
@@ -44,7 +46,7 @@ AnyChart = TypeVar("AnyChart", bound=alt.TopLevelMixin)
 
 def shown(label: str) -> str:
     """A label that draws as it reads: never empty, and without characters that a picture cannot hold."""
-    signs = "".join(chr(0x2400 + ord(char)) if char < " " else "␡" if char == "\x7f" else char for char in label)
+    signs = "".join(map(control_sign, label))
     return signs.encode("utf-16", "surrogatepass").decode("utf-16", "replace") or "∅"
 
 

@@ -152,11 +152,8 @@ class HuggingFaceModel(LanguageModel):
         sampling = decoding.sampling
         with torch.random.fork_rng(devices=[self.device] if self.device.startswith("cuda") else []):
             torch.manual_seed(0 if sampling is None else sampling.seed or 0)
-            output = self._model.generate(
-                prompt,
-                attention_mask=torch.ones_like(prompt),
-                generation_config=_generation_config(self._model.generation_config, decoding),
-            )
+            with _generating_by(self._model, decoding):
+                output = self._model.generate(prompt, attention_mask=torch.ones_like(prompt))
         new = output.sequences[0, len(ids) :].tolist()
         logprobs = [
             float(_at_least_float32(logits[0]).log_softmax(-1)[token])
@@ -289,6 +286,17 @@ class HuggingFaceModel(LanguageModel):
             else:
                 reasons[Capability.LAYER_READOUT] = f"its replayed tail misses its own logits by {gap:.1e}"
         return frozenset(found), reasons
+
+
+@contextmanager
+def _generating_by(model: Any, decoding: Decoding) -> Iterator[None]:
+    """Inside, the decoding is the model's own configuration, from which generate fills whatever one leaves out."""
+    own = model.generation_config
+    model.generation_config = _generation_config(own, decoding)
+    try:
+        yield
+    finally:
+        model.generation_config = own
 
 
 def _generation_config(own: Any, decoding: Decoding) -> Any:

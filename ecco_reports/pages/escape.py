@@ -16,6 +16,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ecco_reports.errors import RenderError
+from ecco_reports.records import control_sign
 
 _KEPT = frozenset(" ,")
 _LINE_BREAKS = {"\n": "⏎", "\r": "␍", "\x85": "⟨U+0085⟩", "\u2028": "⟨U+2028⟩", "\u2029": "⟨U+2029⟩"}
@@ -40,10 +41,8 @@ def one_line(text: str) -> str:
 
 def _sign(char: str) -> str:
     code = ord(char)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "␡"
+    if code < 0x20 or code == 0x7F:
+        return control_sign(char)
     if 0xD800 <= code <= 0xDFFF:
         return f"\\u{code:04x}"
     noncharacter = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF

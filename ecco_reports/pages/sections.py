@@ -5,7 +5,7 @@ In: what ``arranging`` puts together. Out: frozen views of words, numbers and dr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from markupsafe import Markup
 from ecco_reports.analyses import AnyAnalysis
 from ecco_reports.pages.drawings import Drawn
 from ecco_reports.pages.tables import Cell, table_html
-from ecco_reports.records import Check, Metric, Passage, Prompt, Provenance, Record, Table, Token
+from ecco_reports.records import Check, Metric, Passage, Prompt, Provenance, Record, Table
 
 if TYPE_CHECKING:
     from ecco_reports.experiment import Experiment

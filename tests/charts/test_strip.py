@@ -100,7 +100,7 @@ def test_hostile_tokens_read_exactly_as_written_and_add_no_element(label):
 
 
 def test_control_characters_are_shown_as_signs():
-    assert Reader(strip_html(strip(["a\x00b\x1b\tc", " is", " in", "x"]), "s")).tokens[0] == "a␀b␛⇥c"
+    assert Reader(strip_html(strip(["a\x00b\x1b\tc", " is", " in", "x"]), "s")).tokens[0] == "a⟨00⟩b⟨1B⟩⇥c"
 
 
 def test_every_token_is_isolated_so_that_right_to_left_text_moves_nothing():

@@ -80,7 +80,7 @@ def test_labels_are_cut_to_a_width_and_east_asian_characters_count_twice():
 
 
 def test_control_characters_and_half_surrogates_become_signs():
-    assert style.shown("a\x00\n\x7f") == "a␀␊␡"
+    assert style.shown("a\x00\n\x7f") == "a⟨00⟩⟨0A⟩⟨7F⟩"
     assert style.shown("x\ud83d") == "x\ufffd"
     assert style.shown("") == "∅"
 

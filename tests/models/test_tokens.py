@@ -112,7 +112,7 @@ def test_a_byte_that_breaks_a_character_off_does_not_complete_it(single_bytes):
 
 def test_control_characters_are_visible_in_labels_and_exact_in_texts(single_bytes):
     (token,) = single_bytes.tokens(single_bytes.ids("\x00"))
-    assert (token.text, token.label) == ("\x00", "␀")
+    assert (token.text, token.label) == ("\x00", "⟨00⟩")
 
 
 def test_every_token_of_the_bundled_vocabulary_goes_round(bundled):
@@ -134,12 +134,7 @@ def test_bundled_texts_go_round(bundled, text):
 
 def test_sentence_pieces_keep_their_leading_spaces(sentence_pieces):
     tokens = sentence_pieces.tokens(sentence_pieces.ids("The city of"))
-    assert [token.text for token in tokens] == ["<s>", "The", " city", " of"] or [t.text for t in tokens] == [
-        "<s>",
-        " The",
-        " city",
-        " of",
-    ]
+    assert [token.text for token in tokens] == ["<s>", " The", " city", " of"]
     assert tokens[0].special
 
 
@@ -153,9 +148,7 @@ def test_sentence_pieces_fall_back_to_bytes(sentence_pieces):
 
 def test_word_pieces_join_without_their_signs(word_pieces):
     tokens = word_pieces.tokens(word_pieces.ids("The cabinet keys."))
-    assert [token.text for token in tokens] == ["[CLS]", "the", " cabin", "et", " keys", ".", "[SEP]"] or "".join(
-        token.text for token in tokens[1:-1]
-    ) in ("the cabinet keys.", " the cabinet keys.")
+    assert [token.text for token in tokens] == ["[CLS]", " the", " cabin", "et", " keys", ".", "[SEP]"]
     assert [token.special for token in tokens] == [True, False, False, False, False, False, True]
 
 

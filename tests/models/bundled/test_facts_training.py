@@ -21,6 +21,8 @@ TINY = Settings(
     rows=4,
     row_length=32,
     long_every=2,
+    attention_shares=(0.5, 1.0),
+    mlp_shares=(0.1, 1.0),
 )
 
 

@@ -53,14 +53,21 @@ def reproducible(seed: int) -> Iterator[None]:
 
 def _optimizers(model: GPT2LMHeadModel, settings: Settings) -> list[tuple[torch.optim.Optimizer, float]]:
     """Pair each optimizer with its peak learning rate: Muon for matrices inside blocks, AdamW for the rest."""
-    matrices = [value for name, value in model.named_parameters() if value.dim() == 2 and ".h." in name]
-    inside = {id(value) for value in matrices}
+    pairs: list[tuple[torch.optim.Optimizer, float]] = []
+    inside: set[int] = set()
+    shares = zip(model.transformer.h, settings.attention_shares, settings.mlp_shares, strict=True)
+    for block, attention_share, mlp_share in shares:
+        for part, share in ((block.attn, attention_share), (block.mlp, mlp_share)):
+            matrices = [value for value in part.parameters() if value.dim() == 2]
+            inside |= {id(value) for value in matrices}
+            rate = settings.hidden_rate * share
+            muon = torch.optim.Muon(
+                matrices, lr=rate, weight_decay=settings.weight_decay, adjust_lr_fn="match_rms_adamw"
+            )
+            pairs.append((muon, rate))
     others = [value for value in model.parameters() if id(value) not in inside]
-    muon = torch.optim.Muon(
-        matrices, lr=settings.hidden_rate, weight_decay=settings.weight_decay, adjust_lr_fn="match_rms_adamw"
-    )
     adamw = torch.optim.AdamW(others, lr=settings.other_rate, betas=(0.9, 0.98), weight_decay=0.0)
-    return [(muon, settings.hidden_rate), (adamw, settings.other_rate)]
+    return [*pairs, (adamw, settings.other_rate)]
 
 
 def rate_factor(step: int, steps: int) -> float:

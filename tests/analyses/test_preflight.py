@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from ecco_reports.analyses.layers import layer_name, place, states_of
+from ecco_reports.analyses.preflight import layer_problems, not_one_token, position_problems, target_problems
+from ecco_reports.models.base import ModelFacts
+from ecco_reports.models.tokens import FastTokenizer
+from ecco_reports.records import ModelSpec, Prompt
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    """`` Tokyo`` is one token, ``Tokyo`` is two."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = [("T", "o"), ("k", "y"), ("ky", "o"), ("Ġ", "To"), ("ĠTo", "kyo")]
+    pieces = [*alphabet, *(left + right for left, right in merges)]
+    backend = Tokenizer(models.BPE({piece: number for number, piece in enumerate(pieces)}, merges))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    from tokenizers import decoders
+
+    backend.decoder = decoders.ByteLevel()
+    return FastTokenizer(backend)
+
+
+@pytest.fixture(scope="module")
+def facts(tokenizer):
+    return ModelFacts(ModelSpec(source="x"), {}, layers=4, context_length=8, tokenize=tokenizer)
+
+
+UNKNOWN = ModelFacts(ModelSpec(source="x"), {})
+
+
+def test_one_token_is_no_problem(tokenizer):
+    assert not list(not_one_token(" Tokyo", ("target",), tokenizer))
+
+
+def test_a_forgotten_space_is_named(tokenizer):
+    ((path, what, hint),) = not_one_token("Tokyo", ("watch", 0), tokenizer)
+    assert path == ("watch", 0)
+    assert what == "'Tokyo' is not one token for this model but 2: 'To', 'kyo'."
+    assert hint == "Write ' Tokyo', with the space in front: that is one token."
+
+
+def test_a_word_of_several_tokens_gets_its_first_one_offered(tokenizer):
+    ((_, what, hint),) = not_one_token("zoo", ("watch", 0), tokenizer)
+    assert "but 3: 'z', 'o', 'o'" in what
+    assert "first token, 'z'" in hint
+
+
+def test_an_empty_word_is_no_token(tokenizer):
+    ((_, what, _),) = not_one_token("", ("watch", 0), tokenizer)
+    assert what == "an empty text is no token."
+
+
+def test_target_and_foil_are_looked_at_both(facts):
+    found = list(target_problems(Prompt(name="p", text="x", target="Tokyo", foil="zoo"), facts))
+    assert [path for path, _, _ in found] == [("prompt", "target"), ("prompt", "foil")]
+
+
+@pytest.mark.parametrize(
+    ("layer", "wrong"), [(0, False), (3, False), (-4, False), ("embedding", False), (4, True), (-5, True)]
+)
+def test_layers_count_from_both_ends(layer, wrong, facts):
+    assert bool(list(layer_problems((layer,), facts))) is wrong
+
+
+@pytest.mark.parametrize(("position", "wrong"), [(0, False), (2, False), (-3, False), (3, True), (-4, True)])
+def test_positions_count_from_both_ends(position, wrong, facts):
+    found = list(position_problems([position], ("position",), Prompt(name="p", text="abc"), facts))
+    assert bool(found) is wrong
+
+
+def test_the_position_of_a_list_is_named_in_the_list(facts):
+    found = list(position_problems([0, 9], ("positions",), Prompt(name="p", text="abc"), facts))
+    assert [path for path, _, _ in found] == [("positions", 1)]
+
+
+def test_what_is_unknown_is_no_problem():
+    prompt = Prompt(name="p", text="abc", target="two tokens")
+    assert not list(target_problems(prompt, UNKNOWN))
+    assert not list(layer_problems((99,), UNKNOWN))
+    assert not list(position_problems([99], ("position",), prompt, UNKNOWN))
+
+
+def test_states_are_layers_and_the_embedding_below_them():
+    assert states_of("all", 3) == [0, 1, 2, 3]
+    assert states_of((-1, "embedding", 0, 2), 3) == [0, 1, 3]
+    assert [layer_name(state) for state in (0, 1, 3)] == ["embedding", "0", "2"]
+    assert (place(0), place(3)) == ("the embedding", "layer 2")
