@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ecco_reports.analyses import ANALYSES, DecodingParams
+from ecco_reports.analyses import ANALYSES
+from ecco_reports.analyses.preflight import length_problems
 from ecco_reports.errors import EccoReportsError, ExperimentError, Problem, did_you_mean
 from ecco_reports.records import ModelSpec, Prompt, Record
 
@@ -59,7 +59,7 @@ def analyze(model: LanguageModel, prompt: str | Prompt, analysis: str, **params:
         settings = room.Params(**params)
     except ValidationError as error:
         raise ExperimentError([_problem(analysis, detail, room.Params) for detail in error.errors()]) from None
-    if found := [*_length_problems(model, prompt, settings)] or list(room.problems(settings, prompt, model.facts)):
+    if found := [*length_problems(settings, prompt, model.facts)] or list(room.problems(settings, prompt, model.facts)):
         raise ExperimentError([Problem(f"{analysis}.{_dotted(path)}", 0, 0, what, hint) for path, what, hint in found])
     model.demand(room.requires)
     result: Record = room.run(model, prompt, settings)
@@ -76,19 +76,6 @@ def charts(result: Record) -> list[Figure]:
         if type(result) is ANALYSES[name].Result:
             return list(ANALYSES[name].charts(result))
     raise EccoReportsError(f"{type(result).__name__} is no result of an analysis.")
-
-
-def _length_problems(
-    model: LanguageModel, prompt: Prompt, settings: Record
-) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    """A text without tokens, or with more than the model reads."""
-    tokens, limit = len(model.tokenizer.ids(prompt.text)), model.facts.context_length
-    new = settings.max_new_tokens if isinstance(settings, DecodingParams) else 0
-    if not tokens:
-        yield ("prompt", "text"), "the text is empty: the model has nothing to go on.", "Write at least one token."
-    elif limit is not None and tokens + new > limit:
-        what = f"the text has {tokens} tokens and {new} are to be generated, but the model reads {limit} at most."
-        yield ("prompt", "text"), what, "Shorten the text, or generate less."
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:

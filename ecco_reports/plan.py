@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ecco_reports.analyses import ANALYSES, AnyAnalysis, DecodingParams
+from ecco_reports.analyses.preflight import length_problems
 from ecco_reports.errors import ExperimentError, ModelLoadError, Problem
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.source import facts_of
@@ -218,13 +219,10 @@ def batches_of(tasks: Iterable[Task]) -> tuple[Batch, ...]:
 
 def objections(task: Task, analysis: AnyAnalysis, facts: ModelFacts) -> Iterator[Objection]:
     """Why a task cannot work, as far as ``facts`` can tell."""
-    if facts.tokenize is not None and facts.context_length is not None:
-        tokens = len(facts.tokenize.ids(task.prompt.text))
-        new = task.params.max_new_tokens if isinstance(task.params, DecodingParams) else 0
-        if objection := _length_objection(task, tokens, new, facts.context_length):
-            # What an analysis would find at the positions of such a prompt means nothing.
-            yield objection
-            return
+    if too_long := list(length_problems(task.params, task.prompt, facts)):
+        # What an analysis would find at the positions of such a prompt means nothing.
+        yield from (Objection(*problem) for problem in too_long)
+        return
     for path, message, hint in analysis.problems(task.params, task.prompt, facts):
         yield Objection(path, message, hint)
 
@@ -319,18 +317,3 @@ def _ingredients(analysis: AnyAnalysis, params: Record, seed: int, prompt: Promp
         "prompt": prompt.model_dump(mode="json", include={"text", "target", "foil"}),
         "seed": seed,
     }
-
-
-def _length_objection(task: Task, tokens: int, new: int, context: int) -> Objection | None:
-    """Whether the prompt and what is generated after it fit into what the model reads at a time."""
-    if tokens == 0:
-        return Objection(("prompt",), f"the model {task.model!r} sees no token in this prompt.", "Write some text.")
-    if tokens + new <= context:
-        return None
-    message = f"this prompt has {tokens} tokens for the model {task.model!r}, which reads {context} at most"
-    if not new:
-        return Objection(("prompt",), f"{message}.", f"Shorten it by {tokens - context} tokens.")
-    hint = f"Shorten it by {tokens + new - context} tokens"
-    if tokens < context:
-        hint += f", or set max_new_tokens to {context - tokens} or less"
-    return Objection(("prompt",), f"{message}, {new} generated ones included.", f"{hint}.")

@@ -81,7 +81,7 @@ def test_an_unknown_analysis_and_a_target_of_two_tokens_are_named(facts_model):
 
 def test_a_text_that_is_empty_or_too_long_is_refused(tiny_model):
     model = tiny_model("gpt2")
-    with pytest.raises(ExperimentError, match="empty"):
+    with pytest.raises(ExperimentError, match="sees no token"):
         ecco_reports.analyze(model, "", "generation")
     with pytest.raises(ExperimentError, match=f"{tiny.CONTEXT}"):
         ecco_reports.analyze(model, "the " * tiny.CONTEXT, "generation", max_new_tokens=1)

@@ -220,10 +220,10 @@ def test_all_problems_of_all_experiments_come_in_one_go(store):
     with pytest.raises(ExperimentError) as caught:
         plan_of(first, second, store=store)
     assert [str(problem) for problem in caught.value.problems] == [
-        "first.yaml:2:1: prompts.edge: this prompt has 3 tokens for the model 'k', which reads 4 at most, 2 generated "
-        "ones included. Shorten it by 1 tokens, or set max_new_tokens to 1 or less.",
-        "first.yaml:2:1: prompts.long: this prompt has 5 tokens for the model 'k', which reads 4 at most, 2 generated "
-        "ones included. Shorten it by 3 tokens.",
+        "first.yaml:2:1: prompts.edge: this prompt has 3 tokens for the model 'known-model', which reads 4 at most, 2 "
+        "generated ones included. Shorten it by 1 token, or set max_new_tokens to 1 or less.",
+        "first.yaml:2:1: prompts.long: this prompt has 5 tokens for the model 'known-model', which reads 4 at most, 2 "
+        "generated ones included. Shorten it by 3 tokens.",
         "first.yaml:4:1: analyses.1.echo.depth: there is no layer 2. The last one is 1.",
         "second.yaml:2:1: models.away: there is no folder 'missing-model'.",
         "second.yaml:3:1: prompts.p.target: the target is not one token.",

@@ -9,12 +9,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
+from ecco_reports.analyses import DecodingParams
 from ecco_reports.analyses.layers import LayerChoice
 from ecco_reports.models.base import ModelFacts, TextTokenizer
-from ecco_reports.records import Prompt
+from ecco_reports.records import Prompt, Record
 
 Path: TypeAlias = tuple[str | int, ...]
 FoundProblem: TypeAlias = tuple[Path, str, str]
+
+
+def length_problems(params: Record, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
+    """A prompt without tokens, or with more than the model reads, what is to be generated included."""
+    if facts.tokenize is None:
+        return
+    tokens, limit = len(facts.tokenize.ids(prompt.text)), facts.context_length
+    new = params.max_new_tokens if isinstance(params, DecodingParams) else 0
+    if tokens == 0:
+        yield ("prompt",), f"the model {facts.spec.source!r} sees no token in this prompt.", "Write some text."
+    elif limit is not None and tokens + new > limit:
+        included = f", {new} generated ones included" if new else ""
+        way_out = f", or set max_new_tokens to {limit - tokens} or less" if tokens < limit else ""
+        model = f"the model {facts.spec.source!r}, which reads {limit} at most"
+        yield (
+            ("prompt",),
+            f"this prompt has {_tokens(tokens)} for {model}{included}.",
+            f"Shorten it by {_tokens(tokens + new - limit)}{way_out}.",
+        )
+
+
+def _tokens(count: int) -> str:
+    return f"{count} token{'' if count == 1 else 's'}"
 
 
 def not_one_token(word: str, path: Path, tokenizer: TextTokenizer) -> Iterator[FoundProblem]:
