@@ -1,0 +1,78 @@
+"""What the texts take from the program agrees with the program; run this file as a script to write it anew."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from ecco_reports.cli import main
+from ecco_reports.experiment import load_experiment
+
+CHECKOUT = Path(__file__).parents[1]
+README = CHECKOUT / "README.md"
+COMMAND = CHECKOUT / "site" / "docs" / "guide" / "command.md"
+VERBS = re.compile(r"(<!-- verbs: [^\n]* -->\n)(.*?)(<!-- /verbs -->)", re.DOTALL)
+
+
+def verbs_table() -> str:
+    """A row per verb, in the order of work."""
+    return "".join(f"| `{name}` | {command.get_short_help_str(200)} |\n" for name, command in main.commands.items())
+
+
+def help_of_verbs() -> str:
+    """What each verb says of itself, a section each."""
+    parts = []
+    for name, command in main.commands.items():
+        context = click.Context(command, info_name=f"ecco-reports {name}", terminal_width=96, max_content_width=96)
+        context.help_option_names = ["-h", "--help"]
+        parts.append(f"### {name}\n\n```text\n{command.get_help(context)}\n```\n\n")
+    return "".join(parts)
+
+
+def test_the_table_of_verbs_is_what_the_command_has() -> None:
+    found = VERBS.search(README.read_text(encoding="utf-8"))
+    assert found is not None
+    assert found[2] == verbs_table()
+
+
+def test_the_page_of_the_command_is_what_the_command_says() -> None:
+    found = VERBS.search(COMMAND.read_text(encoding="utf-8"))
+    assert found is not None
+    assert found[2] == help_of_verbs()
+
+
+def test_the_first_experiment_of_the_readme_is_valid(tmp_path: Path) -> None:
+    found = re.search(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    file = tmp_path / "mine.yaml"
+    file.write_text(found[1], encoding="utf-8")
+    experiment = load_experiment(file)
+    assert [entry.analysis for entry in experiment.analyses] == [
+        "generation",
+        "attribution",
+        "logit_lens",
+        "token_ranks",
+    ]
+
+
+def test_the_code_of_the_python_page_runs() -> None:
+    page = (CHECKOUT / "site" / "docs" / "guide" / "python.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        if "./checkpoints" not in code:
+            exec(code, names)
+    assert type(names["result"]).__name__ == "AttributionResult"
+
+
+def test_the_first_experiment_has_ten_lines() -> None:
+    found = re.search(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    assert len(found[1].splitlines()) <= 10
+
+
+if __name__ == "__main__":
+    for file, generated in ((README, verbs_table()), (COMMAND, help_of_verbs())):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(VERBS.sub(lambda m, new=generated: m[1] + new + m[3], text), encoding="utf-8")
