@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from ecco_reports.analyses import ANALYSES
 from ecco_reports.analyses.preflight import length_problems
 from ecco_reports.errors import EccoReportsError, ExperimentError, Problem, did_you_mean
+from ecco_reports.models.threads import threads_for
 from ecco_reports.records import ModelSpec, Prompt, Record
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def analyze(model: LanguageModel, prompt: str | Prompt, analysis: str, **params:
     if found := [*length_problems(settings, prompt, model.facts)] or list(room.problems(settings, prompt, model.facts)):
         raise ExperimentError([Problem(f"{analysis}.{_dotted(path)}", 0, 0, what, hint) for path, what, hint in found])
     model.demand(room.requires)
-    result: Record = room.run(model, prompt, settings)
+    with threads_for(model):
+        result: Record = room.run(model, prompt, settings)
     return result
 
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +21,7 @@ import ecco_reports
 from ecco_reports.analyses import AnyAnalysis
 from ecco_reports.errors import CapabilityError, StoreError
 from ecco_reports.models.base import LanguageModel
+from ecco_reports.models.threads import threads_for
 from ecco_reports.plan import Batch, Objection, Task, objections
 from ecco_reports.records import ModelSpec, Provenance, Record
 from ecco_reports.registry import Registry
@@ -125,7 +124,7 @@ def work(assignment: Assignment) -> Iterator[Message]:
     if objected:
         yield Objected(objected)
         return
-    with _threads(assignment.threads, model.best_threads):
+    with threads_for(model, assignment.threads):
         for task in tasks:
             yield Started(task.key)
             yield _compute(task, model, assignment, store)
@@ -164,26 +163,6 @@ def _failure(error: Exception) -> Failure:
     # A model that lacks something is no accident: its sentence says all.
     trace = "" if isinstance(error, CapabilityError) else "".join(traceback.format_exception(error))
     return Failure(kind=kind, message=str(error) or kind, traceback=trace)
-
-
-@contextmanager
-def _threads(share: int | None, best: int | None) -> Iterator[None]:
-    """Keeps torch to this worker's share of the processors, and to what serves its model, while a batch lasts.
-
-    The next batch of this process may have a model that more threads serve better. Without torch there is nothing to
-    keep.
-    """
-    torch = sys.modules.get("torch")
-    limits = [limit for limit in (share, best) if limit is not None]
-    if torch is None or not limits:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(min(limits))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def provenance_of(task: Task, assignment: Assignment, seconds: float, device: str) -> Provenance:

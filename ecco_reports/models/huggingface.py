@@ -27,6 +27,7 @@ from ecco_reports.models.base import (
     TextTokenizer,
 )
 from ecco_reports.models.source import facts_of, locate
+from ecco_reports.models.threads import threads_for
 from ecco_reports.models.tokens import FastTokenizer
 from ecco_reports.records import Decoding, ModelSpec
 
@@ -121,7 +122,8 @@ class HuggingFaceModel(LanguageModel):
         self.tokenizer = tokenizer
         self.facts = facts
         self.capabilities = frozenset({Capability.GENERATION, Capability.LOGITS})
-        self.capabilities, self.reasons = self._explore()
+        with threads_for(self):
+            self.capabilities, self.reasons = self._explore()
         self.facts = replace(facts, layers=self.layers or facts.layers)
 
     @property
