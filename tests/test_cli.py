@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import html
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from ecco_reports.analyses.token_ranks import TokenRanks
 from ecco_reports.cli import main
 
 GOOD = """\
@@ -25,6 +30,12 @@ analyses:
   - generation: {max_new_tokens: 2}
   - token_ranks: {watch: [" London"]}
 """
+
+
+# Each line holds the one before it thirty times.
+LAUGHS = b"x-a: &a [ha, ha, ha]\n" + b"".join(
+    b"x-%c: &%c [%s]\n" % (98 + i, 98 + i, b",".join([b"*%c" % (97 + i)] * 30)) for i in range(6)
+)
 
 
 @pytest.fixture
@@ -89,6 +100,94 @@ def test_a_bad_value_is_named_with_its_place_and_a_way_out(
     assert f"{file.relative_to(project)}:{where}:" in answer.output
     assert said in answer.output
     assert "Traceback" not in answer.output
+
+
+@pytest.mark.parametrize(
+    ("content", "where", "said"),
+    [
+        (b"", "", "is empty"),
+        (b"title: [", ":1:", ""),
+        ("title: \u00e9".encode("latin-1"), "", "UTF-8"),
+        (b"x" * 50_000_000, "", "MB"),
+        (b"title: x\n\tsummary: y\n", ":2:1:", "tab"),
+        (b"title: x\ntitle: y\n", ":2:1:", "title"),
+        (b"title: !!python/object/apply:os.system [ls]\n", ":1:8:", "tag"),
+        (LAUGHS, "", ""),
+        (GOOD.replace("title:", "name: ../../etc\ntitle:").encode(), ":1:7:", "name"),
+        (GOOD.replace("Heathrow airport is located in the city of", '""').encode(), ":5:", ""),
+        (GOOD.replace("in the city of", "in the city of" * 200).encode(), ":5:13:", "which reads 512 at most"),
+        (GOOD.replace("of,", "of, foil: Llanfairpwll,").encode(), ":5:", "is not one token"),
+    ],
+    ids=lambda value: str(value)[:30] if isinstance(value, str) else "",
+)
+def test_a_bad_file_ends_with_2_and_one_message_and_loses_nothing(
+    project: Path, content: bytes, where: str, said: str
+) -> None:
+    write(project, GOOD)
+    assert call("run").exit_code == 0
+    before = _results(project)
+    (project / "experiments" / "one.yaml").write_bytes(content)
+    answer = call("run")
+    assert answer.exit_code == 2, answer.output
+    assert f"one.yaml{where}" in answer.output
+    assert said in answer.output
+    assert "Traceback" not in answer.output
+    assert len(answer.output) < 2_000
+    assert before
+    assert _results(project) == before
+
+
+def test_two_experiments_with_one_name_are_refused(project: Path) -> None:
+    write(project, GOOD)
+    write(project, GOOD.replace("title:", "name: ONE\ntitle:".lower()), "two.yaml")
+    answer = call("validate")
+    assert answer.exit_code == 2
+    assert "two.yaml:1:" in answer.output
+    assert "one.yaml" in answer.output
+
+
+def test_one_failing_analysis_leaves_the_others_on_the_page_and_ends_with_4(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("the ranks ran away")
+
+    write(project, GOOD)
+    monkeypatch.setattr(TokenRanks, "run", fail)
+    answer = call("build")
+    assert answer.exit_code == 4
+    assert "failed: one: heathrow · token_ranks: the ranks ran away" in answer.output
+    page = html.unescape((project / "build/site/experiments/one.html").read_text(encoding="utf-8"))
+    assert "the ranks ran away" in page
+    assert "What it wrote, and what it could have written" in page
+
+
+def test_serve_shows_the_site_and_what_changes_in_it(project: Path) -> None:
+    file = write(project, GOOD)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "ecco_reports.cli", "serve", "--port", str(port)]
+    server = subprocess.Popen(command, cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    page = f"http://127.0.0.1:{port}/experiments/one.html"
+    try:
+        assert _eventually(page, "Where is it?")
+        file.write_text(GOOD.replace("Where is it?", "And now?"), encoding="utf-8")
+        assert _eventually(page, "And now?")
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=30)
+
+
+def _eventually(address: str, text: str) -> bool:
+    """Whether a page says something within two minutes."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5) as answer:
+            if text in html.unescape(answer.read().decode()):
+                return True
+        time.sleep(0.2)
+    return False
 
 
 def test_several_problems_come_in_one_go(project: Path) -> None:
