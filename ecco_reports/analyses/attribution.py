@@ -9,9 +9,10 @@ import numpy as np
 from pydantic import Field
 
 from ecco_reports.analyses import Analysis, DecodingParams
+from ecco_reports.analyses.explained import Choice, Explained, explained_of
 from ecco_reports.analyses.preflight import target_problems
-from ecco_reports.models.base import Capability, Continuation, LanguageModel, ModelFacts
-from ecco_reports.records import Array, Check, Direction, Metric, Passage, Prompt, Record, Table, Token
+from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
+from ecco_reports.records import Array, Check, Direction, Metric, Passage, Prompt, Record, Table
 
 if TYPE_CHECKING:
     import torch
@@ -53,37 +54,11 @@ class AttributionParams(DecodingParams):
 
     methods: tuple[Method, ...] = Field(default=("integrated_gradients",), min_length=1)
     score: Literal["logprob", "logit", "probability"] = "logprob"
-    targets: Literal["all", "generated", "given"] = "all"
+    targets: Choice = "all"
     baseline: Literal["zero", "mean", "eos"] = "mean"
     aggregation: Literal["sum", "l2"] = "sum"
     normalize: bool = False
     tolerance: float = Field(default=0.01, gt=0, le=0.1)
-
-
-class Explained(Record):
-    """A target as a reader sees it.
-
-    Attributes:
-        token: The token whose prediction is explained.
-        foil: The token it is compared with, or None.
-        position: Where it stands in the text, or None when it is not in it.
-        after: The last position it can depend on.
-    """
-
-    token: Token
-    foil: Token | None = None
-    position: int | None
-    after: int
-
-    @property
-    def label(self) -> str:
-        """Its name on axes and buttons: ``·Tokyo rather than ·Paris``."""
-        return self.token.label if self.foil is None else f"{self.token.label} rather than {self.foil.label}"
-
-    @property
-    def word(self) -> str:
-        """Its name in a sentence: “Tokyo” rather than “Paris”."""
-        return f"“{self.token.word}”" if self.foil is None else f"“{self.token.word}” rather than “{self.foil.word}”"
 
 
 class MethodResult(Record):
@@ -167,9 +142,12 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
         """Generates, then explains every target from one pass over the whole text per method."""
         import torch
 
+        from ecco_reports.methods.targets import Target
+
         written = model.generate(model.tokenizer.ids(prompt.text), params.decoding)
         passage = Passage(tokens=model.tokenizer.tokens(written.ids), prompt_length=written.prompt_length)
-        explained, targets = _targets(model, prompt, params, written, passage)
+        explained = explained_of(prompt, params.targets, written, passage, model.tokenizer)
+        targets = [Target(one.after, one.token.id, one.foil.id if one.foil else None) for one in explained]
         tolerance = max(params.tolerance, _ROUNDING[model.facts.spec.dtype])
         methods: tuple[MethodResult, ...] = ()
         if targets:
@@ -308,30 +286,6 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
             rows=rows,
             caption="One row per method, output and input token; contributions as computed, before any normalising.",
         )
-
-
-def _targets(
-    model: LanguageModel, prompt: Prompt, params: AttributionParams, written: Continuation, passage: Passage
-) -> tuple[tuple[Explained, ...], list[Target]]:
-    """The targets asked for: the prompt's own one first, then every generated token."""
-    from ecco_reports.methods.targets import Target
-
-    explained: list[Explained] = []
-    targets: list[Target] = []
-    last = written.prompt_length - 1
-    if prompt.target is not None and params.targets != "generated":
-        token = model.tokenizer.continuation_ids(prompt.target)[0]
-        foil = None if prompt.foil is None else model.tokenizer.continuation_ids(prompt.foil)[0]
-        already = foil is None and params.targets == "all" and written.generated[:1] == (token,)
-        if not already:
-            named = None if foil is None else model.tokenizer.token(foil)
-            explained.append(Explained(token=model.tokenizer.token(token), foil=named, position=None, after=last))
-            targets.append(Target(last, token, foil))
-    if params.targets != "given":
-        for position in range(written.prompt_length, len(written.ids)):
-            explained.append(Explained(token=passage.tokens[position], position=position, after=position - 1))
-            targets.append(Target(position - 1, written.ids[position]))
-    return tuple(explained), targets
 
 
 def _baseline(model: LanguageModel, kind: str, passage: Passage, inputs: torch.Tensor) -> torch.Tensor:
