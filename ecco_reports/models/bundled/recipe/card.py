@@ -40,10 +40,10 @@ $steps steps of $rows × $row_length tokens ($tokens tokens in all) with Muon an
 $cpu_seconds CPU seconds, seed $seed, Python $python, PyTorch $torch, Transformers $transformers. The loss at the
 end was $loss nats per token.
 
-The first blocks learn more slowly than the others, so that facts settle in the later ones: block by block the attention
-has a share of $attention_shares of the learning rate, and the MLP of $mlp_shares. Without this the first block learns
-most of the answers, and a logit lens has little to show. It is a choice of this recipe; do not expect every model to
-look like that.
+The first blocks learn more slowly than the others, so that facts settle in the later ones: block by block, attention
+gets $attention_shares of the learning rate, and
+the MLP $mlp_shares. Without this the first block learns most of the answers, and a logit lens
+has little to show. It is a choice of this recipe; do not expect every model to look like that.
 
 ## Facts
 
@@ -211,8 +211,8 @@ def _shares(shares: list[float]) -> str:
 
 def _lens(lens: dict[str, Any]) -> str:
     rows = [
-        ("embedding" if layer == 0 else f"layer {layer}", f"{rank:g}", _percent(share))
-        for layer, (rank, share) in enumerate(zip(lens["median_rank"], lens["first_choice_share"], strict=True))
+        ("embedding" if state == 0 else f"layer {state - 1}", f"{rank:g}", _percent(share))
+        for state, (rank, share) in enumerate(zip(lens["median_rank"], lens["first_choice_share"], strict=True))
     ]
     return _table(("After", "Median rank", "First choice"), rows, "lrr")
 
