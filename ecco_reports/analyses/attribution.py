@@ -239,7 +239,7 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
             f"“{result.passage.tokens[int(index)].word}” ({_minus(amount)})"
             for index, amount in zip(order, amounts, strict=True)
         ]
-        return f"{METHOD_TITLES[method.method]}: the prediction {target.word} came most from {', '.join(named)}."
+        return f"{METHOD_TITLES[method.method]}: the prediction {target.word} was moved most by {', '.join(named)}."
 
     def charts(self, result: AttributionResult) -> Sequence[Figure]:
         """Per method the text to choose tokens in, and the matrix of all contributions."""
@@ -398,7 +398,8 @@ def _strip(result: AttributionResult, method: MethodResult, shown: np.ndarray) -
     ]
     rows = []
     for index, target in enumerate(result.explained):
-        detail = f"{SCORE_NAMES[result.score]} {_minus(f'{method.scores[index]:.3f}')}"
+        what = SCORE_NAMES[result.score] if target.foil is None else f"difference in {SCORE_NAMES[result.score]}"
+        detail = f"{what} {_minus(f'{method.scores[index]:.3f}')}"
         if method.method == "integrated_gradients":
             detail += (
                 f", at the baseline {_minus(f'{method.baseline_scores[index]:.3f}')}; completeness gap "

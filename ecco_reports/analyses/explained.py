@@ -30,8 +30,8 @@ class Explained(Record):
 
     @property
     def label(self) -> str:
-        """Its name on axes and buttons: ``·Tokyo rather than ·Paris``."""
-        return self.token.label if self.foil is None else f"{self.token.label} rather than {self.foil.label}"
+        """Its name on axes and buttons: ``·Tokyo``, or ``Tokyo rather than Paris``."""
+        return self.token.label if self.foil is None else f"{self.token.word} rather than {self.foil.word}"
 
     @property
     def word(self) -> str:
