@@ -47,7 +47,7 @@ def test_a_model_comes_from_a_folder_a_spec_or_memory(tmp_path, one_thread):
 def test_a_prompt_may_bring_target_and_foil(facts_model):
     prompt = Prompt(name="p", text=TEXT, target=" London", foil=" Paris")
     result = ecco_reports.analyze(facts_model, prompt, "attribution", targets="given")
-    assert result.explained[0].label == "·London rather than ·Paris"
+    assert result.explained[0].label == "London rather than Paris"
 
 
 @pytest.mark.parametrize(
