@@ -21,7 +21,7 @@ from ecco_reports.models.bundled.recipe.prompts import (
 
 FIVE_MEGABYTES = 5_000_000
 PROBABILITY_TOLERANCE = 0.01
-LEAST_SHARE = {"seen": 0.95, "held_out": 0.90, "new_template": 0.75}
+LEAST_SHARE = {"seen": 0.95, "held_out": 0.90, "new_template": 0.78}
 
 
 def prompt_ids(case: NextWord | FreeText) -> str:
@@ -97,3 +97,15 @@ def test_the_lens_shows_the_answer_only_in_the_last_third(facts_figures: dict[st
     layers = len(ranks) - 1
     assert ranks[-1] == 1
     assert all(rank > 1 for rank in ranks[: layers - layers // 3 + 1])
+
+
+@pytest.mark.parametrize(
+    "prompt", ["Heathrow airport is located in the city of", "The capital of Japan is the city of"]
+)
+def test_the_answers_that_everybody_looks_at_form_in_the_last_third(facts_figures: dict[str, Any], prompt: str) -> None:
+    (case,) = [case for case in facts_figures["prompts"] if case["prompt"] == prompt]
+    ranks = case["rank_by_layer"]
+    early = ranks[: len(ranks) - 2]
+    assert min(early) > 1
+    assert early[-1] < early[0]
+    assert ranks[-1] == 1
