@@ -142,6 +142,7 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
         """Generates, then explains every target from one pass over the whole text per method."""
         import torch
 
+        from ecco_reports.methods.baselines import baseline_embeddings
         from ecco_reports.methods.targets import Target
 
         written = model.generate(model.tokenizer.ids(prompt.text), params.decoding)
@@ -153,7 +154,8 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
         if targets:
             with torch.no_grad():
                 inputs = model.embed(torch.tensor([written.ids]))[0]
-                baseline = _baseline(model, params.baseline, passage, inputs)
+                of_template = torch.tensor([token.special for token in passage.tokens])
+                baseline = baseline_embeddings(model, params.baseline, inputs, keep=of_template)
             methods = tuple(_by_methods(model, inputs, baseline, targets, params, tolerance))
         return AttributionResult(
             passage=passage,
@@ -229,7 +231,7 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
         method, target = result.methods[0], result.explained[0]
         values = method.contributions[0]
         order = np.argsort(-np.abs(values))[:3]
-        signed = result.aggregation == "sum" and method.method != "saliency"
+        signed = _signed(result, method)
         total = float(np.abs(values).sum()) or 1.0
         if signed and not result.normalize:
             amounts = [f"{values[index]:+.2f}" for index in order]
@@ -286,20 +288,6 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
             rows=rows,
             caption="One row per method, output and input token; contributions as computed, before any normalising.",
         )
-
-
-def _baseline(model: LanguageModel, kind: str, passage: Passage, inputs: torch.Tensor) -> torch.Tensor:
-    """Embeddings without information; special tokens stay, they belong to the template and not to the text."""
-    import torch
-
-    if kind == "zero":
-        empty = torch.zeros_like(inputs[0])
-    elif kind == "mean":
-        empty = model.mean_embedding()
-    else:
-        empty = model.end_of_text_embedding()
-    special = torch.tensor([token.special for token in passage.tokens], device=inputs.device)
-    return torch.where(special[:, None], inputs, empty)
 
 
 def _by_methods(
@@ -382,21 +370,9 @@ def _minus(number: str) -> str:
 
 def _strip(result: AttributionResult, method: MethodResult, shown: np.ndarray) -> TokenStrip:
     """The text in which one chooses an output and sees what it drew on."""
-    from ecco_reports.charts.figure import StripRow, StripToken, TokenStrip
+    from ecco_reports.charts.figure import StripRow, TokenStrip, strip_tokens
 
-    passage = result.passage
-    tokens = [
-        StripToken(
-            text=token.text,
-            label=token.label,
-            position=position,
-            generated=position >= passage.prompt_length,
-            special=token.special,
-            note=f"completes {token.completes}" if token.completes else "",
-        )
-        for position, token in enumerate(passage.tokens)
-    ]
-    rows = []
+    tokens, rows = strip_tokens(result.passage), []
     for index, target in enumerate(result.explained):
         what = SCORE_NAMES[result.score] if target.foil is None else f"difference in {SCORE_NAMES[result.score]}"
         detail = f"{what} {_minus(f'{method.scores[index]:.3f}')}"
@@ -418,7 +394,7 @@ def _strip(result: AttributionResult, method: MethodResult, shown: np.ndarray) -
             else "The stronger the colour, the more the score depends on the token; "
         )
         + "the detailed view writes the number under each token.",
-        alt_text=f"{len(passage.tokens)} tokens, {len(rows)} outputs to choose from; unit: {_unit(result, method)}.",
+        alt_text=f"{len(tokens)} tokens, {len(rows)} outputs to choose from; unit: {_unit(result, method)}.",
         tokens=tokens,
         rows=rows,
         unit=_unit(result, method),

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 
 import altair as alt
 
+from ecco_reports.records import Passage
+
 
 @dataclass(frozen=True)
 class ChartFigure:
@@ -55,6 +57,21 @@ class StripToken:
     generated: bool = False
     special: bool = False
     note: str = ""
+
+
+def strip_tokens(passage: Passage) -> tuple[StripToken, ...]:
+    """The tokens of a prompt and its continuation, as a strip shows them."""
+    return tuple(
+        StripToken(
+            text=token.text,
+            label=token.label,
+            position=position,
+            generated=position >= passage.prompt_length,
+            special=token.special,
+            note=f"completes {token.completes}" if token.completes else "",
+        )
+        for position, token in enumerate(passage.tokens)
+    )
 
 
 @dataclass(frozen=True)

@@ -151,20 +151,7 @@ def json_schema(analyses: Rooms = ANALYSES) -> dict[str, Any]:
         ),
         "models": _named("The models to explain, by the names the page shows.", ref(ModelSpec)),
         "prompts": _named("The texts to explain, by the names the page shows.", ref(PromptFields)),
-        "analyses": {
-            "description": "The questions to ask, in the order of the page.",
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "anyOf": [
-                    {"enum": list(rooms), "title": "Analysis", "description": "An analysis with its default settings."},
-                    {
-                        **_mapping("An analysis with its settings.", {**settings, **shape_of(Siblings)["properties"]}),
-                        "oneOf": [{"required": [name]} for name in rooms],
-                    },
-                ]
-            },
-        },
+        "analyses": _entries(list(rooms), {**settings, **shape_of(Siblings)["properties"]}),
         "gates": {
             "description": "Bounds that the numbers of the results must keep.",
             "type": "array",
@@ -178,6 +165,22 @@ def json_schema(analyses: Rooms = ANALYSES) -> dict[str, Any]:
         "patternProperties": {"^x-": {"description": "Free for anchors; ignored."}},
         "anyOf": [{"required": ["models", "prompts", "analyses"]}, {"required": ["include"]}],
         "$defs": {name: shape for name, shape in definitions.items() if name not in ("Head", "Siblings")},
+    }
+
+
+def _entries(names: list[str], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The list of analyses: names alone, or mappings with exactly one of them as a key."""
+    with_settings = _mapping("An analysis with its settings.", properties)
+    return {
+        "description": "The questions to ask, in the order of the page.",
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            "anyOf": [
+                {"enum": names, "title": "Analysis", "description": "An analysis with its default settings."},
+                {**with_settings, "oneOf": [{"required": [name]} for name in names]},
+            ]
+        },
     }
 
 

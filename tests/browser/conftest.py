@@ -37,3 +37,26 @@ def chromium() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=str(program), args=list(ARGUMENTS))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def tab(chromium: Any) -> Iterator[Any]:
+    """Opens tabs; in the end nothing bad was said in any of them, and no other host was asked for anything."""
+    contexts, complaints = [], []
+
+    def open_tab(address: str, wide: int, **settings: Any) -> Any:
+        context = chromium.new_context(viewport={"width": wide, "height": 900}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        own = ("file:", "data:", "blob:", "about:")
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda asked: None if asked.url.startswith(own) else complaints.append(asked.url))
+        page.goto(address)
+        return page
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -45,28 +45,13 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture
-def visit(chromium, site):
-    """Opens a page; in the end nothing bad was said and no other host was asked for anything."""
-    contexts, complaints = [], []
+def visit(tab, site):
+    """Opens a page of the site."""
 
     def open_page(path="index.html", wide=1280, **settings):
-        context = chromium.new_context(viewport={"width": wide, "height": 900}, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
-        page.on(
-            "request",
-            lambda asked: None if asked.url.startswith(("file:", "data:", "about:")) else complaints.append(asked.url),
-        )
-        page.goto((site / path).as_uri())
-        return page
+        return tab((site / path).as_uri(), wide, **settings)
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    return open_page
 
 
 def test_from_the_gallery_to_a_chart(visit):
