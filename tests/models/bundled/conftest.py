@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 import ecco_reports.models.bundled as bundled
-from ecco_reports.models.bundled.recipe import evaluation
-from ecco_reports.models.bundled.recipe.loaded import LoadedModel
+from ecco_reports.models.bundled.recipe import checkpoint
+from ecco_reports.models.bundled.recipe.facts.loaded import LoadedModel
 
 
 @pytest.fixture(scope="session")
@@ -22,4 +22,4 @@ def facts(facts_folder: Path) -> LoadedModel:
 
 @pytest.fixture(scope="session")
 def facts_figures(facts_folder: Path) -> dict[str, Any]:
-    return evaluation.read(facts_folder)
+    return checkpoint.read_figures(facts_folder)

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from ecco_reports.models.bundled.recipe import card
+from ecco_reports.models.bundled.recipe.checkpoint import CARD_FILE
+from ecco_reports.models.bundled.recipe.facts import card
 
 
 @pytest.fixture(scope="module")
 def text(facts_folder: Path) -> str:
-    return (facts_folder / card.CARD_FILE).read_text(encoding="utf-8")
+    return (facts_folder / CARD_FILE).read_text(encoding="utf-8")
 
 
 def test_the_card_is_what_the_generator_makes_of_the_figures(text: str, facts_figures: dict[str, Any]) -> None:

@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from ecco_reports.models.bundled.recipe import agreement, corpus, prose, sequences, world
-from ecco_reports.models.bundled.recipe.relations import RELATIONS
-from ecco_reports.models.bundled.recipe.templates import ANSWER, Relation
+from ecco_reports.models.bundled.recipe.facts import corpus
+from ecco_reports.models.bundled.recipe.text import agreement, prose, sequences, world
+from ecco_reports.models.bundled.recipe.text.relations import RELATIONS
+from ecco_reports.models.bundled.recipe.text.templates import ANSWER, Relation
 
 STATEMENTS = 20_000
 

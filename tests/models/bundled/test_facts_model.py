@@ -8,9 +8,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from ecco_reports.models.bundled.recipe import evaluation, probes, world
-from ecco_reports.models.bundled.recipe.loaded import LoadedModel
-from ecco_reports.models.bundled.recipe.prompts import (
+from ecco_reports.models.bundled.recipe import checkpoint
+from ecco_reports.models.bundled.recipe.facts import probes
+from ecco_reports.models.bundled.recipe.facts.loaded import LoadedModel
+from ecco_reports.models.bundled.recipe.facts.prompts import (
     FREE_TEXTS,
     NEXT_WORDS,
     UNION_LIST,
@@ -18,6 +19,7 @@ from ecco_reports.models.bundled.recipe.prompts import (
     FreeText,
     NextWord,
 )
+from ecco_reports.models.bundled.recipe.text import world
 
 FIVE_MEGABYTES = 5_000_000
 PROBABILITY_TOLERANCE = 0.01
@@ -34,7 +36,7 @@ def known() -> frozenset[str]:
 
 
 def test_weights_and_tokenizer_are_the_measured_ones(facts_folder: Path, facts_figures: dict[str, Any]) -> None:
-    assert evaluation.file_facts(facts_folder) == facts_figures["files"]
+    assert checkpoint.file_facts(facts_folder) == facts_figures["files"]
 
 
 def test_the_weights_are_smaller_than_five_megabytes(facts_folder: Path) -> None:

@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from ecco_reports.models.bundled.recipe import corpus, tokenizer, world
-from ecco_reports.models.bundled.recipe.loaded import LoadedModel
+from ecco_reports.models.bundled.recipe.facts import corpus, tokenizer
+from ecco_reports.models.bundled.recipe.facts.loaded import LoadedModel
+from ecco_reports.models.bundled.recipe.text import world
 
 
 @pytest.mark.parametrize(

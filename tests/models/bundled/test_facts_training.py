@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from ecco_reports.models.bundled.recipe.batches import IGNORED, Batches
-from ecco_reports.models.bundled.recipe.shape import Settings
-from ecco_reports.models.bundled.recipe.tokenizer import train_tokenizer
-from ecco_reports.models.bundled.recipe.training import rate_factor, train
+from ecco_reports.models.bundled.recipe.facts.batches import Batches
+from ecco_reports.models.bundled.recipe.facts.shape import Settings
+from ecco_reports.models.bundled.recipe.facts.tokenizer import train_tokenizer
+from ecco_reports.models.bundled.recipe.facts.training import train
+from ecco_reports.models.bundled.recipe.optimization import IGNORED, rate_factor
 
 TINY = Settings(
     steps=3,

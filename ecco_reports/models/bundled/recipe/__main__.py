@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ecco_reports.models.bundled.recipe import facts
+from ecco_reports.models.bundled.recipe.facts import making as facts
 
 
 class Recipe(NamedTuple):

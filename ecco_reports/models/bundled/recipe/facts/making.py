@@ -5,8 +5,9 @@ from pathlib import Path
 
 from transformers import GPT2LMHeadModel
 
-from ecco_reports.models.bundled.recipe import card, evaluation, training
-from ecco_reports.models.bundled.recipe.shape import Settings
+from ecco_reports.models.bundled.recipe import checkpoint
+from ecco_reports.models.bundled.recipe.facts import card, evaluation, training
+from ecco_reports.models.bundled.recipe.facts.shape import Settings
 
 
 def make(folder: Path, seed: int) -> None:
@@ -28,13 +29,13 @@ def describe(folder: Path) -> None:
     Args:
         folder: Folder with weights, tokenizer and `evaluation.json`, from which the training record is kept.
     """
-    _describe(folder, evaluation.read(folder)["training"])
+    _describe(folder, checkpoint.read_figures(folder)["training"])
 
 
-def _describe(folder: Path, record: training.Record) -> None:
+def _describe(folder: Path, record: checkpoint.Record) -> None:
     figures = evaluation.evaluate(folder, record)
-    evaluation.write(figures, folder)
-    (folder / card.CARD_FILE).write_text(card.render(figures), encoding="utf-8")
+    checkpoint.write_figures(figures, folder)
+    (folder / checkpoint.CARD_FILE).write_text(card.render(figures), encoding="utf-8")
 
 
 def _print_progress(steps: int) -> training.Progress:

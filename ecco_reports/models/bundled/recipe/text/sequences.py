@@ -2,8 +2,8 @@
 
 import random
 
-from ecco_reports.models.bundled.recipe import words, world
-from ecco_reports.models.bundled.recipe.templates import capitalized
+from ecco_reports.models.bundled.recipe.text import words, world
+from ecco_reports.models.bundled.recipe.text.templates import capitalized
 
 _UNION_TITLES: tuple[str, ...] = (
     "The countries of the European Union are",

@@ -2,8 +2,8 @@
 
 import itertools
 
-from ecco_reports.models.bundled.recipe import world
-from ecco_reports.models.bundled.recipe.templates import Relation
+from ecco_reports.models.bundled.recipe.text import world
+from ecco_reports.models.bundled.recipe.text.templates import Relation
 
 
 def combinations(subjects: tuple[str, ...], links: tuple[str, ...]) -> tuple[str, ...]:

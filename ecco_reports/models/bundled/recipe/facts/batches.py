@@ -5,12 +5,10 @@ import random
 import torch
 from tokenizers import Tokenizer
 
-from ecco_reports.models.bundled.recipe import corpus
-from ecco_reports.models.bundled.recipe.shape import Settings
-from ecco_reports.models.bundled.recipe.tokenizer import encode, separator_number
-
-IGNORED = -100
-"""Label of a position that carries no loss."""
+from ecco_reports.models.bundled.recipe.facts import corpus
+from ecco_reports.models.bundled.recipe.facts.shape import Settings
+from ecco_reports.models.bundled.recipe.facts.tokenizer import encode, separator_number
+from ecco_reports.models.bundled.recipe.optimization import IGNORED
 
 _ROW_STARTS_WITH_SEPARATOR = 0.35
 _SHIFTED_SHARE = 0.2

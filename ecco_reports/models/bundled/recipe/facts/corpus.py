@@ -4,9 +4,9 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ecco_reports.models.bundled.recipe import agreement, prose, sequences
-from ecco_reports.models.bundled.recipe.relations import RELATIONS
-from ecco_reports.models.bundled.recipe.templates import Relation, capitalized
+from ecco_reports.models.bundled.recipe.text import agreement, prose, sequences
+from ecco_reports.models.bundled.recipe.text.relations import RELATIONS
+from ecco_reports.models.bundled.recipe.text.templates import Relation, capitalized
 
 _PREFACES: tuple[str, ...] = (
     *("",) * 9,

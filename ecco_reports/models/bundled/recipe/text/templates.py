@@ -9,7 +9,7 @@ so that an evaluation can tell a fact that was learned from a sentence that was 
 import zlib
 from dataclasses import dataclass
 
-from ecco_reports.models.bundled.recipe import world
+from ecco_reports.models.bundled.recipe.text import world
 
 ANSWER = "{o}"
 """Where the object of the fact stands in a template."""

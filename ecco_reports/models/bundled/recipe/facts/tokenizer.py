@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from ecco_reports.models.bundled.recipe import corpus, world
+from ecco_reports.models.bundled.recipe.facts import corpus
+from ecco_reports.models.bundled.recipe.text import world
 
 END_OF_TEXT = "<|endoftext|>"
 """The one special token: it stands between documents."""

@@ -4,8 +4,8 @@ import random
 import zlib
 from typing import NamedTuple
 
-from ecco_reports.models.bundled.recipe import words
-from ecco_reports.models.bundled.recipe.templates import capitalized
+from ecco_reports.models.bundled.recipe.text import words
+from ecco_reports.models.bundled.recipe.text.templates import capitalized
 
 HEADS: tuple[str, ...] = words.OBJECTS + words.PEOPLE + words.ANIMALS + words.IDEAS
 """Nouns that can be the subject."""

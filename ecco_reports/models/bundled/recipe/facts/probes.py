@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 
-from ecco_reports.models.bundled.recipe import agreement, corpus, words, world
-from ecco_reports.models.bundled.recipe.loaded import LoadedModel
-from ecco_reports.models.bundled.recipe.prompts import UNION_LIST, UNION_LIST_TOKENS, FreeText, NextWord
-from ecco_reports.models.bundled.recipe.relations import RELATIONS
-from ecco_reports.models.bundled.recipe.templates import ANSWER, Relation, capitalized
-from ecco_reports.models.bundled.recipe.tokenizer import END_OF_TEXT
+from ecco_reports.models.bundled.recipe.facts import corpus
+from ecco_reports.models.bundled.recipe.facts.loaded import LoadedModel
+from ecco_reports.models.bundled.recipe.facts.prompts import UNION_LIST, UNION_LIST_TOKENS, FreeText, NextWord
+from ecco_reports.models.bundled.recipe.facts.tokenizer import END_OF_TEXT
+from ecco_reports.models.bundled.recipe.text import agreement, words, world
+from ecco_reports.models.bundled.recipe.text.relations import RELATIONS
+from ecco_reports.models.bundled.recipe.text.templates import ANSWER, Relation, capitalized
 
 Report = dict[str, Any]
 """A part of `evaluation.json`."""

@@ -9,8 +9,8 @@ import random
 import re
 from types import MappingProxyType
 
-from ecco_reports.models.bundled.recipe import words
-from ecco_reports.models.bundled.recipe.templates import capitalized
+from ecco_reports.models.bundled.recipe.text import words
+from ecco_reports.models.bundled.recipe.text.templates import capitalized
 
 _SLOT = re.compile(r"<(\w+)>")
 

@@ -1,35 +1,12 @@
 """Everything that is measured on the finished checkpoint, gathered into `evaluation.json`."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
-from ecco_reports.models.bundled.recipe import probes, prompts, world
-from ecco_reports.models.bundled.recipe.loaded import LoadedModel
-
-EVALUATION_FILE = "evaluation.json"
-"""Name of the file with the figures."""
-
-_WEIGHTS_FILES: tuple[str, ...] = ("model.safetensors", "tokenizer.json")
-
-
-def file_facts(folder: Path) -> dict[str, dict[str, Any]]:
-    """Describe the files that the figures belong to.
-
-    Args:
-        folder: Folder of the checkpoint.
-
-    Returns:
-        Size and SHA-256 of weights and tokenizer.
-    """
-    return {
-        name: {
-            "bytes": (folder / name).stat().st_size,
-            "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
-        }
-        for name in _WEIGHTS_FILES
-    }
+from ecco_reports.models.bundled.recipe import checkpoint
+from ecco_reports.models.bundled.recipe.facts import probes, prompts
+from ecco_reports.models.bundled.recipe.facts.loaded import LoadedModel
+from ecco_reports.models.bundled.recipe.text import world
 
 
 def evaluate(folder: Path, training: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +32,7 @@ def evaluate(folder: Path, training: dict[str, Any]) -> dict[str, Any]:
         "model": "bundled:facts",
         "world": _world_in_words(),
         "shape": _shape(loaded),
-        "files": file_facts(folder),
+        "files": checkpoint.file_facts(folder),
         "training": training,
         "facts": probes.facts(loaded),
         "agreement": probes.agreement_by_shape(loaded),
@@ -90,27 +67,3 @@ def _shape(loaded: LoadedModel) -> dict[str, int]:
         "pieces": config.vocab_size,
         "parameters": sum(value.numel() for value in loaded.model.parameters()),
     }
-
-
-def write(evaluation: dict[str, Any], folder: Path) -> None:
-    """Write the figures next to the weights.
-
-    Args:
-        evaluation: The figures.
-        folder: Folder of the checkpoint.
-    """
-    text = json.dumps(evaluation, indent=1, ensure_ascii=False) + "\n"
-    (folder / EVALUATION_FILE).write_text(text, encoding="utf-8")
-
-
-def read(folder: Path) -> dict[str, Any]:
-    """Read the figures that ship with a checkpoint.
-
-    Args:
-        folder: Folder of the checkpoint.
-
-    Returns:
-        The figures.
-    """
-    content: dict[str, Any] = json.loads((folder / EVALUATION_FILE).read_text(encoding="utf-8"))
-    return content

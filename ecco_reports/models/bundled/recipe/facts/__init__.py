@@ -1,0 +1,1 @@
+"""The recipe of `bundled:facts`, a causal language model."""

@@ -1,0 +1,222 @@
+"""The model card, written from `evaluation.json` alone so that it cannot say what was not measured."""
+
+from collections.abc import Sequence
+from string import Template
+from typing import Any
+
+from ecco_reports.models.bundled.recipe.card import code, counted, percent, table
+
+_CARD = Template(
+    """\
+# The bundled model `facts`
+
+A toy language model that ships with the package, so that every example and every test runs without a download. It
+has a standard architecture (`GPT2LMHeadModel`) and was trained on generated sentences. It is made for demonstration
+and for tests, and for nothing else.
+
+**What it knows** is exactly what the tables in `ecco_reports/models/bundled/recipe/text/world.py` say: $world.
+Outside these tables its answers mean nothing, and inside them some are wrong, as the figures below show.
+
+**What explanations of it show** is how this model works. They say nothing about other models: it is thousands of
+times smaller than a usual language model, and its text has been written by a program.
+
+## Shape
+
+| Layers | Width | Heads | Positions | Vocabulary | Parameters |
+|---:|---:|---:|---:|---:|---:|
+| $layers | $width | $heads | $positions | $pieces | $parameters |
+
+The vocabulary is byte-level; Japanese and emoji split into single bytes or pieces of a character. The weights are
+stored as float16 ($weights_bytes bytes) and the tokenizer as JSON ($tokenizer_bytes bytes). Rounding the weights to
+float16 changed no logit by more than $logit_change on $rounding_tokens tokens, and kept the first choice at
+$same_choice of the positions.
+
+$single_tokens
+
+## Training
+
+$steps steps of $rows × $row_length tokens ($tokens tokens in all) with Muon and AdamW, on one thread of a CPU:
+$cpu_seconds CPU seconds, seed $seed, Python $python, PyTorch $torch, Transformers $transformers. The loss at the
+end was $loss nats per token.
+
+The first blocks learn more slowly than the others, so that facts settle in the later ones: block by block, attention
+gets $attention_shares of the learning rate, and
+the MLP $mlp_shares. Without this the first block learns most of the answers, and a logit lens
+has little to show. It is a choice of this recipe; do not expect every model to look like that.
+
+## Facts
+
+A prompt is answered right when greedy decoding writes the whole answer. *Seen*: training showed this sentence with
+this subject. *Held out*: training showed the subject and the sentence, but never together (one combination in six).
+*New sentence*: training never showed the sentence. Every possible prompt was asked.
+
+$facts
+
+## Agreement
+
+How often the verb of the right number ("is" or "are") is the likelier one, where every noun between subject and verb
+has the other number. *Held out*: training never shows the two nouns together; "key" and "cabinet" are such a pair.
+
+$agreement
+
+## Lists and repetition
+
+The list of the members of the European Union, begun with three of them, is continued without a mistake for
+$list_right of $list_tokens tokens:
+
+```text
+$list_text
+```
+
+In a random sequence that is repeated, the model predicts $random_tokens of the second half if the sequence is made
+of random tokens and $random_words if it is made of words. A model that had learned to copy would come close to 100 %.
+
+## How an answer forms
+
+Median rank of the answer among all $pieces pieces, read off after every layer with the logit lens, over $lens_prompts
+prompts about airports, capitals and languages.
+
+$lens
+
+## Shipped prompts
+
+A space is written as `␣` where it begins or ends a text.
+
+$prompts
+
+Free continuation, to be read as text. The last column is the share of words that the training text knows.
+
+$texts
+
+## Making it again
+
+```shell
+python -m ecco_reports.models.bundled.recipe facts --out build/bundled/facts --seed $seed
+```
+
+This writes the corpus, trains tokenizer and model on it, and writes figures and card anew. On the same machine and
+with the same versions, the same seed gives the same tokenizer and the same weights, byte for byte. It needs PyTorch
+2.9 or later and takes less than an hour on two CPU cores.
+
+## License
+
+Same license as the project (MIT).
+"""
+)
+
+_GROUPS: tuple[tuple[str, str], ...] = (
+    ("seen", "Seen"),
+    ("held_out", "Held out"),
+    ("new_template", "New sentence"),
+)
+
+
+def render(evaluation: dict[str, Any]) -> str:
+    """Write the card.
+
+    Args:
+        evaluation: Content of `evaluation.json`.
+
+    Returns:
+        The card, in Markdown.
+    """
+    return _CARD.substitute(
+        _shape_values(evaluation) | _training_values(evaluation["training"]) | _measured_values(evaluation)
+    )
+
+
+def _shape_values(evaluation: dict[str, Any]) -> dict[str, str]:
+    files, rounding = evaluation["files"], evaluation["training"]["float16"]
+    return {name: f"{value:,}" for name, value in evaluation["shape"].items()} | {
+        "weights_bytes": f"{files['model.safetensors']['bytes']:,}",
+        "tokenizer_bytes": f"{files['tokenizer.json']['bytes']:,}",
+        "logit_change": f"{rounding['largest_logit_change']:.4f}",
+        "rounding_tokens": f"{rounding['tokens']:,}",
+        "same_choice": percent(rounding["same_first_choice"], digits=2),
+        "single_tokens": _single_tokens(evaluation["single_tokens"]),
+    }
+
+
+def _training_values(training: dict[str, Any]) -> dict[str, str]:
+    settings, versions = training["settings"], training["versions"]
+    return {
+        "steps": f"{settings['steps']:,}",
+        "rows": str(settings["rows"]),
+        "attention_shares": _shares(settings["attention_shares"]),
+        "mlp_shares": _shares(settings["mlp_shares"]),
+        "row_length": str(settings["row_length"]),
+        "seed": str(settings["seed"]),
+        "tokens": f"{training['tokens']:,}",
+        "cpu_seconds": f"{training['cpu_seconds']:,}",
+        "loss": f"{training['loss'][-1][1]:.2f}",
+        **versions,
+    }
+
+
+def _measured_values(evaluation: dict[str, Any]) -> dict[str, str]:
+    union, repetition, lens = evaluation["union_list"], evaluation["repetition"], evaluation["lens"]
+    return {
+        "world": evaluation["world"],
+        "facts": _facts(evaluation["facts"]),
+        "agreement": _agreement(evaluation["agreement"]),
+        "list_right": str(union["right_tokens"]),
+        "list_tokens": str(union["tokens"]),
+        "list_text": f"4.{union['text']}",
+        "random_tokens": percent(repetition["random_tokens"]),
+        "random_words": percent(repetition["random_words"]),
+        "lens_prompts": str(lens["prompts"]),
+        "lens": _lens(lens),
+        "prompts": _prompts(evaluation["prompts"]),
+        "texts": _texts(evaluation["texts"]),
+    }
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    rows = [
+        (name if name != "all" else "**all**", *(counted(groups[group]) for group, _ in _GROUPS))
+        for name, groups in facts.items()
+    ]
+    return table(("Relation", *(title for _, title in _GROUPS)), rows, "lrrr")
+
+
+def _agreement(agreement: dict[str, Any]) -> str:
+    rows = [(shape, counted(groups["seen"]), counted(groups["held_out"])) for shape, groups in agreement.items()]
+    return table(("Subject", "Seen", "Held out"), rows, "lrr")
+
+
+def _shares(shares: list[float]) -> str:
+    return ", ".join(f"{share:g}" for share in shares)
+
+
+def _lens(lens: dict[str, Any]) -> str:
+    rows = [
+        ("embedding" if state == 0 else f"layer {state - 1}", f"{rank:g}", percent(share))
+        for state, (rank, share) in enumerate(zip(lens["median_rank"], lens["first_choice_share"], strict=True))
+    ]
+    return table(("After", "Median rank", "First choice"), rows, "lrr")
+
+
+def _prompts(prompts: Sequence[dict[str, Any]]) -> str:
+    rows = []
+    for case in prompts:
+        rival = f"{code(case['rival'])} {percent(case['rival_probability'])}" if "rival" in case else ""
+        ranks = ", ".join(str(rank) for rank in case["rank_by_layer"])
+        answer = f"{code(case['answer'])} {percent(case['probability'])}"
+        rows.append((code(case["prompt"]), answer, rival, ranks))
+    return table(("Prompt", "Answer", "Rival", "Rank of the answer after each layer"), rows, "llll")
+
+
+def _texts(texts: Sequence[dict[str, Any]]) -> str:
+    rows = []
+    for case in texts:
+        how = "greedy" if case["decoding"] == "greedy" else f"temperature {case['temperature']}, seed {case['seed']}"
+        rows.append((code(case["prompt"]), how, code(case["text"]), percent(case["known_words_share"], digits=0)))
+    return table(("Prompt", "Decoding", "Text", "Known words"), rows, "lllr")
+
+
+def _single_tokens(groups: dict[str, Any]) -> str:
+    parts = []
+    for title, figures in groups.items():
+        split = f" (not {', '.join(figures['split'])})" if 0 < len(figures["split"]) <= 8 else ""
+        parts.append((title, f"{figures['one_token']} of {figures['words']}{split}"))
+    return table(("Words, after a space", "One token"), parts, "ll")
