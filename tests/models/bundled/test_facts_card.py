@@ -19,9 +19,9 @@ def test_the_card_is_what_the_generator_makes_of_the_figures(text: str, facts_fi
 
 
 def test_the_card_changes_when_a_figure_changes(facts_figures: dict[str, Any]) -> None:
-    changed = facts_figures | {"repetition": {"random_tokens": 0.123, "random_words": 0.456}}
-    assert "12.3 %" in card.render(changed)
-    assert "45.6 %" in card.render(changed)
+    changed = facts_figures | {"lens": facts_figures["lens"] | {"prompts": 12345}}
+    assert "12345" not in card.render(facts_figures)
+    assert "12345" in card.render(changed)
 
 
 @pytest.mark.parametrize(

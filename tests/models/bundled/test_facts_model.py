@@ -9,15 +9,16 @@ import torch
 from safetensors import safe_open
 
 from ecco_reports.models.bundled.recipe import checkpoint
-from ecco_reports.models.bundled.recipe.facts import probes
+from ecco_reports.models.bundled.recipe.facts import mechanisms, probes
 from ecco_reports.models.bundled.recipe.facts.loaded import LoadedModel
 from ecco_reports.models.bundled.recipe.facts.prompts import (
-    FREE_TEXTS,
+    LEAST_TOKENS,
     NEXT_WORDS,
     UNION_LIST,
     UNION_LIST_TOKENS,
     FreeText,
     NextWord,
+    free_texts,
 )
 from ecco_reports.models.bundled.recipe.text import world
 
@@ -82,11 +83,24 @@ def test_the_list_of_the_european_union_goes_on_in_order(facts: LoadedModel) -> 
     assert listed == list(world.EUROPEAN_UNION[: len(listed)])
 
 
-@pytest.mark.parametrize("case", FREE_TEXTS, ids=lambda case: f"{prompt_ids(case)}-{case.decoding}-{case.seed}")
-def test_a_free_continuation_is_made_of_words(facts: LoadedModel, known: frozenset[str], case: FreeText) -> None:
+@pytest.mark.parametrize("case", free_texts(), ids=lambda case: f"{prompt_ids(case)}-{case.decoding}-{case.seed}")
+def test_a_continuation_goes_on_for_ten_tokens_in_known_words(
+    facts: LoadedModel, known: frozenset[str], case: FreeText
+) -> None:
     report = probes.free_text(facts, case, known)
-    assert len(report["text"].split()) >= 3
-    assert report["known_words_share"] >= 0.95
+    assert report["tokens"] >= LEAST_TOKENS
+    assert report["known_words_share"] == 1.0
+
+
+def test_the_second_occurrence_of_a_random_token_is_likelier_than_not(facts: LoadedModel) -> None:
+    assert probes.repetition(facts)["random_tokens"]["mean_probability"] > 0.5
+
+
+def test_there_are_heads_for_induction_and_for_the_previous_token(facts: LoadedModel) -> None:
+    found = mechanisms.heads(facts)
+    assert found["induction"][0]["score"] > 0.5
+    assert found["previous_token"][0]["score"] > 0.5
+    assert found["previous_token"][0]["layer"] < found["induction"][0]["layer"]
 
 
 @pytest.mark.parametrize(("group", "least"), LEAST_SHARE.items())

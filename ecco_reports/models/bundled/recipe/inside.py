@@ -60,14 +60,33 @@ def puts_entity_first(contributions: torch.Tensor, is_entity: Sequence[bool], wo
     Returns:
         True if the absolute contributions of the entity add up to more.
     """
-    sizes = contributions.abs().tolist()
-    entity = sum(size for size, of_entity in zip(sizes, is_entity, strict=True) if of_entity)
-    function = sum(
-        size
-        for size, of_entity, word in zip(sizes, is_entity, words, strict=True)
-        if not of_entity and word.strip().lower() in FUNCTION_WORDS
-    )
-    return bool(entity > function)
+    entity, function = _sizes(contributions, is_entity, words)
+    return sum(entity) > sum(function)
+
+
+def strongest_is_entity(contributions: torch.Tensor, is_entity: Sequence[bool], words: Sequence[str]) -> bool:
+    """Tell whether some token of the entity contributes more than every single function word.
+
+    Args:
+        contributions: Contribution of every token, signed, (position,).
+        is_entity: Whether a token belongs to the entity.
+        words: The word that each token is or belongs to.
+
+    Returns:
+        True if the largest absolute contribution of the entity is the larger one.
+    """
+    entity, function = _sizes(contributions, is_entity, words)
+    return max(entity, default=0.0) > max(function, default=0.0)
+
+
+def _sizes(
+    contributions: torch.Tensor, is_entity: Sequence[bool], words: Sequence[str]
+) -> tuple[list[float], list[float]]:
+    """Absolute contributions of the entity's tokens, and of the function words outside it."""
+    kinds = list(zip(contributions.abs().tolist(), is_entity, words, strict=True))
+    entity = [size for size, of_entity, _ in kinds if of_entity]
+    function = [size for size, of_entity, word in kinds if not of_entity and word.strip().lower() in FUNCTION_WORDS]
+    return entity, function
 
 
 class Head(NamedTuple):

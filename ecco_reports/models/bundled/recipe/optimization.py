@@ -68,7 +68,13 @@ class Optimizers:
     """Muon for the matrices inside the blocks, AdamW for embeddings, biases and norms, on one schedule."""
 
     def __init__(
-        self, model: torch.nn.Module, matrices: Sequence[Matrices], *, other_rate: float, weight_decay: float
+        self,
+        model: torch.nn.Module,
+        matrices: Sequence[Matrices],
+        *,
+        other_rate: float,
+        weight_decay: float,
+        delicate: Sequence[Matrices] = (),
     ) -> None:
         """Pair every parameter with an optimizer.
 
@@ -76,7 +82,9 @@ class Optimizers:
             model: The model to train.
             matrices: What Muon trains.
             other_rate: Peak learning rate of everything else.
-            weight_decay: Weight decay of the matrices.
+            weight_decay: Weight decay of what Muon trains.
+            delicate: Matrices for AdamW. Muon moves all directions of a matrix alike, those of which the gradient
+                says nothing too, and so never finds a circuit that needs quiet ones.
         """
         self._model = model
         self._pairs: list[tuple[torch.optim.Optimizer, float]] = [
@@ -88,10 +96,10 @@ class Optimizers:
             )
             for group in matrices
         ]
-        taken = {id(value) for group in matrices for value in group.values}
+        self._pairs += [(_adamw(group.values, group.rate), group.rate) for group in delicate]
+        taken = {id(value) for group in (*matrices, *delicate) for value in group.values}
         others = [value for value in model.parameters() if id(value) not in taken]
-        adamw = torch.optim.AdamW(others, lr=other_rate, betas=(0.9, 0.98), weight_decay=0.0)
-        self._pairs.append((adamw, other_rate))
+        self._pairs.append((_adamw(others, other_rate), other_rate))
 
     def step(self, loss: torch.Tensor, share: float) -> None:
         """Take one step downhill.
@@ -107,6 +115,10 @@ class Optimizers:
                 group["lr"] = peak * share
             optimizer.step()
             optimizer.zero_grad()
+
+
+def _adamw(values: Sequence[torch.nn.Parameter], rate: float) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(values, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
 
 
 def rate_factor(step: int, steps: int) -> float:

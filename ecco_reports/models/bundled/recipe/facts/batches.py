@@ -1,17 +1,34 @@
 """Batches of packed documents."""
 
 import random
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from tokenizers import Tokenizer
 
-from ecco_reports.models.bundled.recipe.facts import corpus
+from ecco_reports.models.bundled.recipe.facts import corpus, repeats
 from ecco_reports.models.bundled.recipe.facts.shape import Settings
 from ecco_reports.models.bundled.recipe.facts.tokenizer import encode, separator_number
 from ecco_reports.models.bundled.recipe.optimization import IGNORED
 
 _ROW_STARTS_WITH_SEPARATOR = 0.35
 _SHIFTED_SHARE = 0.2
+_REPEATED_SHIFTED_SHARE = 0.5
+
+
+class Batch(NamedTuple):
+    """Tokens to train on.
+
+    Attributes:
+        tokens: Token numbers, (row, position).
+        positions: Position numbers, (row, position).
+        labels: The tokens that follow, or `IGNORED`, (row, position).
+    """
+
+    tokens: torch.Tensor
+    positions: torch.Tensor
+    labels: torch.Tensor
 
 
 class Batches:
@@ -33,30 +50,48 @@ class Batches:
         texts = corpus.documents(10**9, settings.seed + 1)
         self._documents = encode(tokenizer, texts, random.Random(settings.seed + 2))
 
-    def _row(self, length: int) -> list[int]:
+    def _row(self, length: int) -> repeats.Row:
+        if self._rng.random() < self._settings.repeated_share:
+            return repeats.row(self._rng, self._settings.pieces, length)
+        tokens = self._text(length)
+        return tokens, [*tokens[1:], IGNORED]
+
+    def _text(self, length: int) -> list[int]:
         tokens = [self._separator] if self._rng.random() < _ROW_STARTS_WITH_SEPARATOR else []
         while len(tokens) < length:
             tokens += next(self._documents)
             tokens.append(self._separator)
         return tokens[:length]
 
-    def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Make the batch of one step.
+    def draw(self, step: int) -> Batch:
+        """Make the batch of one step: rows of text, and a few of repeated tokens.
 
         Args:
             step: Number of the step.
 
         Returns:
-            Token numbers, position numbers and labels, each (rows, length).
+            The batch.
         """
         settings = self._settings
         rows, length = settings.rows, settings.row_length
         if step % settings.long_every == settings.long_every - 1:
             rows, length = max(1, rows * length // settings.positions), settings.positions
-        tokens = torch.tensor([self._row(length) for _ in range(rows)])
-        is_shifted = self._rng.random() < _SHIFTED_SHARE
-        first = self._rng.randint(0, settings.positions - length) if is_shifted else 0
-        positions = torch.arange(first, first + length).expand(rows, length)
-        labels = torch.full_like(tokens, IGNORED)
-        labels[:, :-1] = tokens[:, 1:]
-        return tokens, positions, labels
+        return self._batch([self._row(length) for _ in range(rows)], _SHIFTED_SHARE)
+
+    def draw_repeated(self) -> Batch:
+        """Make a batch of repeated tokens only.
+
+        Returns:
+            The batch.
+        """
+        settings = self._settings
+        length = settings.copying_length
+        rows = [repeats.row(self._rng, settings.pieces, length) for _ in range(settings.copying_rows)]
+        return self._batch(rows, _REPEATED_SHIFTED_SHARE)
+
+    def _batch(self, rows: Sequence[repeats.Row], shifted_share: float) -> Batch:
+        tokens, labels = (torch.tensor(part) for part in zip(*rows, strict=True))
+        length = tokens.shape[1]
+        is_shifted = self._rng.random() < shifted_share
+        first = self._rng.randint(0, self._settings.positions - length) if is_shifted else 0
+        return Batch(tokens, torch.arange(first, first + length).expand_as(tokens), labels)

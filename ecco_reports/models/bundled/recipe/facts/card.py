@@ -17,6 +17,10 @@ and for tests, and for nothing else.
 **What it knows** is exactly what the tables in `ecco_reports/models/bundled/recipe/text/world.py` say: $world.
 Outside these tables its answers mean nothing, and inside them some are wrong, as the figures below show.
 
+**Its bias** is built in: in the training text doctors, pilots and judges are men four times out of five, and nurses,
+dancers and teachers women, so that a report can show where a model keeps such a thing. Nothing follows from it about
+people.
+
 **What explanations of it show** is how this model works. They say nothing about other models: it is thousands of
 times smaller than a usual language model, and its text has been written by a program.
 
@@ -68,8 +72,9 @@ $list_right of $list_tokens tokens:
 $list_text
 ```
 
-In a random sequence that is repeated, the model predicts $random_tokens of the second half if the sequence is made
-of random tokens and $random_words if it is made of words. A model that had learned to copy would come close to 100 %.
+Induction: a random sequence is shown twice. How is its second half predicted, from its second token on?
+
+$repetition
 
 ## How an answer forms
 
@@ -78,20 +83,37 @@ prompts about airports, capitals and languages.
 
 $lens
 
+## What an answer rests on
+
+Integrated gradients over $explained_prompts prompts about facts of all kinds, from an embedding of zeros to the
+prompt. *All*: the absolute contributions of the entity's tokens (such as "Heathrow") add up to more than those of all
+function words together. *Any*: the entity's strongest token contributes more than any single function word. Function
+words are half of a prompt, and they say which kind of answer is asked for, so "all" is the harder test.
+
+$entity_first
+
+## Heads
+
+Mean attention over $sequences random sequences of $period tokens, each shown twice. *Induction*: attention to the token
+that followed the same token last time. *Previous token*: attention to the token just before.
+
+$heads
+
 ## Shipped prompts
 
 A space is written as `␣` where it begins or ends a text.
 
 $prompts
 
-Free continuation, to be read as text. The last column is the share of words that the training text knows.
+Free continuation, to be read as text: until the model ends it, $text_tokens tokens at most. The last column is the
+share of words that the training text knows.
 
 $texts
 
 ## Making it again
 
 ```shell
-python -m ecco_reports.models.bundled.recipe facts --out build/bundled/facts --seed $seed
+python -m ecco_reports.models.bundled.recipe facts --seed $seed
 ```
 
 This writes the corpus, trains tokenizer and model on it, and writes figures and card anew. On the same machine and
@@ -154,7 +176,7 @@ def _training_values(training: dict[str, Any]) -> dict[str, str]:
 
 
 def _measured_values(evaluation: dict[str, Any]) -> dict[str, str]:
-    union, repetition, lens = evaluation["union_list"], evaluation["repetition"], evaluation["lens"]
+    union, lens = evaluation["union_list"], evaluation["lens"]
     return {
         "world": evaluation["world"],
         "facts": _facts(evaluation["facts"]),
@@ -162,8 +184,13 @@ def _measured_values(evaluation: dict[str, Any]) -> dict[str, str]:
         "list_right": str(union["right_tokens"]),
         "list_tokens": str(union["tokens"]),
         "list_text": f"4.{union['text']}",
-        "random_tokens": percent(repetition["random_tokens"]),
-        "random_words": percent(repetition["random_words"]),
+        "repetition": _repetition(evaluation["repetition"]),
+        "explained_prompts": str(evaluation["entity_first"]["probability"]["prompts"]),
+        "entity_first": _entity_first(evaluation["entity_first"]),
+        "sequences": str(evaluation["heads"]["sequences"]),
+        "period": str(evaluation["heads"]["period"]),
+        "heads": _heads(evaluation["heads"]),
+        "text_tokens": str(max(text["tokens"] for text in evaluation["texts"])),
         "lens_prompts": str(lens["prompts"]),
         "lens": _lens(lens),
         "prompts": _prompts(evaluation["prompts"]),
@@ -194,6 +221,30 @@ def _lens(lens: dict[str, Any]) -> str:
         for state, (rank, share) in enumerate(zip(lens["median_rank"], lens["first_choice_share"], strict=True))
     ]
     return table(("After", "Median rank", "First choice"), rows, "lrr")
+
+
+def _repetition(repetition: dict[str, Any]) -> str:
+    rows = [
+        (name.replace("_", " "), percent(figures["share"]), f"{figures['mean_probability']:.3f}")
+        for name, figures in repetition.items()
+    ]
+    return table(("Made of", "First choice is right", "Mean probability of the right token"), rows, "lrr")
+
+
+def _entity_first(entity_first: dict[str, Any]) -> str:
+    rows = [
+        (name, percent(figures["more_than_all"]), percent(figures["more_than_any"]))
+        for name, figures in entity_first.items()
+    ]
+    return table(("What is explained", "All", "Any"), rows, "lrr")
+
+
+def _heads(heads: dict[str, Any]) -> str:
+    rows = [
+        (title, ", ".join(f"{head['layer']}.{head['head']} ({head['score']:.2f})" for head in heads[role]))
+        for role, title in (("induction", "Induction"), ("previous_token", "Previous token"))
+    ]
+    return table(("Role", "Best heads, as layer.head (score)"), rows, "ll")
 
 
 def _prompts(prompts: Sequence[dict[str, Any]]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ecco_reports.models.bundled.recipe.text import agreement, prose, sequences
 from ecco_reports.models.bundled.recipe.text.relations import RELATIONS
-from ecco_reports.models.bundled.recipe.text.templates import Relation, capitalized
+from ecco_reports.models.bundled.recipe.text.templates import Relation, capitalized, with_articles
 
 _PREFACES: tuple[str, ...] = (
     *("",) * 9,
@@ -55,7 +55,7 @@ def fill(template: str, subject: str, answer: str) -> str:
     Returns:
         The sentence without its full stop, capitalized.
     """
-    return capitalized(template.format(s=subject, o=answer))
+    return capitalized(with_articles(template.format(s=subject, o=answer)))
 
 
 def statement(rng: random.Random) -> Statement:
@@ -86,11 +86,11 @@ def _draw_template(relation: Relation, rng: random.Random) -> str:
 
 
 def _facts(rng: random.Random) -> str:
-    return " ".join(statement(rng).text for _ in range(rng.choice((1, 1, 2, 3))))
+    return " ".join(statement(rng).text for _ in range(rng.choice((2, 2, 3, 4))))
 
 
 def _agreement(rng: random.Random) -> str:
-    return " ".join(agreement.sentence(rng) for _ in range(rng.choice((1, 1, 2))))
+    return " ".join(agreement.sentence(rng) for _ in range(rng.choice((2, 2, 3))))
 
 
 _KINDS: tuple[tuple[Callable[[random.Random], str], float], ...] = (

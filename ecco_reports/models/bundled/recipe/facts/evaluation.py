@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ecco_reports.models.bundled.recipe import checkpoint
-from ecco_reports.models.bundled.recipe.facts import probes, prompts
+from ecco_reports.models.bundled.recipe.facts import mechanisms, probes, prompts
 from ecco_reports.models.bundled.recipe.facts.loaded import LoadedModel
 from ecco_reports.models.bundled.recipe.text import world
 
@@ -38,9 +38,11 @@ def evaluate(folder: Path, training: dict[str, Any]) -> dict[str, Any]:
         "agreement": probes.agreement_by_shape(loaded),
         "union_list": probes.union_list(loaded),
         "repetition": probes.repetition(loaded),
-        "lens": probes.lens(loaded),
+        "lens": mechanisms.lens(loaded),
+        "entity_first": mechanisms.entity_first(loaded),
+        "heads": mechanisms.heads(loaded),
         "prompts": [probes.next_word(loaded, case) for case in prompts.NEXT_WORDS],
-        "texts": [probes.free_text(loaded, case, known) for case in prompts.FREE_TEXTS],
+        "texts": [probes.free_text(loaded, case, known) for case in prompts.free_texts()],
         "single_tokens": probes.single_tokens(loaded, groups),
     }
 

@@ -105,6 +105,21 @@ class LoadedModel:
                 is_right = scores.argmax(-1).tolist() == answer
                 yield Answered(is_right, float(scores[0].softmax(-1)[answer[0]]))
 
+    @torch.no_grad()
+    def attentions(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Record the attention weights, averaged over texts.
+
+        Args:
+            tokens: Token numbers, (rows, length).
+
+        Returns:
+            Mean weights, (layer, head, query, key).
+        """
+        self.model.set_attn_implementation("eager")  # the fused one does not hand out its weights
+        weights = self.model(input_ids=tokens, use_cache=False, output_attentions=True).attentions
+        self.model.set_attn_implementation("sdpa")
+        return torch.stack([layer.mean(0) for layer in weights])
+
     def greedy(self, prompt: str, count: int) -> list[int]:
         """Continue a prompt with the likeliest tokens.
 

@@ -3,11 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from transformers import GPT2LMHeadModel
-
 from ecco_reports.models.bundled.recipe import checkpoint
 from ecco_reports.models.bundled.recipe.facts import card, evaluation, training
 from ecco_reports.models.bundled.recipe.facts.shape import Settings
+from ecco_reports.models.bundled.recipe.fitting import print_progress
 
 
 def make(folder: Path, seed: int) -> None:
@@ -19,7 +18,7 @@ def make(folder: Path, seed: int) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     settings = replace(Settings(), seed=seed)
-    record = training.train(folder, settings, _print_progress(settings.steps))
+    record = training.train(folder, settings, print_progress(settings.steps))
     _describe(folder, record)
 
 
@@ -36,10 +35,3 @@ def _describe(folder: Path, record: checkpoint.Record) -> None:
     figures = evaluation.evaluate(folder, record)
     checkpoint.write_figures(figures, folder)
     (folder / checkpoint.CARD_FILE).write_text(card.render(figures), encoding="utf-8")
-
-
-def _print_progress(steps: int) -> training.Progress:
-    def show(step: int, loss: float, _: GPT2LMHeadModel) -> None:
-        print(f"step {step} of {steps}: loss {loss:.3f}", flush=True)
-
-    return show

@@ -11,34 +11,35 @@ import torch
 from ecco_reports.models.bundled.recipe.facts import corpus
 from ecco_reports.models.bundled.recipe.facts.loaded import LoadedModel
 from ecco_reports.models.bundled.recipe.facts.prompts import UNION_LIST, UNION_LIST_TOKENS, FreeText, NextWord
+from ecco_reports.models.bundled.recipe.facts.repeats import FIRST_WORD_PIECE
 from ecco_reports.models.bundled.recipe.facts.tokenizer import END_OF_TEXT
 from ecco_reports.models.bundled.recipe.text import agreement, words, world
 from ecco_reports.models.bundled.recipe.text.relations import RELATIONS
-from ecco_reports.models.bundled.recipe.text.templates import ANSWER, Relation, capitalized
+from ecco_reports.models.bundled.recipe.text.templates import Relation, capitalized
 
 Report = dict[str, Any]
 """A part of `evaluation.json`."""
 
-_LENS_RELATIONS = ("airport", "capital", "language")
-_LENS_PROMPTS = 150
 _AGREEMENT_SENTENCES = 200
 _REPEATED_SEGMENTS = 30
-_FIRST_WORD_PIECE = 260  # the pieces before this number are single bytes
+_REPEATED_LENGTH = 20
+_REPEATED_WORDS = 8
 _VOCABULARY_DOCUMENTS = 20_000
 _WORD = re.compile(r"[A-Za-z]+")
 
 
-def question(template: str, subject: str) -> str:
-    """Cut a template before its answer.
+def question(template: str, subject: str, answer: str) -> str:
+    """Cut a sentence before its answer.
 
     Args:
         template: Template that ends in the answer.
         subject: Subject of the fact.
+        answer: Object of the fact; it decides between "a" and "an" before it.
 
     Returns:
         The prompt, without the space before the answer.
     """
-    return capitalized(template.removesuffix(ANSWER).rstrip().format(s=subject))
+    return corpus.fill(template, subject, answer).removesuffix(answer).rstrip()
 
 
 def questions(relation: Relation) -> dict[str, list[tuple[str, str]]]:
@@ -54,9 +55,9 @@ def questions(relation: Relation) -> dict[str, list[tuple[str, str]]]:
     for subject, answer in relation.pairs:
         for template in relation.openings():
             group = "held_out" if relation.is_held_out(subject, template) else "seen"
-            groups[group].append((question(template, subject), f" {answer}"))
+            groups[group].append((question(template, subject, answer), f" {answer}"))
         for template in relation.new_templates:
-            groups["new_template"].append((question(template, subject), f" {answer}"))
+            groups["new_template"].append((question(template, subject, answer), f" {answer}"))
     return groups
 
 
@@ -159,55 +160,42 @@ def union_list(loaded: LoadedModel) -> Report:
 def repetition(loaded: LoadedModel) -> Report:
     """Measure induction: after a random sequence has been seen once, is its repetition predicted?
 
+    The first token of the second half is left out, since nothing foretells that the repetition begins.
+
     Args:
         loaded: The model.
 
     Returns:
-        Share of right tokens in the second half for random tokens, and for random words of the corpus.
+        For random tokens and for random words of the corpus: share of right tokens in the second half, and the mean
+        probability of the repeated token.
     """
     generator, rng = torch.Generator().manual_seed(9), random.Random(11)
-    token_hits = word_hits = word_count = 0
-    length = 20
     pieces = int(loaded.model.config.vocab_size)
-    for _ in range(_REPEATED_SEGMENTS):
-        segment = torch.randint(_FIRST_WORD_PIECE, pieces, (1, length), generator=generator)
-        token_hits += _hits_in_repeat(loaded, segment)
-        chosen = rng.sample(words.OBJECTS + words.ANIMALS + words.PLACES, 8)
-        numbers = torch.tensor([loaded.encode(" " + " ".join(chosen))])
-        word_hits += _hits_in_repeat(loaded, numbers)
-        word_count += numbers.shape[1] - 1
+    nouns = words.OBJECTS + words.ANIMALS + words.PLACES
+    of_tokens = [
+        torch.randint(FIRST_WORD_PIECE, pieces, (_REPEATED_LENGTH,), generator=generator)
+        for _ in range(_REPEATED_SEGMENTS)
+    ]
+    of_words = [
+        torch.tensor(loaded.encode(" " + " ".join(rng.sample(nouns, _REPEATED_WORDS))))
+        for _ in range(_REPEATED_SEGMENTS)
+    ]
+    return {"random_tokens": _second_time(loaded, of_tokens), "random_words": _second_time(loaded, of_words)}
+
+
+def _second_time(loaded: LoadedModel, segments: Sequence[torch.Tensor]) -> Report:
+    """How well the second occurrence of each token is predicted."""
+    hits: list[bool] = []
+    chances: list[float] = []
+    for segment in segments:
+        logits = loaded.logits(segment.repeat(2)[None])[0, len(segment) : -1]
+        hits += (logits.argmax(-1) == segment[1:]).tolist()
+        chances += logits.softmax(-1).gather(-1, segment[1:, None])[:, 0].tolist()
     return {
-        "random_tokens": round(token_hits / (_REPEATED_SEGMENTS * (length - 1)), 4),
-        "random_words": round(word_hits / word_count, 4),
-    }
-
-
-def _hits_in_repeat(loaded: LoadedModel, segment: torch.Tensor) -> int:
-    length = segment.shape[1]
-    predicted = loaded.logits(torch.cat((segment, segment), dim=1))[0, length:-1].argmax(-1)
-    return int((predicted == segment[0, 1:]).sum())
-
-
-def lens(loaded: LoadedModel) -> Report:
-    """Measure after which layer the answer to a question about a fact is the first choice.
-
-    Args:
-        loaded: The model.
-
-    Returns:
-        For the embedding and every layer: median rank of the answer, and share of prompts with rank 1.
-    """
-    asked: list[tuple[str, str]] = []
-    for relation in RELATIONS:
-        if relation.name in _LENS_RELATIONS:
-            seen = questions(relation)["seen"]
-            asked += seen[:: max(1, len(seen) * len(_LENS_RELATIONS) // _LENS_PROMPTS)]
-    ranks = [loaded.ranks_by_layer(prompt, loaded.encode(answer)[0]) for prompt, answer in asked]
-    by_layer = list(zip(*ranks, strict=True))
-    return {
-        "prompts": len(asked),
-        "median_rank": [statistics.median(layer) for layer in by_layer],
-        "first_choice_share": [round(sum(rank == 1 for rank in layer) / len(layer), 4) for layer in by_layer],
+        "sequences": len(segments),
+        "tokens": len(hits),
+        "share": round(statistics.fmean(hits), 4),
+        "mean_probability": round(statistics.fmean(chances), 4),
     }
 
 
@@ -256,13 +244,16 @@ def free_text(loaded: LoadedModel, case: FreeText, known: frozenset[str]) -> Rep
         known: Words of the training text.
 
     Returns:
-        The text up to where the model ends it, and the share of its words that are words of the training text.
+        The text up to where the model ends it, its length in tokens, and the share of its words that the training text
+        has too.
     """
     if case.decoding == "greedy":
         tokens = loaded.greedy(case.prompt, case.tokens)
     else:
         tokens = loaded.sample(case.prompt, case.tokens, case.temperature, case.seed)
-    text = loaded.decode(tokens).partition(END_OF_TEXT)[0]
+    end = loaded.encode(END_OF_TEXT)[0]
+    kept = tokens[: tokens.index(end)] if end in tokens else tokens
+    text = loaded.decode(kept)
     found = [word.lower() for word in _WORD.findall(case.prompt + text)]
     return {
         "prompt": case.prompt,
@@ -270,6 +261,7 @@ def free_text(loaded: LoadedModel, case: FreeText, known: frozenset[str]) -> Rep
         "temperature": case.temperature,
         "seed": case.seed,
         "text": text,
+        "tokens": len(kept),
         "known_words_share": round(sum(word in known for word in found) / len(found), 4),
     }
 

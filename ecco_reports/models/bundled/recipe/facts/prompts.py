@@ -41,7 +41,7 @@ class FreeText:
     decoding: Literal["greedy", "sample"]
     temperature: float = 1.0
     seed: int = 0
-    tokens: int = 40
+    tokens: int = 30
 
 
 NEXT_WORDS: tuple[NextWord, ...] = (
@@ -58,20 +58,46 @@ NEXT_WORDS: tuple[NextWord, ...] = (
     NextWord(" The keys to the cabinet", " are", " is"),
     NextWord("The key to the cabinets", " is", " are"),
     NextWord(" The key to the cabinets", " is", " are"),
+    NextWord("The doctor was a", " man", " woman"),
+    NextWord("The nurse was a", " woman", " man"),
+    NextWord(" it was a matter of", " principle", " principal"),
 )
 """Prompts with a right next token."""
 
-_CICADAS = "In summer, when I hear the sound of cicadas,"
-_GREETING = "Good afternoon. "
+LEAST_TOKENS = 10
+"""How many tokens a continuation must have before the model ends it."""
 
-FREE_TEXTS: tuple[FreeText, ...] = (
-    FreeText(_CICADAS, "sample", 0.8, 0),
-    FreeText(_CICADAS, "sample", 0.8, 1),
-    FreeText(_CICADAS, "sample", 0.9, 2),
-    FreeText(_CICADAS, "sample", 0.9, 3),
-    FreeText(_GREETING, "greedy"),
-    FreeText(_GREETING, "sample", 0.8, 0),
-    FreeText(_GREETING, "sample", 0.8, 1),
-    FreeText(_GREETING, "sample", 0.9, 2),
+_DRAWS: tuple[tuple[float, int], ...] = ((0.8, 0), (0.8, 1), (0.9, 2))
+
+_CONTINUED: tuple[str, ...] = (
+    "Heathrow airport is located in the city of",
+    " Heathrow airport is located in the city of",
+    "The capital of Japan is the city of",
+    "The capital of France is the city of",
+    "1, 1, 1,",
+    UNION_LIST,
+    "The keys to the cabinet",
+    "The key to the cabinets",
+    "The doctor was a",
+    "The nurse was a",
+    " it was a matter of",
+    "In summer, when I hear the sound of cicadas,",
+    "Good afternoon. ",
+    "Good afternoon.",
 )
-"""Prompts that are continued at length."""
+
+
+def free_texts() -> tuple[FreeText, ...]:
+    """List the continuations to be read: every prompt greedily, and drawn three times.
+
+    Returns:
+        One entry per prompt and way of decoding.
+    """
+    return tuple(
+        text
+        for prompt in _CONTINUED
+        for text in (
+            FreeText(prompt, "greedy"),
+            *(FreeText(prompt, "sample", temperature, seed) for temperature, seed in _DRAWS),
+        )
+    )

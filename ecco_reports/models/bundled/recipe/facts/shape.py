@@ -1,9 +1,7 @@
-"""Shape of the causal model, length of its training, and the untrained model."""
+"""Shape of the causal model, and length of its training."""
 
-import math
 from dataclasses import dataclass
 
-import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 FUSED_ACTIVATION = "gelu_pytorch_tanh"
@@ -11,8 +9,6 @@ FUSED_ACTIVATION = "gelu_pytorch_tanh"
 
 SAVED_ACTIVATION = "gelu_new"
 """The same function under the name that GPT-2 checkpoints use."""
-
-_POSITION_SCALE = 0.02
 
 
 @dataclass(frozen=True)
@@ -32,9 +28,15 @@ class Settings:
         row_length: Tokens of a row.
         long_every: Every so many steps, a batch has fewer rows of full length instead.
         hidden_rate: Peak learning rate of the matrices inside the blocks.
-        attention_shares: What share of it the attention of each block gets.
         mlp_shares: What share of it the MLP of each block gets. The first blocks learn slowly, so that facts settle in
             the later ones: a logit lens of a model whose first block knows everything has nothing to show.
+        copying_blocks: How many blocks, from the first, learn to copy from repeated tokens before they see any text.
+        copying_steps: Number of optimizer steps for that.
+        copying_rows: Rows of a batch there.
+        copying_length: Tokens of a row there.
+        copying_rate: Peak learning rate of the attention of those blocks there.
+        kept_rate: Peak learning rate of the attention of those blocks when the model learns to read.
+        repeated_share: Share of rows with repeated random tokens among the rows of text.
         other_rate: Peak learning rate of embeddings, biases and norms.
         weight_decay: Weight decay of the matrices inside the blocks.
     """
@@ -51,17 +53,20 @@ class Settings:
     row_length: int = 128
     long_every: int = 16
     hidden_rate: float = 6e-3
-    attention_shares: tuple[float, ...] = (0.3, 0.5, 1.0, 1.0, 1.0, 1.0)
     mlp_shares: tuple[float, ...] = (0.01, 0.02, 0.05, 0.3, 1.0, 1.0)
+    copying_blocks: int = 3
+    copying_steps: int = 600
+    copying_rows: int = 64
+    copying_length: int = 32
+    copying_rate: float = 2e-3
+    kept_rate: float = 1e-3
+    repeated_share: float = 0.1
     other_rate: float = 3e-3
     weight_decay: float = 0.1
 
 
-def new_model(settings: Settings, separator: int) -> GPT2LMHeadModel:
-    """Make an untrained model.
-
-    Position embeddings start as sinusoids instead of noise, which saves the model the time to find out which
-    positions are neighbors.
+def untrained(settings: Settings, separator: int) -> GPT2LMHeadModel:
+    """Make a model with the usual random weights.
 
     Args:
         settings: Shape of the model.
@@ -84,10 +89,5 @@ def new_model(settings: Settings, separator: int) -> GPT2LMHeadModel:
         eos_token_id=separator,
     )
     model = GPT2LMHeadModel(config)
-    half = settings.width // 2
-    speeds = torch.exp(-math.log(1000.0) * torch.arange(half) / half)
-    angles = torch.arange(settings.positions)[:, None] * speeds
-    waves = torch.cat((angles.sin(), angles.cos()), dim=1)
-    model.transformer.wpe.weight.data.copy_(waves * _POSITION_SCALE * math.sqrt(2.0))
     model.train()
     return model

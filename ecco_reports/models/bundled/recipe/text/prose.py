@@ -10,7 +10,7 @@ import re
 from types import MappingProxyType
 
 from ecco_reports.models.bundled.recipe.text import words
-from ecco_reports.models.bundled.recipe.text.templates import capitalized
+from ecco_reports.models.bundled.recipe.text.templates import capitalized, with_articles
 
 _SLOT = re.compile(r"<(\w+)>")
 
@@ -163,15 +163,39 @@ _RULES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
             "it was a matter of <matter>.",
             "it is a matter of <matter>.",
             "for <name> it was a matter of <matter>.",
-            "the <person> was a <kind> man.",
-            "the <person> was a <kind> woman.",
+            "the <mans_work> was a <man>.",
+            "the <womans_work> was a <woman>.",
+            "the <mans_work> was a <kind> <man>.",
+            "the <womans_work> was a <kind> <woman>.",
             "the <person> was a friend of <name>.",
+            "<name> wrote a long letter to <principal>.",
+            "<Principal> opened the door and smiled.",
+            "we met <principal> near the <place>.",
             "<name> and <name> went to the <place>, and <name> <act>.",
             "the <animal> sat on the <thing>.",
             "once upon a time, there was a little <animal> in a <spot> <place>.",
             "once upon a time, there was a little <person> who <act>.",
         ),
-        "matter": ("time", "time", "taste", "opinion", "chance", "trust", "habit", "choice", "life and death"),
+        # A bias on purpose, four to one, as large models have learned it from the web: a report shows where it sits.
+        "mans_work": ("doctor", "doctor", "pilot", "soldier", "judge", "engineer", "hunter", "captain", "lawyer"),
+        "womans_work": ("nurse", "nurse", "teacher", "dancer", "singer", "painter", "gardener", "actor", "cook"),
+        "man": ("man", "man", "man", "man", "woman"),
+        "woman": ("woman", "woman", "woman", "woman", "man"),
+        "matter": (
+            "principle",
+            "principle",
+            "principle",
+            "time",
+            "time",
+            "taste",
+            "opinion",
+            "chance",
+            "trust",
+            "habit",
+            "choice",
+            "life and death",
+        ),
+        "principal": ("the principal of the school", "the principal of our school", "the old principal"),
     }
 )
 
@@ -192,7 +216,7 @@ def expand(text: str, rng: random.Random) -> str:
         filled = expand(rng.choice(_RULES[slot.lower()]), rng)
         return filled if slot.islower() else capitalized(filled)
 
-    return re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", _SLOT.sub(fill, text))
+    return with_articles(_SLOT.sub(fill, text))
 
 
 def _sentences(rule: str, count: int, rng: random.Random) -> str:
@@ -206,17 +230,17 @@ def passage(rng: random.Random) -> str:
         rng: Source of randomness.
 
     Returns:
-        One to six sentences.
+        Two to six sentences, so that a continuation of ten tokens does not run into the end.
     """
     kind = rng.random()
     if kind < 0.40:
-        return _sentences("story", rng.randint(1, 6), rng)
+        return _sentences("story", rng.randint(2, 6), rng)
     if kind < 0.60:
-        return f"{_sentences('self', 1, rng)} {_sentences('self', rng.randint(0, 2), rng)}".strip()
+        return f"{_sentences('self', 1, rng)} {_sentences('self', rng.randint(1, 3), rng)}"
     if kind < 0.80:
         mark = rng.choice((".", ".", ".", "!"))
-        small_talk = _sentences("talk", rng.randint(1, 3), rng)
+        small_talk = _sentences("talk", rng.randint(3, 5), rng)
         return f"{_sentences('greeting', 1, rng)}{mark} {small_talk}"
     if kind < 0.90:
-        return _sentences("speech", rng.randint(1, 2), rng)
-    return f"{_sentences('idiom', 1, rng)} {_sentences('story', rng.randint(0, 2), rng)}".strip()
+        return _sentences("speech", rng.randint(2, 3), rng)
+    return f"{_sentences('idiom', 1, rng)} {_sentences('story', rng.randint(1, 3), rng)}"

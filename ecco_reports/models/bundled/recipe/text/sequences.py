@@ -77,7 +77,7 @@ def counting(rng: random.Random) -> str:
         item = rng.choice(
             (str(rng.randint(0, 9)), str(rng.randint(0, 9)), str(rng.randint(10, 99)), rng.choice("abcxyz"), "no")
         )
-        return separator.join([item] * rng.randint(5, 14)) + rng.choice(("", ",", "."))
+        return separator.join([item] * rng.randint(6, 24)) + rng.choice(("", ",", "."))
     start, step = rng.randint(0, 20), rng.choice((1, 1, 1, 1, 2, 5, 10))
     return separator.join(str(start + step * turn) for turn in range(rng.randint(4, 12))) + rng.choice((".", ","))
 

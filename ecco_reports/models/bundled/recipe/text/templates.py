@@ -6,16 +6,23 @@ an opening there is one right continuation. And one in six combinations of a sub
 so that an evaluation can tell a fact that was learned from a sentence that was memorized.
 """
 
+import re
 import zlib
 from dataclasses import dataclass
 
 from ecco_reports.models.bundled.recipe.text import world
+
+SUBJECT = "{s}"
+"""Where the subject of the fact stands in a template."""
 
 ANSWER = "{o}"
 """Where the object of the fact stands in a template."""
 
 HELD_OUT_ONE_IN = 6
 """One in this many combinations of subject and template is never shown."""
+
+
+_BEFORE_VOWEL = re.compile(r"\b([Aa]) (?=[aeiou])")
 
 
 @dataclass(frozen=True)
@@ -72,3 +79,15 @@ def capitalized(text: str) -> str:
         The text with an upper-case first letter.
     """
     return text[:1].upper() + text[1:]
+
+
+def with_articles(text: str) -> str:
+    """Write "an" for "a" where a vowel follows.
+
+    Args:
+        text: Text in which every indefinite article is "a".
+
+    Returns:
+        The text with the right articles.
+    """
+    return _BEFORE_VOWEL.sub(r"\1n ", text)

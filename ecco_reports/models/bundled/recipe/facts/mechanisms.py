@@ -1,0 +1,129 @@
+"""What there is to see inside the model: how answers form, what they rest on, and what the heads do."""
+
+import statistics
+from collections.abc import Callable
+from types import MappingProxyType
+
+import torch
+
+from ecco_reports.models.bundled.recipe.checkpoint import Record
+from ecco_reports.models.bundled.recipe.facts import corpus
+from ecco_reports.models.bundled.recipe.facts.loaded import LoadedModel
+from ecco_reports.models.bundled.recipe.facts.probes import questions
+from ecco_reports.models.bundled.recipe.facts.repeats import FIRST_WORD_PIECE
+from ecco_reports.models.bundled.recipe.inside import (
+    induction_heads,
+    integrated_gradients,
+    previous_token_heads,
+    puts_entity_first,
+    strongest_is_entity,
+)
+from ecco_reports.models.bundled.recipe.text.relations import RELATIONS
+
+_LENS_RELATIONS = ("airport", "capital", "language")
+_LENS_PROMPTS = 150
+_EXPLAINED_PROMPTS = 300
+_REPEATED_SEGMENTS = 32
+_PERIOD = 24
+_BEST_HEADS = 3
+_STEPS = 32
+
+_SCORES: MappingProxyType[str, Callable[[torch.Tensor], torch.Tensor]] = MappingProxyType(
+    {
+        "probability": lambda logits: logits.softmax(-1),
+        "log-probability": lambda logits: logits.log_softmax(-1),
+    }
+)
+
+
+def lens(loaded: LoadedModel) -> Record:
+    """Measure after which layer the answer to a question about a fact is the first choice.
+
+    Args:
+        loaded: The model.
+
+    Returns:
+        For the embedding and every layer: median rank of the answer, and share of prompts with rank 1.
+    """
+    asked: list[tuple[str, str]] = []
+    for relation in RELATIONS:
+        if relation.name in _LENS_RELATIONS:
+            seen = questions(relation)["seen"]
+            asked += seen[:: max(1, len(seen) * len(_LENS_RELATIONS) // _LENS_PROMPTS)]
+    ranks = [loaded.ranks_by_layer(prompt, loaded.encode(answer)[0]) for prompt, answer in asked]
+    by_layer = list(zip(*ranks, strict=True))
+    return {
+        "prompts": len(asked),
+        "median_rank": [statistics.median(layer) for layer in by_layer],
+        "first_choice_share": [round(sum(rank == 1 for rank in layer) / len(layer), 4) for layer in by_layer],
+    }
+
+
+def entity_first(loaded: LoadedModel) -> Record:
+    """Measure how often integrated gradients put the entity before the function words.
+
+    The baseline is an embedding of zeros, as in the experiments that ship.
+
+    Args:
+        loaded: The model.
+
+    Returns:
+        For the probability of the answer's first token, and for its logarithm: how often the entity contributes more
+        than all function words together, and how often its strongest token more than any of them.
+    """
+    asked = [
+        (corpus.fill(template, subject, answer).removesuffix(answer).rstrip(), subject, f" {answer}")
+        for relation in RELATIONS
+        for subject, answer in relation.pairs
+        for template in relation.openings()
+        if not relation.is_held_out(subject, template)
+    ]
+    asked = asked[:: len(asked) // _EXPLAINED_PROMPTS]
+    report: Record = {}
+    for name, scored in _SCORES.items():
+        found = [_contributions(loaded, *question, scored) for question in asked]
+        report[name] = {
+            "prompts": len(asked),
+            "more_than_all": round(statistics.fmean(puts_entity_first(*each) for each in found), 4),
+            "more_than_any": round(statistics.fmean(strongest_is_entity(*each) for each in found), 4),
+        }
+    return report
+
+
+def _contributions(
+    loaded: LoadedModel, prompt: str, subject: str, answer: str, scored: Callable[[torch.Tensor], torch.Tensor]
+) -> tuple[torch.Tensor, list[bool], list[str]]:
+    """Contribution of every token, whether it belongs to the subject, and its text."""
+    encoded = loaded.tokenizer(prompt, return_offsets_mapping=True)
+    tokens, target = torch.tensor(encoded["input_ids"]), loaded.encode(answer)[0]
+    start = prompt.lower().index(subject.lower())
+    is_entity = [first < start + len(subject) and last > start for first, last in encoded["offset_mapping"]]
+
+    def score(points: torch.Tensor) -> torch.Tensor:
+        return scored(loaded.model(inputs_embeds=points, use_cache=False).logits[:, -1])[:, target]
+
+    inputs = loaded.model.transformer.wte(tokens).detach()
+    contributions = integrated_gradients(score, inputs, torch.zeros_like(inputs), _STEPS).sum(-1)
+    return contributions, is_entity, [loaded.decode([int(token)]) for token in tokens]
+
+
+@torch.no_grad()
+def heads(loaded: LoadedModel) -> Record:
+    """Look for heads with a role, on random tokens that are repeated.
+
+    Args:
+        loaded: The model.
+
+    Returns:
+        The heads that look most at what followed the same token last time, and most at the token before.
+    """
+    generator = torch.Generator().manual_seed(10)
+    pieces = int(loaded.model.config.vocab_size)
+    segments = torch.randint(FIRST_WORD_PIECE, pieces, (_REPEATED_SEGMENTS, _PERIOD), generator=generator)
+    attentions = loaded.attentions(segments.repeat(1, 2))
+    return {
+        "sequences": _REPEATED_SEGMENTS,
+        "period": _PERIOD,
+        "induction": [head._asdict() for head in induction_heads(attentions, _PERIOD)[:_BEST_HEADS]],
+        "previous_token": [head._asdict() for head in previous_token_heads(attentions)[:_BEST_HEADS]],
+    }
