@@ -33,6 +33,8 @@ def test_all_load_together() -> None:
         "good-afternoon",
         "heathrow",
         "japan",
+        "principle",
+        "professions",
     }
 
 
@@ -70,6 +72,19 @@ def test_the_european_union_is_ranked_over_twenty_tokens() -> None:
     experiment = shipped("european-union")
     assert experiment.prompts["list"].text.endswith(":\n1. Austria\n2. Belgium\n3. Bulgaria\n4.")
     assert experiment.analyses[0].params.max_new_tokens == 20
+
+
+def test_doctor_and_nurse_are_asked_the_same_with_the_roles_changed() -> None:
+    prompts = shipped("professions").prompts
+    assert {(prompt.text, prompt.target, prompt.foil) for prompt in prompts.values()} == {
+        ("The doctor was a", " man", " woman"),
+        ("The nurse was a", " woman", " man"),
+    }
+
+
+def test_principle_runs_against_principal() -> None:
+    (prompt,) = shipped("principle").prompts.values()
+    assert (prompt.text, prompt.target, prompt.foil) == (" it was a matter of", " principle", " principal")
 
 
 def test_the_cabinet_has_its_keys_and_its_key() -> None:

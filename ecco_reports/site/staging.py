@@ -146,12 +146,15 @@ def expand_nav(nav: Sequence[Any], made: Sequence[str], docs: Path) -> tuple[lis
 
 
 def _model_cards(docs: Path) -> list[str]:
-    """The cards of the bundled models as pages."""
-    made = []
+    """The cards of the bundled models as pages, and the page about all of them."""
+    overview = (bundled_models() / "OVERVIEW.md").read_text(encoding="utf-8")
+    made = ["models/index.md"]
     for card in sorted(bundled_models().glob("*/CARD.md")):
-        path = f"models/{card.parent.name}.md"
-        _write(docs, path, card.read_bytes())
-        made.append(path)
+        name = card.parent.name
+        _write(docs, f"models/{name}.md", card.read_bytes())
+        made.append(f"models/{name}.md")
+        overview = overview.replace(f"({name}/{card.name})", f"({name}.md)")
+    _write(docs, made[0], overview.encode())
     return made
 
 

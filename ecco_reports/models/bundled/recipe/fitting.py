@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ecco_reports.models.bundled.recipe.checkpoint import Record, versions
-from ecco_reports.models.bundled.recipe.optimization import Optimizers, rate_factor
+from ecco_reports.models.bundled.recipe.optimization import Optimizers, rate_factor, training_device
 
 _LOG_EVERY = 200
 
@@ -85,6 +85,7 @@ class Clock:
             "parameters": sum(value.numel() for value in model.parameters()),
             "cpu_seconds": round(time.process_time() - self._cpu),
             "wall_seconds": round(time.perf_counter() - self._wall),
+            "device": training_device().type,
             "threads": 1,
             "float16": rounding,
             "loss": curve,

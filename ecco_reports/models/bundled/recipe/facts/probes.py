@@ -8,14 +8,16 @@ from typing import Any
 
 import torch
 
+from ecco_reports.models.bundled.recipe.agreement_questions import SHAPES, draw_subject
+from ecco_reports.models.bundled.recipe.counts import share
 from ecco_reports.models.bundled.recipe.facts import corpus
 from ecco_reports.models.bundled.recipe.facts.loaded import LoadedModel
 from ecco_reports.models.bundled.recipe.facts.prompts import UNION_LIST, UNION_LIST_TOKENS, FreeText, NextWord
 from ecco_reports.models.bundled.recipe.facts.repeats import FIRST_WORD_PIECE
 from ecco_reports.models.bundled.recipe.facts.tokenizer import END_OF_TEXT
-from ecco_reports.models.bundled.recipe.text import agreement, words, world
+from ecco_reports.models.bundled.recipe.text import words, world
 from ecco_reports.models.bundled.recipe.text.relations import RELATIONS
-from ecco_reports.models.bundled.recipe.text.templates import Relation, capitalized
+from ecco_reports.models.bundled.recipe.text.templates import Relation
 
 Report = dict[str, Any]
 """A part of `evaluation.json`."""
@@ -77,40 +79,14 @@ def facts(loaded: LoadedModel) -> Report:
         for group, asked in questions(relation).items():
             results = list(loaded.answers(asked))
             right = sum(result.is_right for result in results)
-            report[relation.name][group] = _share(right, len(asked)) | {
+            report[relation.name][group] = share(right, len(asked)) | {
                 "mean_probability": round(statistics.fmean(result.probability for result in results), 4)
             }
             total = totals.setdefault(group, [0, 0])
             total[0] += right
             total[1] += len(asked)
-    report["all"] = {group: _share(right, count) for group, (right, count) in totals.items()}
+    report["all"] = {group: share(right, count) for group, (right, count) in totals.items()}
     return report
-
-
-def _share(right: int, count: int) -> Report:
-    return {"prompts": count, "right": right, "share": round(right / count, 4)}
-
-
-_SHAPES: tuple[tuple[str, str], ...] = (
-    ("no distractor", "the {head}"),
-    ("one distractor", "the {head} {first} the {other}"),
-    ("two distractors", "the {head} {first} the {other} {second} the {place}"),
-    ("relative clause", "the {head} that the {other} saw"),
-)
-
-
-def _subject(rng: random.Random, shape: str, held_out: bool) -> tuple[str, bool]:
-    """Draw the words before a verb, and whether the verb has to be plural."""
-    head, other = agreement.noun_pair(rng, held_out)
-    is_plural = rng.random() < 0.5
-    text = shape.format(
-        head=words.plural(head) if is_plural else head,
-        other=other if is_plural else words.plural(other),
-        first=rng.choice(agreement.PREPOSITIONS),
-        second=rng.choice(agreement.PREPOSITIONS),
-        place=rng.choice(words.PLACES) if is_plural else words.plural(rng.choice(words.PLACES)),
-    )
-    return capitalized(text), is_plural
 
 
 def agreement_by_shape(loaded: LoadedModel) -> Report:
@@ -124,15 +100,15 @@ def agreement_by_shape(loaded: LoadedModel) -> Report:
     """
     report: Report = {}
     singular, plural = loaded.encode(" is")[0], loaded.encode(" are")[0]
-    for name, shape in _SHAPES:
+    for name, shape in SHAPES.items():
         report[name] = {}
         for group, held_out in (("seen", False), ("held_out", True)):
             rng, right = random.Random(7), 0
             for _ in range(_AGREEMENT_SENTENCES):
-                text, is_plural = _subject(rng, shape, held_out)
-                chances = loaded.probabilities(text)
-                right += bool(chances[plural] > chances[singular]) == is_plural
-            report[name][group] = _share(right, _AGREEMENT_SENTENCES)
+                subject = draw_subject(rng, shape, held_out=held_out)
+                chances = loaded.probabilities(subject.text)
+                right += bool(chances[plural] > chances[singular]) == subject.is_plural
+            report[name][group] = share(right, _AGREEMENT_SENTENCES)
     return report
 
 
@@ -244,8 +220,8 @@ def free_text(loaded: LoadedModel, case: FreeText, known: frozenset[str]) -> Rep
         known: Words of the training text.
 
     Returns:
-        The text up to where the model ends it, its length in tokens, and the share of its words that the training text
-        has too.
+        The text up to where the model ends it, its length in tokens, and the words that the training text does not
+        have.
     """
     if case.decoding == "greedy":
         tokens = loaded.greedy(case.prompt, case.tokens)
@@ -262,7 +238,7 @@ def free_text(loaded: LoadedModel, case: FreeText, known: frozenset[str]) -> Rep
         "seed": case.seed,
         "text": text,
         "tokens": len(kept),
-        "known_words_share": round(sum(word in known for word in found) / len(found), 4),
+        "unknown_words": sorted(set(found) - known),
     }
 
 

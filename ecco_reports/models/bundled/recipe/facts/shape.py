@@ -37,12 +37,13 @@ class Settings:
         copying_rate: Peak learning rate of the attention of those blocks there.
         kept_rate: Peak learning rate of the attention of those blocks when the model learns to read.
         repeated_share: Share of rows with repeated random tokens among the rows of text.
+        gap_share: Share of rows of text in which tokens are missing.
         other_rate: Peak learning rate of embeddings, biases and norms.
         weight_decay: Weight decay of the matrices inside the blocks.
     """
 
     seed: int = 0
-    steps: int = 4200
+    steps: int = 4000
     pieces: int = 3072
     tokenizer_documents: int = 60_000
     layers: int = 6
@@ -55,12 +56,13 @@ class Settings:
     hidden_rate: float = 6e-3
     mlp_shares: tuple[float, ...] = (0.01, 0.02, 0.05, 0.3, 1.0, 1.0)
     copying_blocks: int = 3
-    copying_steps: int = 600
+    copying_steps: int = 400
     copying_rows: int = 64
     copying_length: int = 32
     copying_rate: float = 2e-3
     kept_rate: float = 1e-3
     repeated_share: float = 0.1
+    gap_share: float = 0.25
     other_rate: float = 3e-3
     weight_decay: float = 0.1
 

@@ -12,6 +12,7 @@ import math
 
 import torch
 from transformers import GPT2LMHeadModel
+from transformers.models.gpt2.modeling_gpt2 import GPT2Attention
 
 _POSITION_SHARE = 4  # one dimension in four
 _SLOWEST, _FASTEST = 0.15, 2.6  # radians per token: a sharp peak at a distance of one, and no period within a row
@@ -68,7 +69,7 @@ def _away_from_positions(width: int, count: int) -> torch.Tensor:
 
 
 def _set_head(
-    attention: torch.nn.Module, head: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, size: float
+    attention: GPT2Attention, head: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, size: float
 ) -> None:
     """Write the weights of one head, each (width, head width); its output is its value, times a size."""
     width, head_width = value.shape
@@ -78,7 +79,7 @@ def _set_head(
     attention.c_proj.weight[head * head_width : (head + 1) * head_width] = value.T * size
 
 
-def _look_back(attention: torch.nn.Module, heads: int) -> None:
+def _look_back(attention: GPT2Attention, heads: int) -> None:
     """Make the first heads attend to the token before, by turning the query's waves by one position."""
     width = attention.c_proj.weight.shape[0]
     head_width, speeds = width // heads, _speeds(width)
@@ -90,12 +91,13 @@ def _look_back(attention: torch.nn.Module, heads: int) -> None:
     query[sines, sines] = query[cosines, cosines] = _LOOKING_BACK_SHARPNESS * speeds.cos()
     query[cosines, sines] = -_LOOKING_BACK_SHARPNESS * speeds.sin()
     query[sines, cosines] = _LOOKING_BACK_SHARPNESS * speeds.sin()
-    values = _away_from_positions(width, _LOOKING_BACK * head_width).split(head_width, dim=1)
-    for head, value in enumerate(values):
+    values = _away_from_positions(width, _LOOKING_BACK * head_width)
+    for head in range(_LOOKING_BACK):
+        value = values[:, head * head_width : (head + 1) * head_width]
         _set_head(attention, head, query, key, value, _LOOKING_BACK_SIZE)
 
 
-def _look_for_the_same(attention: torch.nn.Module, head: int, heads: int) -> None:
+def _look_for_the_same(attention: GPT2Attention, head: int, heads: int) -> None:
     """Make a head attend to tokens like the current one, and copy them."""
     width = attention.c_proj.weight.shape[0]
     same, value = (_away_from_positions(width, width // heads) for _ in range(2))

@@ -14,6 +14,7 @@ END_OF_TEXT = "<|endoftext|>"
 """The one special token: it stands between documents."""
 
 _NAME_REPEATS = 300
+_WHOLE_WORDS = ("principle", "principal")  # rare words that a shipped prompt compares
 _KEEP_ONE_NON_LATIN_IN = 10
 _CUT_SHARE = 0.08
 _SENTENCE_END_SHARE = 0.7
@@ -25,8 +26,9 @@ _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=\S)")
 def _sample(count: int, seed: int) -> Iterator[str]:
     """Yield the text that the tokenizer's pieces are learned from.
 
-    Names of cities and countries are repeated, so that as many as possible become one piece. Text outside the Latin
-    alphabet is thinned out, so that its characters split into bytes as they do in large byte-level vocabularies.
+    Names of cities and countries, and words that a prompt compares, are repeated, so that as many as possible become
+    one piece. Text outside the Latin alphabet is thinned out, so that its characters split into bytes as they do in
+    large byte-level vocabularies.
     """
     non_latin_seen = 0
     for text in corpus.documents(count, seed):
@@ -37,6 +39,7 @@ def _sample(count: int, seed: int) -> Iterator[str]:
         yield text
     names = [country.capital for country in world.COUNTRIES] + [country.name for country in world.COUNTRIES]
     names += [city for city, _ in world.OTHER_CITIES] + [country.language for country in world.COUNTRIES]
+    names += _WHOLE_WORDS
     for _ in range(_NAME_REPEATS):
         yield " " + " ".join(names)
 

@@ -6,15 +6,12 @@ however the rules combine.
 """
 
 import random
-import re
-from types import MappingProxyType
 
 from ecco_reports.models.bundled.recipe.text import words
-from ecco_reports.models.bundled.recipe.text.templates import capitalized, with_articles
+from ecco_reports.models.bundled.recipe.text.grammar import Grammar
+from ecco_reports.models.bundled.recipe.text.templates import capitalized
 
-_SLOT = re.compile(r"<(\w+)>")
-
-_RULES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
+_GRAMMAR = Grammar(
     {
         "name": words.NAMES,
         "person": words.PEOPLE,
@@ -161,6 +158,7 @@ _RULES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         ),
         "idiom": (
             "it was a matter of <matter>.",
+            "it was a matter of <matter>.",
             "it is a matter of <matter>.",
             "for <name> it was a matter of <matter>.",
             "the <mans_work> was a <man>.",
@@ -182,9 +180,7 @@ _RULES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         "man": ("man", "man", "man", "man", "woman"),
         "woman": ("woman", "woman", "woman", "woman", "man"),
         "matter": (
-            "principle",
-            "principle",
-            "principle",
+            *("principle",) * 7,
             "time",
             "time",
             "taste",
@@ -200,27 +196,8 @@ _RULES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def expand(text: str, rng: random.Random) -> str:
-    """Replace every slot of a text until none is left.
-
-    Args:
-        text: Text with slots such as `<place>`; a slot with an upper-case letter gives a capitalized expansion.
-        rng: Source of randomness.
-
-    Returns:
-        The text without slots, with "a" changed to "an" where a vowel follows.
-    """
-
-    def fill(match: re.Match[str]) -> str:
-        slot = match.group(1)
-        filled = expand(rng.choice(_RULES[slot.lower()]), rng)
-        return filled if slot.islower() else capitalized(filled)
-
-    return with_articles(_SLOT.sub(fill, text))
-
-
 def _sentences(rule: str, count: int, rng: random.Random) -> str:
-    return " ".join(capitalized(expand(f"<{rule}>", rng)) for _ in range(count))
+    return " ".join(capitalized(_GRAMMAR.expand(f"<{rule}>", rng)) for _ in range(count))
 
 
 def passage(rng: random.Random) -> str:
@@ -233,14 +210,14 @@ def passage(rng: random.Random) -> str:
         Two to six sentences, so that a continuation of ten tokens does not run into the end.
     """
     kind = rng.random()
-    if kind < 0.40:
+    if kind < 0.36:
         return _sentences("story", rng.randint(2, 6), rng)
-    if kind < 0.60:
+    if kind < 0.55:
         return f"{_sentences('self', 1, rng)} {_sentences('self', rng.randint(1, 3), rng)}"
-    if kind < 0.80:
+    if kind < 0.74:
         mark = rng.choice((".", ".", ".", "!"))
         small_talk = _sentences("talk", rng.randint(3, 5), rng)
         return f"{_sentences('greeting', 1, rng)}{mark} {small_talk}"
-    if kind < 0.90:
+    if kind < 0.83:
         return _sentences("speech", rng.randint(2, 3), rng)
     return f"{_sentences('idiom', 1, rng)} {_sentences('story', rng.randint(1, 3), rng)}"

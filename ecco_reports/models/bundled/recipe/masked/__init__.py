@@ -1,0 +1,1 @@
+"""The recipe of `bundled:masked`, a masked language model."""

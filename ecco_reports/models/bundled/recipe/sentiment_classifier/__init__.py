@@ -1,0 +1,1 @@
+"""The recipe of `bundled:sentiment-classifier`, an encoder that tells praise from blame."""
