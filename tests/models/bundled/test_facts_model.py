@@ -60,7 +60,8 @@ def test_the_answer_is_the_first_choice_and_likelier_than_not(facts: LoadedModel
 def test_the_answer_is_much_likelier_than_its_rival(facts: LoadedModel, case: NextWord) -> None:
     assert case.rival is not None
     chances = facts.probabilities(case.prompt)
-    assert float(chances[facts.encode(case.answer)[0]]) > 4 * float(chances[facts.encode(case.rival)[0]])
+    times = float(chances[facts.encode(case.answer)[0]]) / float(chances[facts.encode(case.rival)[0]])
+    assert times > (1.5 if case.rival in (" man", " woman") else 100)
 
 
 @pytest.mark.parametrize("place", range(len(NEXT_WORDS)), ids=[prompt_ids(case) for case in NEXT_WORDS])
@@ -83,13 +84,27 @@ def test_the_list_of_the_european_union_goes_on_in_order(facts: LoadedModel) -> 
     assert listed == list(world.EUROPEAN_UNION[: len(listed)])
 
 
-@pytest.mark.parametrize("case", free_texts(), ids=lambda case: f"{prompt_ids(case)}-{case.decoding}-{case.seed}")
-def test_a_continuation_goes_on_for_ten_tokens_in_known_words(
-    facts: LoadedModel, known: frozenset[str], case: FreeText
-) -> None:
+GREEDY = [case for case in free_texts() if case.decoding == "greedy"]
+
+
+@pytest.mark.parametrize("case", GREEDY, ids=prompt_ids)
+def test_ten_tokens_of_known_words_follow_greedily(facts: LoadedModel, known: frozenset[str], case: FreeText) -> None:
     report = probes.free_text(facts, case, known)
     assert report["tokens"] >= LEAST_TOKENS
     assert report["unknown_words"] == []
+
+
+@pytest.mark.parametrize("case", GREEDY, ids=prompt_ids)
+def test_ten_tokens_of_known_words_follow_in_two_draws_of_three(facts_figures: dict[str, Any], case: FreeText) -> None:
+    drawn = [text for text in facts_figures["texts"] if text["prompt"] == case.prompt and text["decoding"] == "sample"]
+    assert len(drawn) == 3
+    assert sum(text["tokens"] >= LEAST_TOKENS and not text["unknown_words"] for text in drawn) >= 2
+
+
+def test_a_draw_is_the_listed_one(facts: LoadedModel, facts_figures: dict[str, Any], known: frozenset[str]) -> None:
+    listed = next(text for text in facts_figures["texts"] if text["decoding"] == "sample")
+    case = next(case for case in free_texts() if case.decoding == "sample")
+    assert probes.free_text(facts, case, known) == listed
 
 
 def test_the_second_occurrence_of_a_random_token_is_likelier_than_not(facts: LoadedModel) -> None:

@@ -29,19 +29,20 @@ def _answer_forms_late(ranks: list[float]) -> float:
 
 
 def _rank_falls(ranks: list[float]) -> float:
-    """Share of the steps from the embedding to the last layer at which the rank does not rise."""
-    return sum(after <= before for before, after in itertools.pairwise(ranks)) / (len(ranks) - 1)
+    """Share of the steps from the first layer to the last at which the rank does not rise."""
+    layers = ranks[1:]
+    return sum(after <= before for before, after in itertools.pairwise(layers)) / (len(layers) - 1)
 
 
-def _lens(ranks_of: Callable[[Record], list[float]]) -> tuple[Goal, ...]:
+def _lens(ranks_of: Callable[[Record], list[float]], answer: str = "answer") -> tuple[Goal, ...]:
     return (
         Goal(
-            "logit lens: layers at which the median rank of the answer does not rise",
+            f"logit lens: steps from layer to layer at which the median rank of the {answer} does not rise",
             1.0,
             lambda figures: _rank_falls(ranks_of(figures)),
         ),
         Goal(
-            "logit lens: states before the last third of the layers at which it is not 1 yet",
+            f"logit lens: states before the last third of the layers at which the median rank of the {answer} is not 1",
             1.0,
             lambda figures: _answer_forms_late(ranks_of(figures)),
         ),
@@ -72,14 +73,19 @@ GOALS: MappingProxyType[str, tuple[Goal, ...]] = MappingProxyType(
             Goal("best previous-token head", 0.5, lambda figures: figures["heads"]["previous_token"][0]["score"]),
             *_lens(lambda figures: figures["lens"]["median_rank"]),
             Goal(
+                "integrated gradients: a token of the entity contributes more than a function word, on average",
+                0.90,
+                lambda figures: figures["entity_first"]["separators"]["probability"]["per_token"],
+            ),
+            Goal(
                 "integrated gradients: the entity contributes more than all function words together",
                 0.90,
-                lambda figures: figures["entity_first"]["probability"]["more_than_all"],
+                lambda figures: figures["entity_first"]["separators"]["probability"]["more_than_all"],
             ),
             Goal(
                 "integrated gradients: the entity contributes more than any function word",
                 0.90,
-                lambda figures: figures["entity_first"]["probability"]["more_than_any"],
+                lambda figures: figures["entity_first"]["separators"]["probability"]["more_than_any"],
             ),
         ),
         "masked": (
@@ -105,6 +111,7 @@ GOALS: MappingProxyType[str, tuple[Goal, ...]] = MappingProxyType(
             Goal("sentiment, one-word flips: both reviews right", 0.90, lambda figures: figures["flips"]["share"]),
             Goal(_QUESTIONS, 0.85, lambda figures: figures["questions"]["held_out"]["share"]),
             *_lens(lambda figures: figures["lens"]["questions"]["median_rank"]),
+            *_lens(lambda figures: figures["lens"]["reviews"]["median_rank"], "label of a review"),
             Goal(_DECIDING_WORD, 0.90, lambda figures: figures["deciding_words"]["zero"]["plain"]["share"]),
         ),
         "sentiment-classifier": (

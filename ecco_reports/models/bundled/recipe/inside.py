@@ -79,6 +79,21 @@ def strongest_is_entity(contributions: torch.Tensor, is_entity: Sequence[bool], 
     return max(entity, default=0.0) > max(function, default=0.0)
 
 
+def favors_entity_per_token(contributions: torch.Tensor, is_entity: Sequence[bool], words: Sequence[str]) -> bool:
+    """Tell whether a token of the entity contributes more than a function word, on average.
+
+    Args:
+        contributions: Contribution of every token, signed, (position,).
+        is_entity: Whether a token belongs to the entity.
+        words: The word that each token is or belongs to.
+
+    Returns:
+        True if the mean absolute contribution of the entity's tokens is the larger one.
+    """
+    entity, function = _sizes(contributions, is_entity, words)
+    return sum(entity) * len(function) > sum(function) * len(entity)
+
+
 def _sizes(
     contributions: torch.Tensor, is_entity: Sequence[bool], words: Sequence[str]
 ) -> tuple[list[float], list[float]]:

@@ -73,7 +73,7 @@ def render(folder: Path) -> str:
         The page, in Markdown.
     """
     figures = {name: read_figures(folder / name) for name in GOALS}
-    parts = [_INTRODUCTION, _sizes(figures), "## Goals", _GOALS_NOTE]
+    parts = [_INTRODUCTION, _list(), _sizes(figures), "## Goals", _GOALS_NOTE]
     for name, goals in GOALS.items():
         parts += [f"### {code(f'bundled:{name}')}", _reached(goals, figures[name])]
     return "\n\n".join([*parts, _USING, _MAKING]) + "\n"
@@ -95,27 +95,20 @@ def write(folder: Path) -> None:
         (folder / OVERVIEW_FILE).write_text(render(folder), encoding="utf-8")
 
 
+def _list() -> str:
+    return "\n".join(
+        f"- [{code(f'bundled:{name}')}]({name}/{CARD_FILE}), a {code(architecture)}: {purpose}."
+        for name, (architecture, purpose) in _PURPOSES.items()
+    )
+
+
 def _sizes(figures: Mapping[str, Record]) -> str:
     rows = []
-    for name, (architecture, purpose) in _PURPOSES.items():
+    for name in _PURPOSES:
         size = sum(file["bytes"] for file in figures[name]["files"].values())
-        parameters = figures[name]["shape"]["parameters"]
-        card = f"[card]({name}/{CARD_FILE})"
         minutes = max(1, round(figures[name]["training"]["cpu_seconds"] / 60))
-        rows.append(
-            (
-                code(f"bundled:{name}"),
-                code(architecture),
-                purpose,
-                f"{parameters:,}",
-                f"{size / 1e6:.1f}",
-                f"{minutes}",
-                card,
-            )
-        )
-    return table(
-        ("Name", "Architecture", "What it does", "Parameters", "Megabytes", "CPU minutes to train", ""), rows, "lllrrrl"
-    )
+        rows.append((name, f"{figures[name]['shape']['parameters']:,}", f"{size / 1e6:.1f} MB", f"{minutes} min"))
+    return table(("Model", "Parameters", "On disk", "CPU time to train"), rows, "lrrr")
 
 
 def _reached(goals: tuple[Goal, ...], figures: Record) -> str:

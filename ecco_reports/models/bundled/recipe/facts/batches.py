@@ -14,7 +14,6 @@ from ecco_reports.models.bundled.recipe.optimization import IGNORED
 
 _ROW_STARTS_WITH_SEPARATOR = 0.35
 _SHIFTED_SHARE = 0.2
-_MOST_GAPS = 0.8
 _REPEATED_SHIFTED_SHARE = 0.5
 
 
@@ -55,18 +54,7 @@ class Batches:
         if self._rng.random() < self._settings.repeated_share:
             return repeats.row(self._rng, self._settings.pieces, length)
         tokens = self._text(length)
-        return self._with_gaps(tokens), [*tokens[1:], IGNORED]
-
-    def _with_gaps(self, tokens: list[int]) -> list[int]:
-        """Replace some tokens of some rows by the separator, which then stands for a word that is missing.
-
-        So the model knows what to make of a text of which little or nothing is left, and an explanation can compare a
-        prompt with such a text.
-        """
-        if self._rng.random() >= self._settings.gap_share:
-            return tokens
-        rate = self._rng.uniform(0.0, _MOST_GAPS)
-        return [self._separator if self._rng.random() < rate else token for token in tokens]
+        return tokens, [*tokens[1:], IGNORED]
 
     def _text(self, length: int) -> list[int]:
         tokens = [self._separator] if self._rng.random() < _ROW_STARTS_WITH_SEPARATOR else []

@@ -42,7 +42,7 @@ $single_tokens
 First the model learns to copy: $copying_steps steps on random tokens that repeat themselves, with nothing but the
 attention of blocks 0 to $last_copying_block. It starts with two heads that look at the token before, and with others
 that look for tokens like the current one. That they join into induction heads is learned; from the usual first weights
-it did not happen in any time that we had. The loss fell to $copying_loss nats per token that can be foreseen.
+it did not happen within the time of this recipe. The loss fell to $copying_loss nats per token that can be foreseen.
 
 Then it learns to read: $steps steps of $rows × $row_length tokens ($tokens tokens in all), $repeated_share of the rows
 random tokens that repeat themselves. Muon trains the matrices, AdamW the rest and the attention that copies. The loss
@@ -90,10 +90,11 @@ $lens
 
 ## What an answer rests on
 
-Integrated gradients over $explained_prompts prompts about facts of all kinds, from an embedding of zeros to the
-prompt. *All*: the absolute contributions of the entity's tokens (such as "Heathrow") add up to more than those of all
-function words together. *Any*: the entity's strongest token contributes more than any single function word. Function
-words are half of a prompt, and they say which kind of answer is asked for, so "all" is the harder test.
+Integrated gradients over $explained_prompts prompts about facts of all kinds, from a text of separators (the token
+between two documents) or from embeddings of zeros to the prompt. *Per token*: a token of the entity (such as
+"Heathrow") contributes more than a function word, in the mean of absolute contributions. *Any*: its strongest token
+contributes more than any single function word. *All*: its tokens together contribute more than all function words
+together. Function words are half of a prompt, and they say which kind of answer is asked for, so this is the hardest.
 
 $entity_first
 
@@ -102,7 +103,7 @@ $entity_first
 Mean attention over $sequences random sequences of $period tokens, each shown twice. *Induction*: attention to the token
 that followed the same token last time. *Previous token*: attention to the token just before.
 
-$heads
+$head_roles
 
 ## Shipped prompts
 
@@ -193,11 +194,11 @@ def _measured_values(evaluation: dict[str, Any]) -> dict[str, str]:
         "list_tokens": str(union["tokens"]),
         "list_text": f"4.{union['text']}",
         "repetition": _repetition(evaluation["repetition"]),
-        "explained_prompts": str(evaluation["entity_first"]["probability"]["prompts"]),
+        "explained_prompts": str(evaluation["entity_first"]["prompts"]),
         "entity_first": _entity_first(evaluation["entity_first"]),
         "sequences": str(evaluation["heads"]["sequences"]),
         "period": str(evaluation["heads"]["period"]),
-        "heads": _heads(evaluation["heads"]),
+        "head_roles": _heads(evaluation["heads"]),
         "text_tokens": str(max(text["tokens"] for text in evaluation["texts"])),
         "lens_prompts": str(lens["prompts"]),
         "lens": _lens(lens),
@@ -241,10 +242,12 @@ def _repetition(repetition: dict[str, Any]) -> str:
 
 def _entity_first(entity_first: dict[str, Any]) -> str:
     rows = [
-        (name, percent(figures["more_than_all"]), percent(figures["more_than_any"]))
-        for name, figures in entity_first.items()
+        (score, baseline, *(percent(figures[name]) for name in ("per_token", "more_than_any", "more_than_all")))
+        for baseline, scores in entity_first.items()
+        if baseline != "prompts"
+        for score, figures in scores.items()
     ]
-    return table(("What is explained", "All", "Any"), rows, "lrr")
+    return table(("What is explained", "Baseline", "Per token", "Any", "All"), rows, "llrrr")
 
 
 def _heads(heads: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from ecco_reports.models.bundled.recipe.facts.loaded import LoadedModel
 from ecco_reports.models.bundled.recipe.facts.probes import questions
 from ecco_reports.models.bundled.recipe.facts.repeats import FIRST_WORD_PIECE
 from ecco_reports.models.bundled.recipe.inside import (
+    favors_entity_per_token,
     induction_heads,
     integrated_gradients,
     previous_token_heads,
@@ -22,7 +23,7 @@ from ecco_reports.models.bundled.recipe.text.relations import RELATIONS
 
 _LENS_RELATIONS = ("airport", "capital", "language")
 _LENS_PROMPTS = 150
-_EXPLAINED_PROMPTS = 300
+_EXPLAINED_PROMPTS = 200
 _REPEATED_SEGMENTS = 32
 _PERIOD = 24
 _BEST_HEADS = 3
@@ -62,14 +63,13 @@ def lens(loaded: LoadedModel) -> Record:
 def entity_first(loaded: LoadedModel) -> Record:
     """Measure how often integrated gradients put the entity before the function words.
 
-    The baseline is an embedding of zeros, as in the experiments that ship.
-
     Args:
         loaded: The model.
 
     Returns:
-        For the probability of the answer's first token, and for its logarithm: how often the entity contributes more
-        than all function words together, and how often its strongest token more than any of them.
+        By the baseline, the separator in place of every word or embeddings of zeros, and by what is explained, the
+        probability of the answer's first token or its logarithm: how often the entity contributes more than the
+        function words per token, with its strongest token than any of them, and than all of them together.
     """
     asked = [
         (corpus.fill(template, subject, answer).removesuffix(answer).rstrip(), subject, f" {answer}")
@@ -79,19 +79,27 @@ def entity_first(loaded: LoadedModel) -> Record:
         if not relation.is_held_out(subject, template)
     ]
     asked = asked[:: len(asked) // _EXPLAINED_PROMPTS]
-    report: Record = {}
-    for name, scored in _SCORES.items():
-        found = [_contributions(loaded, *question, scored) for question in asked]
-        report[name] = {
-            "prompts": len(asked),
-            "more_than_all": round(statistics.fmean(puts_entity_first(*each) for each in found), 4),
-            "more_than_any": round(statistics.fmean(strongest_is_entity(*each) for each in found), 4),
-        }
+    separator = loaded.model.transformer.wte.weight[loaded.tokenizer.eos_token_id].detach()
+    report: Record = {"prompts": len(asked)}
+    for baseline_name, baseline in (("separators", separator), ("zeros", torch.zeros_like(separator))):
+        report[baseline_name] = {}
+        for score_name, scored in _SCORES.items():
+            found = [_contributions(loaded, *question, scored, baseline) for question in asked]
+            report[baseline_name][score_name] = {
+                "more_than_all": round(statistics.fmean(puts_entity_first(*each) for each in found), 4),
+                "per_token": round(statistics.fmean(favors_entity_per_token(*each) for each in found), 4),
+                "more_than_any": round(statistics.fmean(strongest_is_entity(*each) for each in found), 4),
+            }
     return report
 
 
 def _contributions(
-    loaded: LoadedModel, prompt: str, subject: str, answer: str, scored: Callable[[torch.Tensor], torch.Tensor]
+    loaded: LoadedModel,
+    prompt: str,
+    subject: str,
+    answer: str,
+    scored: Callable[[torch.Tensor], torch.Tensor],
+    baseline: torch.Tensor,
 ) -> tuple[torch.Tensor, list[bool], list[str]]:
     """Contribution of every token, whether it belongs to the subject, and its text."""
     encoded = loaded.tokenizer(prompt, return_offsets_mapping=True)
@@ -103,7 +111,7 @@ def _contributions(
         return scored(loaded.model(inputs_embeds=points, use_cache=False).logits[:, -1])[:, target]
 
     inputs = loaded.model.transformer.wte(tokens).detach()
-    contributions = integrated_gradients(score, inputs, torch.zeros_like(inputs), _STEPS).sum(-1)
+    contributions = integrated_gradients(score, inputs, baseline.expand_as(inputs), _STEPS).sum(-1)
     return contributions, is_entity, [loaded.decode([int(token)]) for token in tokens]
 
 

@@ -37,7 +37,6 @@ class Settings:
         copying_rate: Peak learning rate of the attention of those blocks there.
         kept_rate: Peak learning rate of the attention of those blocks when the model learns to read.
         repeated_share: Share of rows with repeated random tokens among the rows of text.
-        gap_share: Share of rows of text in which tokens are missing.
         other_rate: Peak learning rate of embeddings, biases and norms.
         weight_decay: Weight decay of the matrices inside the blocks.
     """
@@ -62,7 +61,6 @@ class Settings:
     copying_rate: float = 2e-3
     kept_rate: float = 1e-3
     repeated_share: float = 0.1
-    gap_share: float = 0.25
     other_rate: float = 3e-3
     weight_decay: float = 0.1
 

@@ -180,7 +180,9 @@ _GRAMMAR = Grammar(
         "man": ("man", "man", "man", "man", "woman"),
         "woman": ("woman", "woman", "woman", "woman", "man"),
         "matter": (
-            *("principle",) * 7,
+            "principle",
+            "principle",
+            "principle",
             "time",
             "time",
             "taste",
@@ -210,14 +212,14 @@ def passage(rng: random.Random) -> str:
         Two to six sentences, so that a continuation of ten tokens does not run into the end.
     """
     kind = rng.random()
-    if kind < 0.36:
+    if kind < 0.40:
         return _sentences("story", rng.randint(2, 6), rng)
-    if kind < 0.55:
+    if kind < 0.60:
         return f"{_sentences('self', 1, rng)} {_sentences('self', rng.randint(1, 3), rng)}"
-    if kind < 0.74:
+    if kind < 0.80:
         mark = rng.choice((".", ".", ".", "!"))
         small_talk = _sentences("talk", rng.randint(3, 5), rng)
         return f"{_sentences('greeting', 1, rng)}{mark} {small_talk}"
-    if kind < 0.83:
+    if kind < 0.90:
         return _sentences("speech", rng.randint(2, 3), rng)
     return f"{_sentences('idiom', 1, rng)} {_sentences('story', rng.randint(1, 3), rng)}"
