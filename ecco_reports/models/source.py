@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ecco_reports.errors import ModelLoadError, did_you_mean
+from ecco_reports.errors import ModelLoadError, nearest
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.tokens import FastTokenizer
 from ecco_reports.records import ModelSpec
@@ -70,7 +70,10 @@ def _bundled(spec: ModelSpec) -> Path:
     name = spec.source.removeprefix(BUNDLED)
     names = bundled_names()
     if name not in names:
-        hint = did_you_mean(spec.source, [BUNDLED + known for known in names])
+        # Compared without the prefix, which would make every name look like every other one.
+        close = nearest(name, names)
+        listed = " or ".join(repr(BUNDLED + match) for match in close)
+        hint = f"Did you mean {listed}?" if close else f"Known: {', '.join(BUNDLED + known for known in names)}."
         raise ModelLoadError(spec.source, f"no model called {name!r} ships with ecco_reports. {hint}")
     return bundled_models() / name
 

@@ -69,6 +69,11 @@ def test_a_bundled_model_is_found_and_a_misspelt_one_is_suggested():
         facts_of(ModelSpec(source="bundled:fact"))
 
 
+def test_a_name_like_none_of_the_bundled_ones_gets_all_of_them():
+    with pytest.raises(ModelLoadError, match="Known: bundled:facts, bundled:masked, bundled:sentiment"):
+        facts_of(ModelSpec(source="bundled:xyz"))
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
