@@ -154,7 +154,7 @@ def test_the_card_is_what_the_generator_makes_of_the_figures(figures: dict[str, 
 
 def test_the_card_changes_when_a_figure_changes(figures: dict[str, Any]) -> None:
     changed = figures | {"flips": probes.share(123, 1_000)}
-    assert "12.3 %" in card.render(changed)
+    assert "12.3\N{NO-BREAK SPACE}%" in card.render(changed)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ def percent(share: float, digits: int = 1) -> str:
         digits: Digits after the decimal point.
 
     Returns:
-        The percentage with its sign.
+        The percentage with its sign, which does not part from it at the end of a line.
     """
-    return f"{100.0 * share:.{digits}f} %"
+    return f"{100.0 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def counted(figures: dict[str, Any]) -> str:
