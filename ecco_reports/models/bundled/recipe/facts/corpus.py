@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ecco_reports.models.bundled.recipe.text import agreement, prose, sequences
-from ecco_reports.models.bundled.recipe.text.relations import RELATIONS
-from ecco_reports.models.bundled.recipe.text.templates import Relation, capitalized, with_articles
+from ecco_reports.models.bundled.recipe.text.relations import draw
+from ecco_reports.models.bundled.recipe.text.templates import capitalized, with_articles
 
 _PREFACES: tuple[str, ...] = (
     *("",) * 9,
@@ -67,22 +67,10 @@ def statement(rng: random.Random) -> Statement:
     Returns:
         The sentence and what it was made of.
     """
-    relation = rng.choices(RELATIONS, [each.weight for each in RELATIONS])[0]
-    while True:
-        subject, answer = rng.choice(relation.pairs)
-        template = _draw_template(relation, rng)
-        if not relation.is_held_out(subject, template):
-            break
+    relation, subject, answer, template = draw(rng)
     preface = "" if "?" in template else rng.choice(_PREFACES)
     text = fill(preface + template, subject, answer) + rng.choice(_ENDINGS)
     return Statement(relation.name, subject, template, text)
-
-
-def _draw_template(relation: Relation, rng: random.Random) -> str:
-    exempt = sorted(template for _, template in relation.always_shown)
-    if exempt and rng.random() < 0.05:
-        return rng.choice(exempt)
-    return rng.choice(relation.templates)
 
 
 def _facts(rng: random.Random) -> str:

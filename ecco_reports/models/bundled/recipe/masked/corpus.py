@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ecco_reports.models.bundled.recipe.text import agreement, nature, prose, reviews
-from ecco_reports.models.bundled.recipe.text.relations import RELATIONS
-from ecco_reports.models.bundled.recipe.text.templates import ANSWER, Relation, capitalized, with_articles
+from ecco_reports.models.bundled.recipe.text.relations import draw
+from ecco_reports.models.bundled.recipe.text.templates import ANSWER, capitalized, with_articles
 
 SUBJECT = "{s}"
 """Where the subject of the fact stands in a template."""
@@ -24,7 +24,6 @@ _PREFACES: tuple[str, ...] = (
 )
 _ENDINGS: tuple[str, ...] = (".", ".", ".", ".", ".", "!")
 _VERB = re.compile(r"\b(?:is|are|was|were|seems?)\b")
-_EXEMPT_SHARE = 0.05
 _LONG_ENTRY_ONE_IN = 6
 
 
@@ -125,22 +124,10 @@ def statement(rng: random.Random) -> Statement:
     Returns:
         The sentence and what it was made of.
     """
-    relation = rng.choices(RELATIONS, [each.weight for each in RELATIONS])[0]
-    while True:
-        subject, answer = rng.choice(relation.pairs)
-        template = _draw_template(relation, rng)
-        if not relation.is_held_out(subject, template):
-            break
+    relation, subject, answer, template = draw(rng)
     preface = "" if "?" in template else rng.choice(_PREFACES)
     sentence = fill(preface + template, subject, answer)
     return Statement(relation.name, subject, template, replace(sentence, text=sentence.text + rng.choice(_ENDINGS)))
-
-
-def _draw_template(relation: Relation, rng: random.Random) -> str:
-    exempt = sorted(template for _, template in relation.always_shown)
-    if exempt and rng.random() < _EXEMPT_SHARE:
-        return rng.choice(exempt)
-    return rng.choice(relation.templates)
 
 
 def join(documents: list[Document]) -> Document:
