@@ -23,7 +23,7 @@ test: $(READY)
 serve: $(READY)
 	@$(BIN)/ecco-reports serve
 
-## Makes the bundled models again, from nothing to their cards, in build/bundled (an hour and a half on one core).
+## Makes the bundled models again, from nothing to their cards, in build/bundled (about forty minutes of one core).
 models: $(READY)
 	@$(BIN)/python -m ecco_reports.models.bundled.recipe
 

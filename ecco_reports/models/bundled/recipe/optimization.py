@@ -83,8 +83,8 @@ class Optimizers:
             matrices: What Muon trains.
             other_rate: Peak learning rate of everything else.
             weight_decay: Weight decay of what Muon trains.
-            delicate: Matrices for AdamW. Muon moves all directions of a matrix alike, those of which the gradient
-                says nothing too, and so never finds a circuit that needs quiet ones.
+            delicate: Matrices for AdamW. Muon moves all directions of a matrix alike, also those of which the
+                gradient says little; attention that has to learn to copy did not do so with it.
         """
         self._model = model
         self._pairs: list[tuple[torch.optim.Optimizer, float]] = [

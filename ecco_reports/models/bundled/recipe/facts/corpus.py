@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ecco_reports.models.bundled.recipe.text import agreement, prose, sequences
-from ecco_reports.models.bundled.recipe.text.relations import draw
+from ecco_reports.models.bundled.recipe.text.combinations import draw
 from ecco_reports.models.bundled.recipe.text.templates import capitalized, with_articles
 
 _PREFACES: tuple[str, ...] = (

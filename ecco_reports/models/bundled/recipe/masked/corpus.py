@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ecco_reports.models.bundled.recipe.text import agreement, nature, prose, reviews
-from ecco_reports.models.bundled.recipe.text.relations import draw
+from ecco_reports.models.bundled.recipe.text.combinations import draw
 from ecco_reports.models.bundled.recipe.text.templates import ANSWER, capitalized, with_articles
 
 SUBJECT = "{s}"
