@@ -71,20 +71,47 @@ class Decoding(Record):
     sampling: Sampling | None = None
 
 
+class Family(StrEnum):
+    """What a model was made to do, which says how it reads and where it speaks."""
+
+    CAUSAL = "causal"
+    MASKED = "masked"
+    ENCODER_DECODER = "encoder_decoder"
+    CLASSIFICATION = "classification"
+    QUESTION_ANSWERING = "question_answering"
+    NONE = "none"
+
+
 class ModelSpec(Record):
     """A model as an experiment names it.
 
     Attributes:
         source: ``bundled:NAME``, a local folder, or a Hugging Face hub id.
         revision: Branch, tag or commit of a hub id.
+        subfolder: The folder inside the source that holds the model.
+        family: What the model was made for; without it, what its configuration says.
         dtype: The floating point type to load the weights in.
         device: ``auto`` takes a GPU when there is one.
     """
 
     source: str = Field(min_length=1)
     revision: str | None = None
+    subfolder: str | None = Field(default=None, min_length=1)
+    family: Literal["causal", "masked", "encoder_decoder", "classification", "question_answering"] | None = None
     dtype: Literal["float32", "float64", "bfloat16", "float16"] = "float32"
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", examples=["auto", "cpu", "cuda:0"])
+
+
+class Message(Record):
+    """One turn of a conversation.
+
+    Attributes:
+        role: Who speaks: ``system``, ``user`` or ``assistant``.
+        content: What is said.
+    """
+
+    role: Literal["system", "user", "assistant"]
+    content: str = Field(min_length=1)
 
 
 class Prompt(Record):
@@ -92,7 +119,9 @@ class Prompt(Record):
 
     Attributes:
         name: Its name in the experiment.
-        text: What the model reads.
+        text: What the model reads; of a conversation, its turns one below the other.
+        text_pair: The second text of a model that reads two: the passage of a question, the hypothesis of a premise.
+        messages: The turns of a conversation, which the model's own chat template makes a text of; else none.
         written: What the page shows where ``text`` had to be mended (half surrogate pairs), else None.
         target: The token whose prediction is explained; None means the tokens the model generates.
         foil: The token to contrast the target with: why ``target`` rather than ``foil``.
@@ -100,6 +129,8 @@ class Prompt(Record):
 
     name: str
     text: str
+    text_pair: str | None = None
+    messages: tuple[Message, ...] = ()
     written: str | None = None
     target: str | None = None
     foil: str | None = None
@@ -114,8 +145,11 @@ class Token(Record):
     """One token as a reader sees it.
 
     Attributes:
-        id: Its number in the vocabulary.
-        text: What it adds to the text; for a part of a character its bytes, as ``⟨E3 81⟩``.
+        id: Its number in the vocabulary; -1 where a server does not tell it.
+        text: What it adds to the text, as it was written; for a part of a character its bytes, as ``⟨E3 81⟩``.
+        piece: How the vocabulary writes it: ``Ġcity``, ``▁city``, ``##ing``; empty where nothing is known of it.
+        utf8: The bytes of the text it stands for, in hexadecimal; empty for a token of the template.
+        span: The characters of the prompt it covers, from and up to; None for what does not stand in the prompt.
         special: Whether it is a token of the template rather than of the text.
         partial: Whether it is only a part of a character.
         completes: The character that this token completes, if it is the last part of one.
@@ -123,6 +157,9 @@ class Token(Record):
 
     id: int
     text: str
+    piece: str = ""
+    utf8: str = ""
+    span: tuple[int, int] | None = None
     special: bool = False
     partial: bool = False
     completes: str | None = None
@@ -144,11 +181,13 @@ class Passage(Record):
 
     Attributes:
         tokens: All tokens, prompt first.
-        prompt_length: How many of them are the prompt.
+        prompt_length: How many of them are given rather than written by the model.
+        encoder_length: How many of the given ones an encoder reads; 0 for a model that has one stream of text.
     """
 
     tokens: tuple[Token, ...]
     prompt_length: int
+    encoder_length: int = 0
 
     @property
     def prompt(self) -> tuple[Token, ...]:

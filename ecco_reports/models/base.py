@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ecco_reports.errors import CapabilityError
-from ecco_reports.records import Decoding, ModelSpec, Token
+from ecco_reports.records import Decoding, Family, ModelSpec, Passage, Prompt, Token
 
 if TYPE_CHECKING:
     import torch
@@ -22,10 +22,34 @@ READOUT_TOLERANCE: Mapping[str, float] = {"float64": 1e-9, "float32": 1e-4, "bfl
 class Capability(StrEnum):
     """Something a model may be able to do, in words that fit after "this model has no"."""
 
-    GENERATION = "text generation"
-    LOGITS = "next-token logits"
+    GENERATION = "prediction of text, classes or spans"
+    LOGITS = "complete distributions over what comes next"
+    CANDIDATES = "most probable tokens with their log-probabilities"
+    SCORES = "log-probabilities of given tokens after other texts"
     GRADIENTS = "gradients with respect to its input embeddings"
     LAYER_READOUT = "readout of intermediate layers"
+    RESUME = "resuming from a layer"
+    ATTENTION = "attention patterns"
+    NEURONS = "neuron activations"
+    WRITES = "parts of a layer that add up to what it writes"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A prompt as a model reads it.
+
+    Attributes:
+        tokens: Its tokens, those of the model's own template included and marked as special.
+        segments: Which of two texts each token belongs to (0 or 1), for models that are told; else empty.
+    """
+
+    tokens: tuple[Token, ...]
+    segments: tuple[int, ...] = ()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The token numbers."""
+        return tuple(token.id for token in self.tokens)
 
 
 @dataclass(frozen=True)
@@ -38,6 +62,8 @@ class ModelFacts:
         layers: Number of blocks, or None when unknown.
         context_length: The largest number of tokens it reads, or None when unknown.
         tokenize: Text to tokens, or None when the tokenizer cannot be had without loading.
+        family: What it was made for, or None when its configuration does not say.
+        labels: The names of the classes of a classifier, by number.
     """
 
     spec: ModelSpec
@@ -45,63 +71,134 @@ class ModelFacts:
     layers: int | None = None
     context_length: int | None = None
     tokenize: TextTokenizer | None = field(default=None, compare=False)
+    family: Family | None = None
+    labels: tuple[str, ...] = ()
 
 
 class TextTokenizer(ABC):
     """Turns text into tokens and token numbers into what a reader sees."""
 
     @abstractmethod
-    def ids(self, text: str) -> list[int]:
-        """The token numbers of a prompt, special tokens of the model's own template included."""
+    def encode(self, prompt: Prompt) -> Encoding:
+        """What a model reads of a prompt: its text, its pair of texts, or its conversation in the model's template.
+
+        Raises:
+            CapabilityError: The prompt is a conversation and there is no chat template.
+        """
 
     @abstractmethod
     def continuation_ids(self, text: str) -> list[int]:
         """The token numbers of a text that goes on after a prompt: no special tokens are added."""
 
     @abstractmethod
-    def tokens(self, ids: Sequence[int]) -> tuple[Token, ...]:
-        """What a reader sees of a sequence; bytes of split characters are shown as such."""
+    def tokens(self, ids: Sequence[int], after: Sequence[Token] = ()) -> tuple[Token, ...]:
+        """What a reader sees of a sequence; bytes of split characters are shown as such.
+
+        Args:
+            ids: Token numbers.
+            after: The tokens that stand before them, on which spaces and split characters depend.
+        """
 
     @abstractmethod
     def token(self, token_id: int) -> Token:
         """What a reader sees of a single token out of any context."""
 
+    @property
+    def mask(self) -> Token | None:
+        """The token that a masked language model fills in, or None when there is none."""
+        return None
+
 
 @dataclass(frozen=True)
-class Continuation:
-    """A prompt and what the model wrote after it.
+class Spoken:
+    """Something a model said: a token, a class, or an end of a span.
 
     Attributes:
-        ids: All token numbers, prompt first.
-        prompt_length: How many of them are the prompt.
-        step_logprobs: Natural log-probability of each generated token, raw (before temperature and truncation),
-            as measured while generating.
+        place: Where it was said; see ``Reading``.
+        outcome: Its number among everything that could have been said there; -1 where a server does not tell it.
+        token: What a reader sees of it.
+        logprob: Its natural log-probability, raw (before temperature and truncation), as measured when it was said.
+        position: Where it stands in the passage, or None when it is not part of it.
     """
 
-    ids: tuple[int, ...]
-    prompt_length: int
-    step_logprobs: tuple[float, ...]
+    place: int
+    outcome: int
+    token: Token
+    logprob: float
+    position: int | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text as a model has read and continued it, and the places where the model speaks of it.
+
+    A *place* is a number that names one distribution. For a causal model, and for the decoder of an encoder-decoder,
+    it is the position whose next token is predicted; for a masked model the position that is filled in; a classifier
+    has the one place 0, and a model that answers by a span has 0 for its start and 1 for its end. Positions count
+    through the whole passage: what an encoder reads, then what the decoder starts with, then what was written.
+
+    Attributes:
+        family: What kind of model read it.
+        passage: Everything that was read, what the model wrote included.
+        segments: As in ``Encoding``; for the encoder's part.
+        places: All places where the model speaks.
+        spoken: What it said of itself: the tokens it wrote, the masks it filled in, the class or the span it chose.
+    """
+
+    family: Family
+    passage: Passage
+    segments: tuple[int, ...]
+    places: tuple[int, ...]
+    spoken: tuple[Spoken, ...]
 
     @property
-    def generated(self) -> tuple[int, ...]:
-        """The generated token numbers."""
-        return self.ids[self.prompt_length :]
+    def ids(self) -> tuple[int, ...]:
+        """The token numbers of the passage."""
+        return tuple(token.id for token in self.passage.tokens)
+
+    def reach(self, place: int) -> int:
+        """The last position that what is said at a place can depend on."""
+        return place if self.family in (Family.CAUSAL, Family.ENCODER_DECODER) else len(self.passage.tokens) - 1
+
+    @property
+    def question(self) -> int:
+        """The place that a prompt's own target and foil are about: what comes next, the first mask, the class."""
+        if self.family in (Family.CAUSAL, Family.ENCODER_DECODER):
+            return self.passage.prompt_length - 1
+        return self.spoken[0].place if self.spoken else self.places[0]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The most probable outcomes at one place, as far as they are known.
+
+    Attributes:
+        tokens: What a reader sees of them, most probable first.
+        logprobs: Their natural log-probabilities.
+    """
+
+    tokens: tuple[Token, ...]
+    logprobs: tuple[float, ...]
 
 
 class LanguageModel(ABC):
-    """A causal language model that can be asked for its insides.
+    """A language model that can be asked for its insides.
 
     Attributes:
         facts: What is known without loading, completed by loading.
         tokenizer: Text to tokens and back.
+        family: What it was made for.
         capabilities: What it can do.
         reasons: Why a capability is absent, in one sentence each.
+        proofs: How exactly the identity of a capability held when it was tried, as a relative residual.
     """
 
     facts: ModelFacts
     tokenizer: TextTokenizer
+    family: Family
     capabilities: frozenset[Capability]
     reasons: Mapping[Capability, str]
+    proofs: Mapping[Capability, float]
 
     def demand(self, capabilities: frozenset[Capability]) -> None:
         """Makes sure that the model can do what an analysis needs.
@@ -126,33 +223,53 @@ class LanguageModel(ABC):
     @property
     @abstractmethod
     def layers(self) -> int:
-        """The number of block calls in one forward pass."""
+        """The number of block calls in one forward pass (of the decoder, where there are two stacks)."""
 
     @abstractmethod
-    def generate(self, ids: Sequence[int], decoding: Decoding) -> Continuation:
-        """Continues a prompt; greedy, or drawn with the decoding's seed."""
+    def read(self, prompt: Prompt, decoding: Decoding) -> Reading:
+        """Reads a prompt and says what comes next: continues it, fills in its masks, chooses a class or a span.
 
-    @abstractmethod
-    def logits(self, ids: torch.Tensor, positions: Sequence[int] | None = None) -> torch.Tensor:
-        """Next-token logits by teacher forcing.
-
-        Args:
-            ids: ``[batch, position]``.
-            positions: The positions to keep; None keeps all.
-
-        Returns:
-            ``[batch, position, vocab]`` in float32 or the model's own float64.
+        Raises:
+            CapabilityError: There is nothing to say about this prompt, such as one without a mask.
         """
 
     @abstractmethod
-    def embed(self, ids: torch.Tensor) -> torch.Tensor:
-        """Input embeddings as the model's own embedding module makes them (scale included).
+    def outcome(self, reading: Reading, number: int) -> Token:
+        """What a reader sees of an outcome: a token of the vocabulary, the name of a class, a token of the text."""
+
+    def candidates(self, reading: Reading, k: int) -> Sequence[Candidates]:
+        """The ``k`` most probable outcomes for each thing the model said (needs ``CANDIDATES``)."""
+        raise NotImplementedError
+
+    def scores_without(
+        self, reading: Reading, units: Sequence[Sequence[int]], dropped: Sequence[Sequence[int]]
+    ) -> Sequence[Sequence[float]]:
+        """Log-probabilities of what the model said, if parts of the prompt had not been there (needs ``SCORES``).
 
         Args:
-            ids: ``[batch, position]``.
+            reading: What was read and said.
+            units: Parts of the prompt, each as the positions of its tokens.
+            dropped: For each variant of the prompt, the indices of the units that are left out.
 
         Returns:
-            ``[batch, position, width]``.
+            ``[variant, spoken]``.
+        """
+        raise NotImplementedError
+
+    @abstractmethod
+    def logits(self, reading: Reading, places: Sequence[int]) -> torch.Tensor:
+        """What the model says at places of a reading, by teacher forcing.
+
+        Returns:
+            ``[place, outcome]`` in float32 or the model's own float64.
+        """
+
+    @abstractmethod
+    def embed(self, reading: Reading) -> torch.Tensor:
+        """Input embeddings as the model's own embedding modules make them (scale included).
+
+        Returns:
+            ``[position, width]``.
         """
 
     @abstractmethod
@@ -160,64 +277,64 @@ class LanguageModel(ABC):
         """The mean of the input embeddings of the whole vocabulary, ``[width]``."""
 
     @abstractmethod
-    def end_of_text_embedding(self) -> torch.Tensor:
-        """The input embedding of the end-of-text token, ``[width]``.
+    def token_embedding(self, kind: str) -> torch.Tensor:
+        """The input embedding of one of the tokenizer's special tokens, ``[width]``.
+
+        Args:
+            kind: ``eos``, ``pad``, ``mask`` or ``unk``.
 
         Raises:
             CapabilityError: The model has no such token.
         """
 
     @abstractmethod
-    def logits_from_embeddings(self, embeddings: torch.Tensor, positions: Sequence[int] | None = None) -> torch.Tensor:
-        """Next-token logits of input embeddings; differentiable.
+    def logits_from_embeddings(
+        self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]
+    ) -> torch.Tensor:
+        """What the model says if the input embeddings of a reading were these; differentiable.
 
         Args:
-            embeddings: ``[batch, position, width]``.
-            positions: The positions to keep; None keeps all.
+            reading: What the embeddings stand for.
+            embeddings: ``[batch, position, width]``; a reading may be cut after the reach of its last place.
+            places: The places to keep; a place may be named twice and is then kept twice.
 
         Returns:
-            ``[batch, position, vocab]``.
+            ``[batch, place, outcome]``.
         """
 
     def logits_and_origin(
-        self, embeddings: torch.Tensor, positions: Sequence[int]
+        self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits of input embeddings, and the tensor of the same graph that each position's logits come from alone.
+        """Logits of input embeddings, and the tensor of the same graph that each place's logits come from alone.
 
-        Differentiating all logits by that origin in one go and going on from there, one position at a time, saves as
-        many passes through the head as there are positions. A model that knows no such tensor gives the logits.
-
-        Args:
-            embeddings: ``[batch, position, width]``.
-            positions: The positions to keep; a position may be named twice and is then kept twice.
+        Differentiating all logits by that origin in one go and going on from there, one place at a time, saves as
+        many passes through the head as there are places. A model that knows no such tensor gives the logits.
 
         Returns:
-            Logits ``[batch, position, vocab]`` and their origin ``[batch, position, ...]``: row ``i`` of the logits
+            Logits ``[batch, place, outcome]`` and their origin ``[batch, place, ...]``: row ``i`` of the logits
             depends on the embeddings only through row ``i`` of the origin.
         """
-        logits = self.logits_from_embeddings(embeddings, positions)
+        logits = self.logits_from_embeddings(reading, embeddings, places)
         return logits, logits
 
     @abstractmethod
-    def residual_states(self, ids: torch.Tensor) -> torch.Tensor:
+    def residual_states(self, reading: Reading) -> torch.Tensor:
         """The residual stream: the input of the first block, then the output of every block call.
 
-        Args:
-            ids: ``[position]``.
-
         Returns:
-            ``[state, position, width]`` with ``layers + 1`` states.
+            ``[state, position, width]`` with ``layers + 1`` states; the positions of the decoder where there are two
+            stacks.
         """
 
     @abstractmethod
-    def read_out(self, ids: torch.Tensor, states: torch.Tensor, positions: Sequence[int] | None = None) -> torch.Tensor:
-        """What the model would predict if a state were the output of its last block: its own tail, replayed.
+    def read_out(self, reading: Reading, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+        """What the model would say if a state were the output of its last block: its own tail, replayed.
 
         Args:
-            ids: ``[position]``, the sequence the states belong to.
+            reading: What the states belong to.
             states: ``[state, position, width]``.
-            positions: The positions to keep; None keeps all.
+            places: The places to keep.
 
         Returns:
-            Logits ``[state, position, vocab]``.
+            Logits ``[state, place, outcome]``.
         """

@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecco_reports.models.base import TextTokenizer
-from ecco_reports.records import Token
+from ecco_reports.models.base import Encoding, TextTokenizer
+from ecco_reports.records import Prompt, Token
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -47,9 +47,9 @@ class FastTokenizer(TextTokenizer):
     def _added(self) -> dict[int, Any]:
         return dict(self._backend.get_added_tokens_decoder())
 
-    def ids(self, text: str) -> list[int]:
-        """The token numbers of a prompt, special tokens of the tokenizer's template included."""
-        return list(self._backend.encode(text).ids)
+    def encode(self, prompt: Prompt) -> Encoding:
+        """What a model reads of a prompt, special tokens of the tokenizer's template included."""
+        return Encoding(self.tokens(self._backend.encode(prompt.text).ids))
 
     def continuation_ids(self, text: str) -> list[int]:
         """The token numbers of a text that goes on after a prompt: no special tokens are added."""
@@ -59,7 +59,7 @@ class FastTokenizer(TextTokenizer):
         """What a reader sees of a single token out of any context."""
         return self.tokens([token_id])[0]
 
-    def tokens(self, ids: Sequence[int]) -> tuple[Token, ...]:
+    def tokens(self, ids: Sequence[int], after: Sequence[Token] = ()) -> tuple[Token, ...]:
         """What a reader sees of a sequence, one record per token."""
         if self._byte_of_char is not None:
             return tuple(self._tokens_from_bytes(ids, self._byte_of_char))
