@@ -139,18 +139,21 @@ class Reading:
     through the whole passage: what an encoder reads, then what the decoder starts with, then what was written.
 
     Attributes:
-        family: What kind of model read it.
         passage: Everything that was read, what the model wrote included.
         segments: As in ``Encoding``; for the encoder's part.
         places: All places where the model speaks.
         spoken: What it said of itself: the tokens it wrote, the masks it filled in, the class or the span it chose.
     """
 
-    family: Family
     passage: Passage
     segments: tuple[int, ...]
     places: tuple[int, ...]
     spoken: tuple[Spoken, ...]
+
+    @property
+    def family(self) -> Family:
+        """What kind of model read it."""
+        return self.passage.family
 
     @property
     def ids(self) -> tuple[int, ...]:
