@@ -194,11 +194,15 @@ class Passage(Record):
         tokens: All tokens, prompt first.
         prompt_length: How many of them are given rather than written by the model.
         encoder_length: How many of the given ones an encoder reads; 0 for a model that has one stream of text.
+        family: What kind of model read it.
+        answers: What a model that does not write on said of it: a token for each mask, a class, the ends of a span.
     """
 
     tokens: tuple[Token, ...]
     prompt_length: int
     encoder_length: int = 0
+    family: Family = Family.CAUSAL
+    answers: tuple[Token, ...] = ()
 
     @property
     def prompt(self) -> tuple[Token, ...]:
