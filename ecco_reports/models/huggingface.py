@@ -93,17 +93,13 @@ def wrap(module: nn.Module, tokenizer: Any) -> LanguageModel:
         ModelLoadError: This is no transformers model, or its tokenizer is not a fast one.
     """
     source = getattr(module, "name_or_path", "") or type(module).__name__
-    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    if not hasattr(backend, "get_added_tokens_decoder"):
-        kind = type(tokenizer).__name__
-        raise ModelLoadError(source, f"{kind} is no fast tokenizer, which is needed to show tokens.")
+    tokenize = FastTokenizer.of(tokenizer)
     config: Any = getattr(module, "config", None)
     if config is None or not hasattr(config, "get_text_config"):
         raise ModelLoadError(source, f"{source} is no model of the transformers library.")
     family = family_of(type(module).__name__, bool(getattr(config, "is_encoder_decoder", False)))
     labels = getattr(config, "id2label", None) or {}
     config = config.get_text_config()
-    tokenize = FastTokenizer(backend)
     facts = ModelFacts(
         spec=ModelSpec(source=source, dtype=str(next(module.parameters()).dtype).removeprefix("torch.")),
         identity={"memory": source},

@@ -73,7 +73,6 @@ class FastTokenizer(TextTokenizer):
         except Exception as error:  # The library raises nothing more precise.
             raise ModelLoadError(str(folder), f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
         signs = _signs({**_json_file(folder, "special_tokens_map.json"), **config})
-        _set_template(backend, config, signs)
         names = config.get("model_input_names")
         return cls(
             backend,
@@ -117,7 +116,7 @@ class FastTokenizer(TextTokenizer):
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if not isinstance(backend, Tokenizer):
             kind = type(tokenizer).__name__
-            message = f"{kind} does not say which characters a token stands for; a fast tokenizer is needed."
+            message = f"{kind} is no fast tokenizer, which is needed to show tokens."
             raise ModelLoadError(kind, message)
         return cls(
             backend,
@@ -202,11 +201,6 @@ class FastTokenizer(TextTokenizer):
         """The token numbers of a text that goes on after a prompt: no special tokens are added."""
         return list(self._backend.encode(text, add_special_tokens=False).ids)
 
-    @property
-    def mask(self):
-        number = self._backend.token_to_id("[MASK]")
-        return None if number is None else self.token(number)
-
     def token(self, token_id: int) -> Token:
         """What a reader sees of a single token out of any context."""
         return self.tokens([token_id])[0]
@@ -272,22 +266,6 @@ def _signs(settings: Mapping[str, Any]) -> dict[str, str]:
     found = {name: value for name, value in settings.items() if name.endswith("_token")}
     texts = {name: value["content"] if isinstance(value, dict) else value for name, value in found.items()}
     return {name: str(text) for name, text in texts.items() if text is not None and not isinstance(text, bool)}
-
-
-def _set_template(backend: tokenizers.Tokenizer, config: Mapping[str, Any], signs: Mapping[str, str]) -> None:
-    """Lets settings that speak of a first or last token rule over the tokenizer's own file, as transformers does."""
-    if "add_bos_token" not in config and "add_eos_token" not in config:
-        return
-    from tokenizers.processors import TemplateProcessing
-
-    first, last = (signs.get(f"{name}_token") if config.get(f"add_{name}_token") else None for name in ("bos", "eos"))
-    single, pair = ([*([first] if first else []), text, *([last] if last else [])] for text in ("$A", "$B"))
-    special = [(sign, backend.token_to_id(sign)) for sign in (first, last) if sign]
-    backend.post_processor = TemplateProcessing(
-        single=[f"{part}:0" for part in single],
-        pair=[*(f"{part}:0" for part in single), *(f"{part}:1" for part in pair)],
-        special_tokens=list(dict.fromkeys(special)),
-    )
 
 
 def _chat_template(folder: Path, config: Mapping[str, Any]) -> str | None:

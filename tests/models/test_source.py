@@ -29,9 +29,11 @@ def spec(folder):
 
 def test_facts_are_read_without_torch():
     code = (
-        "import sys; from ecco_reports.models.source import facts_of; from ecco_reports.records import ModelSpec, Prompt; "
+        "import sys; from ecco_reports.models.source import facts_of; "
+        "from ecco_reports.records import ModelSpec, Prompt; "
         "facts = facts_of(ModelSpec(source='bundled:facts')); assert facts.layers and facts.context_length; "
-        "facts.tokenize.encode(Prompt(name='p', text='x')); sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+        "facts.tokenize.encode(Prompt(name='p', text='x')); "
+        "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -39,7 +41,9 @@ def test_facts_are_read_without_torch():
 def test_a_folder_says_how_deep_and_how_long(folder):
     facts = facts_of(spec(folder))
     assert (facts.layers, facts.context_length) == (tiny.LAYERS, tiny.CONTEXT)
-    assert list(facts.tokenize.encode(Prompt(name="p", text=tiny.TEXT)).ids) == tiny.word_tokenizer().encode(tiny.TEXT).ids
+    assert (
+        list(facts.tokenize.encode(Prompt(name="p", text=tiny.TEXT)).ids) == tiny.word_tokenizer().encode(tiny.TEXT).ids
+    )
 
 
 def test_the_text_part_of_a_larger_model_counts(folder):
