@@ -6,9 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ecco_reports.errors import CapabilityError
+from ecco_reports.models.memory import Memory
 from ecco_reports.records import Decoding, Family, ModelSpec, Passage, Prompt, Token
 
 if TYPE_CHECKING:
@@ -210,6 +212,11 @@ class LanguageModel(ABC):
             why = "; ".join(f"{name}: {self.reasons[name]}" if name in self.reasons else name for name in missing)
             raise CapabilityError(self.facts.spec.source, f"{self.facts.spec.source} cannot do this: it has no {why}.")
 
+    @cached_property
+    def memory(self) -> Memory:
+        """Does its work in parts that fit into memory."""
+        return Memory(self.facts.spec.source)
+
     @property
     @abstractmethod
     def device(self) -> str:
@@ -288,9 +295,7 @@ class LanguageModel(ABC):
         """
 
     @abstractmethod
-    def logits_from_embeddings(
-        self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]
-    ) -> torch.Tensor:
+    def logits_from_embeddings(self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
         """What the model says if the input embeddings of a reading were these; differentiable.
 
         Args:
