@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import jinja2
@@ -224,6 +225,17 @@ class TestExperimentPage:
     def test_the_provenance_is_at_the_end(self, page):
         text = read(as_html(page)[1]).text
         assert "abacus" in text[text.index("Where these numbers come from") :]
+
+    def test_what_went_otherwise_than_asked_for_stands_by_the_provenance(self):
+        one = tale()
+        found = outcome(one, "first")
+        notes = ("For want of memory, the lens took 4 states at a time.", HOSTILE)
+        noted = replace(found, provenance=found.provenance.model_copy(update={"notes": notes}))
+        made = read(as_html(rendered(run_of(one, outcomes=[noted]))["experiments/tale.md"])[1])
+        end = made.text[made.text.index("Where these numbers come from") :]
+        assert "first-m-story: For want of memory, the lens took 4 states at a time." in end
+        assert escape.one_line(HOSTILE) in end
+        assert not {"script", "img"} & {tag for tag, _ in made.tags}
 
     def test_a_long_table_is_cut_and_says_so(self):
         one = tale()

@@ -20,8 +20,8 @@ from ecco_reports.errors import ModelMemoryError
 T = TypeVar("T")
 R = TypeVar("R")
 
-# How CUDA, its libraries, MPS and the allocators of Linux, Windows and macOS say it; for most of them torch has no class
-# of errors.
+# How CUDA, its libraries, MPS and the allocators of Linux, Windows and macOS say it: most of them without a class of
+# errors of their own.
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|not enough memory|can ?not allocate memory|can't allocate memory|_STATUS_ALLOC_FAILED"
     r"|invalid buffer size",
@@ -108,10 +108,8 @@ class Memory:
             if not is_out_of_memory(error):
                 raise
             _let_go(error)
-            if len(items) == 1 and isinstance(error, ModelMemoryError):
-                raise
             if len(items) == 1:
-                raise told(error, self._source, f"{work}, even one {unit} at a time") from error
+                raise told(error, self._source, f"{work}, even one {unit} at a time")  # noqa: B904
         # Here, where the error is gone, nothing holds the tensors of the failed attempt any more.
         free()
         return None
@@ -139,15 +137,19 @@ def wanted_bytes(error: BaseException) -> int | None:
     return round(float(match[1]) * _BYTES[match[2][0].lower()])
 
 
-def told(error: BaseException, source: str, work: str) -> ModelMemoryError:
-    """An out-of-memory error in our own words.
+def told(error: Exception, source: str, work: str) -> Exception:
+    """An out-of-memory error in our own words; any other error, and one that is told already, stays as it is.
 
     Args:
         error: What happened.
         source: The model.
         work: What there was not enough memory for, as it stands in a sentence.
     """
-    return ModelMemoryError(source, work, wanted_bytes(error))
+    if isinstance(error, ModelMemoryError) or not is_out_of_memory(error):
+        return error
+    short = ModelMemoryError(source, work, wanted_bytes(error))
+    short.__cause__ = error
+    return short
 
 
 def free() -> None:
