@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecco_reports.errors import CapabilityError
@@ -183,6 +184,20 @@ class Candidates:
     logprobs: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Scores:
+    """Log-probabilities of what a model said, after variants of the prompt.
+
+    Attributes:
+        logprobs: Natural log-probabilities, ``[variant, spoken]``.
+        bounds: The pairs (variant, spoken) of which the model told only that the log-probability is at most this: a
+            server that lists its most probable tokens says of all others that they are below the last of the list.
+    """
+
+    logprobs: tuple[tuple[float, ...], ...]
+    bounds: frozenset[tuple[int, int]] = frozenset()
+
+
 class LanguageModel(ABC):
     """A language model that can be asked for its insides.
 
@@ -217,6 +232,19 @@ class LanguageModel(ABC):
         """Does its work in parts that fit into memory."""
         return Memory(self.facts.spec.source)
 
+    def lacks(self, capability: Capability) -> CapabilityError:
+        """The error of a method that needs what this model cannot do: which capability it is, and why it is absent."""
+        why = self.reasons.get(capability, f"it has no {capability}")
+        return CapabilityError(self.facts.spec.source, f"{self.facts.spec.source} has no {capability}: {why}.")
+
+    def keep_answers(self, folder: Path, run: str) -> None:  # noqa: B027
+        """Keeps what a server answers in a folder, so that nothing is asked twice; a local model has none.
+
+        Args:
+            folder: Where the answers of all models are.
+            run: Names the run, all of whose workers share the limits of a model.
+        """
+
     @property
     @abstractmethod
     def device(self) -> str:
@@ -245,45 +273,44 @@ class LanguageModel(ABC):
         """What a reader sees of an outcome: a token of the vocabulary, the name of a class, a token of the text."""
 
     def candidates(self, reading: Reading, k: int) -> Sequence[Candidates]:
-        """The ``k`` most probable outcomes for each thing the model said (needs ``CANDIDATES``)."""
-        raise NotImplementedError
+        """The ``k`` most probable outcomes for each thing the model said (needs ``CANDIDATES``).
+
+        A server tells fewer where it lists fewer.
+        """
+        raise self.lacks(Capability.CANDIDATES)
 
     def scores_without(
         self, reading: Reading, units: Sequence[Sequence[int]], dropped: Sequence[Sequence[int]]
-    ) -> Sequence[Sequence[float]]:
+    ) -> Scores:
         """Log-probabilities of what the model said, if parts of the prompt had not been there (needs ``SCORES``).
 
         Args:
             reading: What was read and said.
             units: Parts of the prompt, each as the positions of its tokens.
             dropped: For each variant of the prompt, the indices of the units that are left out.
-
-        Returns:
-            ``[variant, spoken]``.
         """
-        raise NotImplementedError
+        raise self.lacks(Capability.SCORES)
 
-    @abstractmethod
     def logits(self, reading: Reading, places: Sequence[int]) -> torch.Tensor:
         """What the model says at places of a reading, by teacher forcing.
 
         Returns:
             ``[place, outcome]`` in float32 or the model's own float64.
         """
+        raise self.lacks(Capability.LOGITS)
 
-    @abstractmethod
     def embed(self, reading: Reading) -> torch.Tensor:
         """Input embeddings as the model's own embedding modules make them (scale included).
 
         Returns:
             ``[position, width]``.
         """
+        raise self.lacks(Capability.GRADIENTS)
 
-    @abstractmethod
     def mean_embedding(self) -> torch.Tensor:
         """The mean of the input embeddings of the whole vocabulary, ``[width]``."""
+        raise self.lacks(Capability.GRADIENTS)
 
-    @abstractmethod
     def token_embedding(self, kind: str) -> torch.Tensor:
         """The input embedding of one of the tokenizer's special tokens, ``[width]``.
 
@@ -293,8 +320,8 @@ class LanguageModel(ABC):
         Raises:
             CapabilityError: The model has no such token.
         """
+        raise self.lacks(Capability.GRADIENTS)
 
-    @abstractmethod
     def logits_from_embeddings(self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
         """What the model says if the input embeddings of a reading were these; differentiable.
 
@@ -306,6 +333,7 @@ class LanguageModel(ABC):
         Returns:
             ``[batch, place, outcome]``.
         """
+        raise self.lacks(Capability.GRADIENTS)
 
     def logits_and_origin(
         self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]
@@ -322,7 +350,6 @@ class LanguageModel(ABC):
         logits = self.logits_from_embeddings(reading, embeddings, places)
         return logits, logits
 
-    @abstractmethod
     def residual_states(self, reading: Reading) -> torch.Tensor:
         """The residual stream: the input of the first block, then the output of every block call.
 
@@ -330,8 +357,8 @@ class LanguageModel(ABC):
             ``[state, position, width]`` with ``layers + 1`` states; the positions of the decoder where there are two
             stacks.
         """
+        raise self.lacks(Capability.LAYER_READOUT)
 
-    @abstractmethod
     def read_out(self, reading: Reading, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
         """What the model would say if a state were the output of its last block: its own tail, replayed.
 
@@ -343,3 +370,4 @@ class LanguageModel(ABC):
         Returns:
             Logits ``[state, place, outcome]``.
         """
+        raise self.lacks(Capability.LAYER_READOUT)
