@@ -226,16 +226,16 @@ class TestExperimentPage:
         text = read(as_html(page)[1]).text
         assert "abacus" in text[text.index("Where these numbers come from") :]
 
-    def test_what_went_otherwise_than_asked_for_stands_by_the_provenance(self):
+    @pytest.mark.parametrize("note", ["For want of memory, the lens took 4 states at a time.", HOSTILE])
+    def test_what_went_otherwise_than_asked_for_stands_by_the_provenance(self, note):
         one = tale()
         found = outcome(one, "first")
-        notes = ("For want of memory, the lens took 4 states at a time.", HOSTILE)
-        noted = replace(found, provenance=found.provenance.model_copy(update={"notes": notes}))
+        noted = replace(found, provenance=found.provenance.model_copy(update={"notes": (note,)}))
         made = read(as_html(rendered(run_of(one, outcomes=[noted]))["experiments/tale.md"])[1])
         end = made.text[made.text.index("Where these numbers come from") :]
-        assert "first-m-story: For want of memory, the lens took 4 states at a time." in end
-        assert escape.one_line(HOSTILE) in end
-        assert not {"script", "img"} & {tag for tag, _ in made.tags}
+        assert f"first-m-story: {escape.one_line(note)}" in end
+        plain = read(as_html(rendered(run_of(one, outcomes=[found]))["experiments/tale.md"])[1])
+        assert len(made.tags) == len(plain.tags) + 2
 
     def test_a_long_table_is_cut_and_says_so(self):
         one = tale()
