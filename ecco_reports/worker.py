@@ -145,7 +145,7 @@ def _compute(task: Task, model: LanguageModel, assignment: Assignment, store: St
     analysis = assignment.analyses[task.analysis]
     began = time.perf_counter()
     try:
-        model.demand(analysis.requires)
+        model.demand(analysis.needs(task.params))
         result = analysis.run(model, task.prompt, task.params)
         seconds, notes = time.perf_counter() - began, model.memory.collect()
         provenance = provenance_of(task, assignment, seconds, model.device, notes)
