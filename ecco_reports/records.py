@@ -267,7 +267,18 @@ class Table(Record):
 
 
 class Provenance(Record):
-    """Where a result comes from."""
+    """Where a result comes from.
+
+    Attributes:
+        created: When it was computed, in UTC.
+        seconds: How long that took.
+        device: Where it was computed.
+        dtype: The floating point type of the model.
+        seed: What chance was drawn from.
+        commit: Of the folder that holds the experiment, or None where it is in no repository.
+        versions: Of the packages that computed it, by name.
+        notes: What went otherwise than asked for without changing the result, one sentence each.
+    """
 
     created: str
     seconds: float
@@ -276,6 +287,7 @@ class Provenance(Record):
     seed: int
     commit: str | None
     versions: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def visible(text: str) -> str:
