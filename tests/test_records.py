@@ -31,7 +31,10 @@ def test_what_was_written_is_the_text_of_the_generated_tokens() -> None:
 
 
 def test_a_character_in_pieces_stands_once() -> None:
-    pieces = (Token(id=1, text="⟨E6⟩", partial=True), Token(id=2, text="⟨97 A5⟩", partial=True, completes="日"))
+    pieces = (
+        Token(id=1, text="⟨E6⟩", utf8="e6", partial=True),
+        Token(id=2, text="⟨97 A5⟩", utf8="97a5", partial=True, completes="日"),
+    )
     assert passage(*pieces, Token(id=3, text="b")).written == "日b"
 
 
