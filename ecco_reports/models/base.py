@@ -64,6 +64,7 @@ class ModelFacts:
         tokenize: Text to tokens, or None when the tokenizer cannot be had without loading.
         family: What it was made for, or None when its configuration does not say.
         labels: The names of the classes of a classifier, by number.
+        notes: What a page should say of how it is loaded, one sentence each: own code, an adapter, quantization.
     """
 
     spec: ModelSpec
@@ -73,6 +74,7 @@ class ModelFacts:
     tokenize: TextTokenizer | None = field(default=None, compare=False)
     family: Family | None = None
     labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class TextTokenizer(ABC):
@@ -288,9 +290,7 @@ class LanguageModel(ABC):
         """
 
     @abstractmethod
-    def logits_from_embeddings(
-        self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]
-    ) -> torch.Tensor:
+    def logits_from_embeddings(self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
         """What the model says if the input embeddings of a reading were these; differentiable.
 
         Args:
