@@ -8,12 +8,21 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, computed_field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    computed_field,
+    field_validator,
+)
 
 SCHEMA_VERSION = 1
 """Raised when stored records change their meaning; it is part of every store key."""
@@ -82,6 +91,23 @@ class Family(StrEnum):
     NONE = "none"
 
 
+class Quantization(BaseModel):
+    """How weights are made smaller while they are loaded; every other key goes to that method's own configuration.
+
+    Attributes:
+        method: A method of the transformers library: `bitsandbytes`, `torchao`, `quanto`, `hqq` and others.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
+
+    method: str = Field(min_length=1, examples=["bitsandbytes", "torchao", "quanto"])
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Everything but the method."""
+        return dict(self.__pydantic_extra__ or {})
+
+
 class ModelSpec(Record):
     """A model as an experiment names it.
 
@@ -90,16 +116,74 @@ class ModelSpec(Record):
         revision: Branch, tag or commit of a hub id.
         subfolder: The folder inside the source that holds the model.
         family: What the model was made for; without it, what its configuration says.
-        dtype: The floating point type to load the weights in.
+        dtype: The floating point type to load the weights in; ``auto`` is the one the checkpoint names.
         device: ``auto`` takes a GPU when there is one.
+        device_map: ``auto`` spreads a model over all GPUs, and over the memory of the machine when they are too small.
+        quantization: How weights are made smaller while they are loaded.
+        token_env: The environment variable with the hub's token, when it is not HF_TOKEN.
+        trust_remote_code: Whether Python files that come with the model may run; false takes the library's own code.
+        adapter: A PEFT adapter to merge into the weights: a local folder or a hub id.
+        adapter_revision: Branch, tag or commit of an adapter's hub id.
     """
 
+    model_config = ConfigDict(hide_input_in_errors=True)  # Somebody may have written a token into it.
+
     source: str = Field(min_length=1)
-    revision: str | None = None
+    revision: str | None = Field(default=None, min_length=1)
     subfolder: str | None = Field(default=None, min_length=1)
     family: Literal["causal", "masked", "encoder_decoder", "classification", "question_answering"] | None = None
-    dtype: Literal["float32", "float64", "bfloat16", "float16"] = "float32"
+    dtype: Literal["float32", "float64", "bfloat16", "float16", "auto"] = "float32"
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", examples=["auto", "cpu", "cuda:0"])
+    device_map: Literal["auto"] | None = None
+    quantization: Quantization | None = None
+    token_env: str | None = Field(default=None, min_length=1)
+    trust_remote_code: bool | None = None
+    adapter: str | None = Field(default=None, min_length=1)
+    adapter_revision: str | None = Field(default=None, min_length=1)
+
+    @field_validator("*")
+    @classmethod
+    def _fits(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuses a key that makes no sense beside those before it, where it stands."""
+        if value is not None and (objection := _objection(str(info.field_name), value, info.data)):
+            raise ValueError(objection)
+        return value
+
+    @property
+    def behind_api(self) -> bool:
+        """Whether the source names a server rather than weights."""
+        return not self.source.startswith("bundled:") and _API_SOURCE.match(self.source) is not None
+
+
+_API_SOURCE = re.compile(r"[a-z][a-z0-9_-]+:")
+_OF_WEIGHTS = {
+    *("revision", "subfolder", "device_map", "quantization", "token_env"),
+    *("trust_remote_code", "adapter", "adapter_revision"),
+}
+_OF_THE_HUB = {"revision", "subfolder", "token_env", "trust_remote_code"}
+
+
+def _objection(key: str, value: Any, others: Mapping[str, Any]) -> str | None:
+    """Why a key of a model makes no sense beside those before it, or None when it does."""
+    source = str(others.get("source", ""))
+    if key in _OF_THE_HUB and source.startswith("bundled:"):
+        return "a model that comes with ecco-reports has no such thing; remove this key"
+    if key in _OF_WEIGHTS and not source.startswith("bundled:") and _API_SOURCE.match(source):
+        return "a model behind an API is loaded by its server, which this key cannot reach; remove it"
+    if key == "device" and value == "mps" and others.get("dtype") == "float64":
+        return "mps has no float64; take another dtype, or device: cpu"
+    if key == "device_map" and others.get("device", "auto") != "auto":
+        return "device_map spreads a model over all devices; remove it or the key 'device'"
+    if key == "subfolder" and ("\\" in value or ".." in value.split("/") or value.startswith("/")):
+        return "the subfolder must lie inside the source"
+    if key == "token_env" and (value.startswith("hf_") or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value)):
+        # The value is not repeated: it may be the secret itself.
+        return "this must be the name of an environment variable, never the token itself"
+    if key == "adapter" and (others.get("quantization") or others.get("device_map")):
+        return "an adapter is merged into whole weights on one device; remove quantization and device_map"
+    if key == "adapter_revision" and not others.get("adapter"):
+        return "there is no adapter that it could belong to"
+    return None
 
 
 class Message(Record):

@@ -67,6 +67,7 @@ class ModelFacts:
         tokenize: Text to tokens, or None when the tokenizer cannot be had without loading.
         family: What it was made for, or None when its configuration does not say.
         labels: The names of the classes of a classifier, by number.
+        notes: What a page should say of how it is loaded, one sentence each: own code, an adapter, quantization.
     """
 
     spec: ModelSpec
@@ -76,6 +77,7 @@ class ModelFacts:
     tokenize: TextTokenizer | None = field(default=None, compare=False)
     family: Family | None = None
     labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class TextTokenizer(ABC):
