@@ -113,6 +113,24 @@ def laid_out(pieces: Sequence[bytes], text: str, offsets: Sequence[int] = ()) ->
     return None
 
 
+def length_of(pieces: Sequence[bytes], text: str, offsets: Sequence[int] = ()) -> int:
+    """How many of the first tokens make a text, those of the template before it included.
+
+    Args:
+        pieces: The bytes of each token.
+        text: The text.
+        offsets: As for ``laid_out``.
+    """
+    whole = text.encode()
+    done = 0
+    for index, piece in enumerate(pieces):
+        if piece and whole.startswith(piece, done):
+            done += len(piece)
+            if done == len(whole):
+                return index + 1
+    return next((index for index, offset in enumerate(offsets) if offset >= len(text)), len(offsets))
+
+
 def _tokens(pieces: Sequence[bytes], starts: Sequence[tuple[int, bytes] | None], whole: bytes) -> Iterator[Token]:
     """The tokens of known places; bytes that begin a character are shown as such, as those of local models are."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
