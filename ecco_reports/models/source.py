@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ecco_reports.errors import ModelLoadError, nearest
+from ecco_reports.models.api import server
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.tokens import FastTokenizer
 from ecco_reports.records import ModelSpec
@@ -29,6 +30,8 @@ def facts_of(spec: ModelSpec) -> ModelFacts:
     Raises:
         ModelLoadError: There is no such model, or it cannot be had without a network that is not there.
     """
+    if spec.is_served:
+        return server.facts_of(spec)
     folder = locate(spec)
     config = _read_config(spec, folder)
     tokenizer_file = folder / "tokenizer.json"

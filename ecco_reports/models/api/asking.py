@@ -12,14 +12,11 @@ from typing import Any, TypeAlias
 from ecco_reports.errors import CapabilityError, ModelApiError
 from ecco_reports.models.api.answers import Written
 from ecco_reports.models.api.client import Client
-from ecco_reports.models.api.server import Server
+from ecco_reports.models.api.server import TEXTS_PER_CALL, Server
 from ecco_reports.records import Message, Sampling
 
 Text: TypeAlias = str | tuple[Message, ...]
 """What a model is asked about: a text, or the turns of a conversation."""
-
-TEXTS_PER_CALL = 16
-"""How many texts go into one question of the completions endpoint."""
 
 # What a template may add to a text or to each of its turns.
 _TEMPLATE = 16

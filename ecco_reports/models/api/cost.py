@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecco_reports.models.api.answers import Kept, count_kept
-from ecco_reports.models.api.asking import TEXTS_PER_CALL
-from ecco_reports.models.api.server import Server
+from ecco_reports.models.api.server import TEXTS_PER_CALL, Server
 from ecco_reports.models.api.words import about_tokens
 from ecco_reports.records import Decoding, ModelSpec, Prompt
 

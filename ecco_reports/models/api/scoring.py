@@ -7,10 +7,10 @@ as the last of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ecco_reports.errors import CapabilityError
+from ecco_reports.errors import CapabilityError, ModelApiError
 from ecco_reports.models.api.answers import Step, Written
 from ecco_reports.models.api.asking import Asker, Text
 from ecco_reports.models.base import Scores
@@ -106,10 +106,25 @@ def _by_listing(asker: Asker, source: str, board: _Board, texts: Sequence[Text])
     while open_rows := [row for row in range(len(texts)) if board.next_of(row) < len(board.said)]:
         asked = [_asked(board, source, texts[row], board.next_of(row)) for row in open_rows]
         new = max(len(board.said) - board.next_of(row) for row in open_rows)
-        for row, written in zip(open_rows, asker.write(asked, new), strict=True):
+        for row, written in zip(open_rows, _written(asker, source, asked, new), strict=True):
             if not written.steps:
                 raise CapabilityError(source, f"{source} wrote nothing after a part of the prompt, so nothing is told.")
             _take(board, row, written)
+
+
+def _written(asker: Asker, source: str, texts: Sequence[Text], new: int) -> Iterator[Written]:
+    """What is written after each text; an empty one is asked about by itself, as a server may refuse it."""
+    full = iter(asker.write([text for text in texts if text], new))
+    for text in texts:
+        if text:
+            yield next(full)
+            continue
+        try:
+            yield from asker.write([text], new)
+        except ModelApiError as error:
+            if error.status not in (400, 422):
+                raise
+            raise CapabilityError(source, f"{source}: its server refuses to go on after an empty text.") from error
 
 
 def _asked(board: _Board, source: str, text: Text, index: int) -> Text:
@@ -129,9 +144,7 @@ def _asked(board: _Board, source: str, text: Text, index: int) -> Text:
                 "given words. Set max_new_tokens: 1 for this analysis, or use endpoint: completions.",
             )
         return text
-    if not (asked := text + before):
-        raise CapabilityError(source, f"{source} says nothing after an empty text.")
-    return asked
+    return text + before
 
 
 def _take(board: _Board, row: int, written: Written) -> None:

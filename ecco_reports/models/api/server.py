@@ -13,6 +13,9 @@ from functools import cached_property
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.records import SERVED, Family, ModelSpec, digest, is_local
 
+TEXTS_PER_CALL = 16
+"""How many texts go into one question of the completions endpoint."""
+
 OPENAI = "https://api.openai.com/v1"
 _OPENAI_KEY = "OPENAI_API_KEY"
 _MAX_CALLS = 1_000
