@@ -62,7 +62,7 @@ def analyze(model: LanguageModel, prompt: str | Prompt, analysis: str, **params:
         raise ExperimentError([_problem(analysis, detail, room.Params) for detail in error.errors()]) from None
     if found := [*length_problems(settings, prompt, model.facts)] or list(room.problems(settings, prompt, model.facts)):
         raise ExperimentError([Problem(f"{analysis}.{_dotted(path)}", 0, 0, what, hint) for path, what, hint in found])
-    model.demand(room.requires)
+    model.demand(room.needs(settings))
     with threads_for(model):
         result: Record = room.run(model, prompt, settings)
     return result

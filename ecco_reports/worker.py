@@ -144,7 +144,7 @@ def _compute(task: Task, model: LanguageModel, assignment: Assignment, store: St
     analysis = assignment.analyses[task.analysis]
     began = time.perf_counter()
     try:
-        model.demand(analysis.requires)
+        model.demand(analysis.needs(task.params))
         result = analysis.run(model, task.prompt, task.params)
         provenance = provenance_of(task, assignment, time.perf_counter() - began, model.device)
         store.put(task.key, result, provenance, task.made_of)

@@ -42,6 +42,10 @@ class Analysis(ABC, Generic[P, R]):
     Params: type[P]
     Result: type[R]
 
+    def needs(self, params: P) -> frozenset[Capability]:
+        """What a model must be able to do for these settings; for most analyses the same as for any others."""
+        return self.requires
+
     def problems(
         self, params: P, prompt: Prompt, facts: ModelFacts
     ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:

@@ -315,9 +315,7 @@ class LanguageModel(ABC):
         """
         raise self.lacks(Capability.GRADIENTS)
 
-    def logits_from_embeddings(
-        self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]
-    ) -> torch.Tensor:
+    def logits_from_embeddings(self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
         """What the model says if the input embeddings of a reading were these; differentiable.
 
         Args:
