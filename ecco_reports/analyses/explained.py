@@ -87,7 +87,8 @@ def explained_of(prompt: Prompt, choice: Choice, reading: Reading, model: Langua
             found.append(given)
     if choice != "given":
         kinds = _KINDS.get(reading.family, ("next",))
-        in_text = reading.family is not Family.QUESTION_ANSWERING  # Start and end may be one token: neither is chosen by it.
+        # The start and the end of an answer may be one token, by which only one of them could be chosen.
+        in_text = reading.family is not Family.QUESTION_ANSWERING
         found += [
             Explained(
                 kind=kinds[index % len(kinds)],

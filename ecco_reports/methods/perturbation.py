@@ -128,7 +128,7 @@ def shapley(scores: Scorer, units: int, samples: int, seed: int) -> Effects:
 
 def is_exact(units: int, samples: int) -> bool:
     """Whether scoring every coalition costs no more than ``samples`` random orders."""
-    return units < 2 or units <= 62 and 2**units <= _drawn_variants(units, samples)
+    return units < 2 or (units <= 62 and 2**units <= _drawn_variants(units, samples))
 
 
 def shapley_variants(units: int, samples: int) -> int:

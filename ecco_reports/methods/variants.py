@@ -34,9 +34,7 @@ def own_scores(model: LanguageModel, reading: Reading, targets: Sequence[Target]
         return score_targets(logits, targets, score)[0].double().cpu().numpy()
 
 
-def by_model(
-    model: LanguageModel, reading: Reading, units: Sequence[Sequence[int]], spoken: Sequence[int]
-) -> Scorer:
+def by_model(model: LanguageModel, reading: Reading, units: Sequence[Sequence[int]], spoken: Sequence[int]) -> Scorer:
     """A scorer that leaves the work to the model, which deletes what is dropped.
 
     Args:
@@ -99,20 +97,23 @@ class Perturbed:
 
         def scores(kept: np.ndarray) -> Scored:
             remains = [np.flatnonzero(~row[: self._length]) for row in self._gone(kept)]
-            total = np.zeros((len(kept), len(self.targets)))
-            for rows in self._alike(remains):
-                shortened = self._shortened(remains[rows[0]])
-                total[rows] = self._scored(
-                    rows,
-                    shortened.reading,
-                    shortened.places,
-                    lambda chunk, head=shortened.stand_in: torch.stack(
-                        [torch.cat([head, self._inputs[torch.from_numpy(remains[row])]]) for row in chunk]
-                    ),
-                ).values
-            return Scored(total, np.zeros(total.shape, bool))
+            values = np.zeros((len(kept), len(self.targets)))
+            for alike in self._alike(remains):
+                values[alike] = self._without([remains[row] for row in alike])
+            return Scored(values, np.zeros(values.shape, bool))
 
         return scores
+
+    def _without(self, remains: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores of texts that one pass can serve, given the positions that are left of each."""
+        shortened = self._shortened(remains[0])
+
+        def embeddings(rows: Sequence[int]) -> torch.Tensor:
+            return torch.stack(
+                [torch.cat([shortened.stand_in, self._inputs[torch.from_numpy(remains[row])]]) for row in rows]
+            )
+
+        return self._scored(range(len(remains)), shortened.reading, shortened.places, embeddings).values
 
     @cached_property
     def _inputs(self) -> torch.Tensor:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ecco_reports.analyses import Analysis
 from ecco_reports.analyses.attribution.computing import attribute
 from ecco_reports.analyses.attribution.results import AttributionResult, MethodResult
-from ecco_reports.analyses.attribution.settings import PERTURBATIONS, AttributionParams
+from ecco_reports.analyses.attribution.settings import AttributionParams
 from ecco_reports.analyses.attribution.words import checks, metrics_of, summary_of
 from ecco_reports.analyses.explained import outcome_problems
 from ecco_reports.methods.perturbation import shapley_variants
@@ -102,6 +102,6 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
         return Table(
             columns=table_columns(result),
             rows=tuple(table_rows(result)),
-            caption="One row per method, output and input; contributions as computed, before any normalising. A word of "
-            "several tokens stands once, at the position of its first.",
+            caption="One row per method, output and input; contributions as computed, before any normalising. A word "
+            "of several tokens stands once, at the position of its first.",
         )

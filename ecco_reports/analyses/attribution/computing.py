@@ -110,9 +110,7 @@ def _missing(model: LanguageModel, capability: Capability) -> str:
     return f"{model.facts.spec.source} has no {capability}{f' ({why})' if why else ''}."
 
 
-def _explainable(
-    model: LanguageModel, explained: Sequence[Explained]
-) -> tuple[tuple[Explained, ...], tuple[str, ...]]:
+def _explainable(model: LanguageModel, explained: Sequence[Explained]) -> tuple[tuple[Explained, ...], tuple[str, ...]]:
     """The targets that can be scored, and a sentence about each that cannot."""
     if _takes_embeddings(model):
         return tuple(explained), ()

@@ -42,8 +42,8 @@ class MethodResult(Record):
         contributions: ``[target, position]``; 0 after the target's ``after``. What a unit of several tokens contributes
             is divided evenly among them, so that sums are right.
         scores: The targets' scores at the input, ``[target]``.
-        baseline_scores: At the baseline, or with nothing left of the prompt, ``[target]``; equal to ``scores`` where the
-            method has neither.
+        baseline_scores: At the baseline, or with nothing left of the prompt, ``[target]``; equal to ``scores`` where
+            the method has neither.
         residuals: Relative error of the method's own proof, ``[target]``.
         steps: Interpolation steps used, or variants of the prompt scored, ``[target]``.
         leak: Largest gradient at a position after a target; 0 for a causal model.

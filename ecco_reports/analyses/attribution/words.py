@@ -18,6 +18,7 @@ SCORE_UNITS = {"logprob": "log-probability, nats", "logit": "logit", "probabilit
 # Central differences of a float32 function, a hundredth of the way: good to a few per cent where it curves. In half
 # precision a score has two or three digits, and the difference of two scores says little more than the sign.
 _GRADIENT_TOLERANCE = {"float64": 0.01, "float32": 0.05, "bfloat16": 2.0, "float16": 2.0}
+_WRITING = (Family.CAUSAL, Family.ENCODER_DECODER)
 # Sums of a few hundred differences, in double precision.
 _EFFICIENCY_TOLERANCE = 1e-6
 
@@ -28,7 +29,7 @@ def checks(result: AttributionResult) -> Iterator[Check]:
         yield from _method_checks(result, method)
     followed = [method.leak for method in result.methods if method.method not in PERTURBATIONS]
     nothing_asked = not result.methods
-    if result.family in (Family.CAUSAL, Family.ENCODER_DECODER) and (followed or nothing_asked):
+    if result.family in _WRITING and (followed or nothing_asked):
         yield Check(
             name="no look ahead",
             residual=max(followed, default=0.0),
@@ -105,7 +106,7 @@ def summary_of(result: AttributionResult) -> str:
 
 def _found(result: AttributionResult) -> str:
     if not result.explained:
-        return _NOTHING[result.family]
+        return _NOTHING_WRITTEN if result.family in _WRITING else _NOTHING
     method, target = result.methods[0], result.explained[0]
     columns, values = result.columns(method), result.by_column(method)[0]
     title = METHOD_TITLES[method.method]
@@ -124,10 +125,8 @@ def _found(result: AttributionResult) -> str:
     return f"{title}: {target.phrase} was moved most by {', '.join(named)}."
 
 
-_NOTHING: Mapping[Family, str] = dict.fromkeys(Family, "There is nothing to explain: the model said nothing.") | dict.fromkeys(
-    (Family.CAUSAL, Family.ENCODER_DECODER),
-    "There is nothing to explain: the model wrote nothing, and the prompt has no target.",
-)
+_NOTHING = "There is nothing to explain: the model said nothing."
+_NOTHING_WRITTEN = "There is nothing to explain: the model wrote nothing, and the prompt has no target."
 
 
 def _bounded(result: AttributionResult) -> Iterator[str]:
