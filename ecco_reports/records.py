@@ -153,6 +153,8 @@ class Token(Record):
         special: Whether it is a token of the template rather than of the text.
         partial: Whether it is only a part of a character.
         completes: The character that this token completes, if it is the last part of one.
+        before: The characters between the token before it and this one that no token stands for, such as spaces.
+        after: The same at the end of a text, for its last token.
     """
 
     id: int
@@ -163,11 +165,20 @@ class Token(Record):
     special: bool = False
     partial: bool = False
     completes: str | None = None
+    before: str = ""
+    after: str = ""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def label(self) -> str:
-        """The text with white space and control characters made visible, for axes and tables."""
+        """The text with white space and control characters made visible, for axes and tables.
+
+        Tokens of one spelling that the vocabulary tells apart have labels of their own: ``·city`` begins with a space,
+        also where the prompt has none before its first word, and ``##ing`` goes on with a word.
+        """
+        for sign, shown in (("▁", "·"), ("Ġ", "·"), ("##", "##")):
+            if self.piece.startswith(sign) and not self.special and not self.text.startswith((" ", sign)):
+                return shown + visible(self.text)
         return visible(self.text)
 
     @property
@@ -183,11 +194,15 @@ class Passage(Record):
         tokens: All tokens, prompt first.
         prompt_length: How many of them are given rather than written by the model.
         encoder_length: How many of the given ones an encoder reads; 0 for a model that has one stream of text.
+        family: What kind of model read it.
+        answers: What a model that does not write on said of it: a token for each mask, a class, the ends of a span.
     """
 
     tokens: tuple[Token, ...]
     prompt_length: int
     encoder_length: int = 0
+    family: Family = Family.CAUSAL
+    answers: tuple[Token, ...] = ()
 
     @property
     def prompt(self) -> tuple[Token, ...]:
@@ -203,12 +218,14 @@ class Passage(Record):
     def written(self) -> str:
         """The text that the model wrote, without signs of the template (such as "end of text").
 
-        A character that is spread over several tokens stands once, where it is complete.
+        A character that is spread over several tokens stands once; one that was never finished is left out.
         """
         parts = (
-            token.completes or "" if token.partial else token.text for token in self.generated if not token.special
+            token.before.encode() + (bytes.fromhex(token.utf8) if token.partial else token.text.encode())
+            for token in self.generated
+            if not token.special
         )
-        return "".join(parts)
+        return b"".join(parts).decode(errors="ignore")
 
 
 class Check(Record):
@@ -263,7 +280,18 @@ class Table(Record):
 
 
 class Provenance(Record):
-    """Where a result comes from."""
+    """Where a result comes from.
+
+    Attributes:
+        created: When it was computed, in UTC.
+        seconds: How long that took.
+        device: Where it was computed.
+        dtype: The floating point type of the model.
+        seed: What chance was drawn from.
+        commit: Of the folder that holds the experiment, or None where it is in no repository.
+        versions: Of the packages that computed it, by name.
+        notes: What went otherwise than asked for without changing the result, one sentence each.
+    """
 
     created: str
     seconds: float
@@ -272,6 +300,7 @@ class Provenance(Record):
     seed: int
     commit: str | None
     versions: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def visible(text: str) -> str:

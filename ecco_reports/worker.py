@@ -21,6 +21,7 @@ import ecco_reports
 from ecco_reports.analyses import AnyAnalysis
 from ecco_reports.errors import CapabilityError, StoreError
 from ecco_reports.models.base import LanguageModel
+from ecco_reports.models.memory import told
 from ecco_reports.models.threads import threads_for
 from ecco_reports.plan import Batch, Objection, Task, objections
 from ecco_reports.records import ModelSpec, Provenance, Record
@@ -115,7 +116,7 @@ def work(assignment: Assignment) -> Iterator[Message]:
         model = assignment.load(assignment.batch.spec)
         objected = tuple(_objections(tasks, model, assignment.analyses))
     except Exception as error:
-        failure = _failure(error)
+        failure = _failure(told(error, assignment.batch.spec.source, "loading it"))
         for task in tasks:
             provenance = provenance_of(task, assignment, time.perf_counter() - began, task.spec.device)
             store.put_failure(task.key, failure, provenance)
@@ -146,13 +147,15 @@ def _compute(task: Task, model: LanguageModel, assignment: Assignment, store: St
     try:
         model.demand(analysis.needs(task.params))
         result = analysis.run(model, task.prompt, task.params)
-        provenance = provenance_of(task, assignment, time.perf_counter() - began, model.device)
+        seconds, notes = time.perf_counter() - began, model.memory.collect()
+        provenance = provenance_of(task, assignment, seconds, model.device, notes)
         store.put(task.key, result, provenance, task.made_of)
     except StoreError:
         raise
     except Exception as error:
-        failure = _failure(error)
-        provenance = provenance_of(task, assignment, time.perf_counter() - began, model.device)
+        failure = _failure(told(error, task.spec.source, f"the analysis {task.label}"))
+        seconds, notes = time.perf_counter() - began, model.memory.collect()
+        provenance = provenance_of(task, assignment, seconds, model.device, notes)
         store.put_failure(task.key, failure, provenance)
         return Finished(task.key, failure, provenance)
     return Finished(task.key, None, provenance)
@@ -165,7 +168,9 @@ def _failure(error: Exception) -> Failure:
     return Failure(kind=kind, message=str(error) or kind, traceback=trace)
 
 
-def provenance_of(task: Task, assignment: Assignment, seconds: float, device: str) -> Provenance:
+def provenance_of(
+    task: Task, assignment: Assignment, seconds: float, device: str, notes: tuple[str, ...] = ()
+) -> Provenance:
     """Where a result or a failure of this assignment comes from."""
     return Provenance(
         created=_now(),
@@ -175,6 +180,7 @@ def provenance_of(task: Task, assignment: Assignment, seconds: float, device: st
         seed=task.seed,
         commit=assignment.commits[task.experiment],
         versions=_versions(),
+        notes=notes,
     )
 
 

@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecco_reports.errors import CapabilityError
+from ecco_reports.models.memory import Memory
 from ecco_reports.records import Decoding, Family, ModelSpec, Passage, Prompt, Token
 
 if TYPE_CHECKING:
@@ -139,18 +141,21 @@ class Reading:
     through the whole passage: what an encoder reads, then what the decoder starts with, then what was written.
 
     Attributes:
-        family: What kind of model read it.
         passage: Everything that was read, what the model wrote included.
         segments: As in ``Encoding``; for the encoder's part.
         places: All places where the model speaks.
         spoken: What it said of itself: the tokens it wrote, the masks it filled in, the class or the span it chose.
     """
 
-    family: Family
     passage: Passage
     segments: tuple[int, ...]
     places: tuple[int, ...]
     spoken: tuple[Spoken, ...]
+
+    @property
+    def family(self) -> Family:
+        """What kind of model read it."""
+        return self.passage.family
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -224,6 +229,11 @@ class LanguageModel(ABC):
         if missing := sorted(capabilities - self.capabilities):
             why = "; ".join(f"{name}: {self.reasons[name]}" if name in self.reasons else name for name in missing)
             raise CapabilityError(self.facts.spec.source, f"{self.facts.spec.source} cannot do this: it has no {why}.")
+
+    @cached_property
+    def memory(self) -> Memory:
+        """Does its work in parts that fit into memory."""
+        return Memory(self.facts.spec.source)
 
     def lacks(self, capability: Capability) -> CapabilityError:
         """The error of a method that needs what this model cannot do: which capability it is, and why it is absent."""

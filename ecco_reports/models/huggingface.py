@@ -189,7 +189,7 @@ class HuggingFaceModel(LanguageModel):
                 start = start_of_decoder(self._module)
                 return self._written(encoding.tokens, (self._start_token(start),), start, decoding)
         reading = self._speech.unspoken(encoding)
-        return replace(reading, spoken=self._spoken(reading))
+        return self._speech.reading(reading.passage, reading.segments, self._spoken(reading))
 
     def _written(
         self, given: tuple[Token, ...], begun: tuple[Token, ...], start: int | None, decoding: Decoding

@@ -31,13 +31,12 @@ def facts_of(spec: ModelSpec) -> ModelFacts:
     """
     folder = locate(spec)
     config = _read_config(spec, folder)
-    tokenizer_file = folder / "tokenizer.json"
     return ModelFacts(
         spec=spec,
         identity=_identity(spec, folder),
         layers=_first_number(config, _LAYER_KEYS),
         context_length=_first_number(config, _CONTEXT_KEYS),
-        tokenize=FastTokenizer.from_file(tokenizer_file) if tokenizer_file.is_file() else None,
+        tokenize=FastTokenizer.from_folder(folder),
     )
 
 
