@@ -153,7 +153,7 @@ class FastTokenizer(TextTokenizer):
         pair = prompt.text_pair
         if pair is not None and self._backend.num_special_tokens_to_add(is_pair=True) == 0:
             way_out = "Write both as one text, in the words that the model knows."
-            raise CapabilityError("", f"its tokenizer has no sign to set two texts apart. {way_out}")
+            raise CapabilityError("", f"the model's tokenizer has no sign to set two texts apart. {way_out}")
         encoded = self._backend.encode(prompt.text, pair)
         tokens = self._laid(encoded, [prompt.text, *([] if pair is None else [pair])])
         told = any(encoded.type_ids) and self._settings.reads_segments is not False
@@ -163,7 +163,7 @@ class FastTokenizer(TextTokenizer):
         template = self._settings.template
         if template is None:
             way_out = "Write `text:` with the words that the model shall go on from, or take a model made for chat."
-            raise CapabilityError("", f"it has no chat template, so it cannot read a conversation. {way_out}")
+            raise CapabilityError("", f"the model has no chat template, so it cannot read a conversation. {way_out}")
         rendered = ChatTemplate(template, self._settings.signs).render(prompt.messages)
         # The template writes the sign for the beginning of a text itself.
         encoded = self._backend.encode(rendered.text, add_special_tokens=False)
