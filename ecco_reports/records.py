@@ -281,7 +281,9 @@ class Token(Record):
         text: What it adds to the text, as it was written; for a part of a character its bytes, as ``⟨E3 81⟩``.
         piece: How the vocabulary writes it: ``Ġcity``, ``▁city``, ``##ing``; empty where nothing is known of it.
         utf8: The bytes of the text it stands for, in hexadecimal; empty for a token of the template.
-        span: The characters of the prompt it covers, from and up to; None for what does not stand in the prompt.
+        span: The characters of the prompt it covers, from and up to; None for what does not stand in the prompt. They
+            count in the second text for a token of that.
+        second: Whether it stands in the second of two texts.
         special: Whether it is a token of the template rather than of the text.
         partial: Whether it is only a part of a character.
         completes: The character that this token completes, if it is the last part of one.
@@ -294,6 +296,7 @@ class Token(Record):
     piece: str = ""
     utf8: str = ""
     span: tuple[int, int] | None = None
+    second: bool = False
     special: bool = False
     partial: bool = False
     completes: str | None = None

@@ -6,13 +6,16 @@ an Altair chart, and a token strip (running text whose tokens are coloured), whi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import altair as alt
 
-from ecco_reports.records import Passage
+from ecco_reports.records import Passage, Token, visible
+
+_SIGN = re.compile("(⟨[^⟩]*⟩)")
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,17 @@ class StripToken:
     """One token of a strip.
 
     Attributes:
-        text: As it reads in the text (white space kept).
+        text: As it reads in the text (white space kept); for a part of a character its bytes, as ``⟨E3 81⟩``.
         label: With white space and control characters made visible.
         position: Counted from 0.
         generated: Whether the model wrote it (else it is of the prompt).
         special: Whether it belongs to a template rather than to the text.
-        note: A word about it, such as the character that its bytes complete; may be empty.
+        partial: Whether it is only a part of a character.
+        completes: The character that it is the last part of; may be empty.
+        before: Characters of the text between the token before it and this one that no token stands for.
+        after: The same after the last token of a text.
+        opens: What begins with it ("second text"), where a strip has several parts; else empty.
+        note: A word about it; may be empty.
     """
 
     text: str
@@ -56,11 +64,25 @@ class StripToken:
     position: int
     generated: bool = False
     special: bool = False
+    partial: bool = False
+    completes: str = ""
+    before: str = ""
+    after: str = ""
+    opens: str = ""
     note: str = ""
+
+    def inside(self) -> tuple[tuple[str, bool], ...]:
+        """What stands in it, in order: characters of the text, and signs for bytes and for nothing (True)."""
+        if not self.partial:
+            return ((self.text, False),) if self.text else ((self.label, True),)
+        pieces = [(piece, bool(_SIGN.fullmatch(piece))) for piece in _SIGN.split(self.text) if piece]
+        place = 1 if pieces and pieces[0][1] else 0
+        return (*pieces[:place], *([(self.completes, False)] if self.completes else []), *pieces[place:])
 
 
 def strip_tokens(passage: Passage) -> tuple[StripToken, ...]:
     """The tokens of a prompt and its continuation, as a strip shows them."""
+    opens = _openings(passage)
     return tuple(
         StripToken(
             text=token.text,
@@ -68,10 +90,52 @@ def strip_tokens(passage: Passage) -> tuple[StripToken, ...]:
             position=position,
             generated=position >= passage.prompt_length,
             special=token.special,
-            note=f"completes {token.completes}" if token.completes else "",
+            partial=token.partial,
+            completes=token.completes or "",
+            before=token.before,
+            after=token.after,
+            opens=opens.get(position, ""),
+            note=_note(token),
         )
         for position, token in enumerate(passage.tokens)
     )
+
+
+def joined(parts: Sequence[StripToken]) -> StripToken:
+    """Tokens that follow one another as one piece of text, in the place of the first."""
+    if len(parts) == 1:
+        return parts[0]
+    first, last = parts[0], parts[-1]
+    text = "".join(
+        (part.before if index else "") + "".join(piece for piece, is_sign in part.inside() if not is_sign)
+        for index, part in enumerate(parts)
+    )
+    # A space that the vocabulary has and the prompt has not, before its first word, still tells two tokens apart.
+    space = "·" if first.label.startswith("·") and not text.startswith((" ", "·")) else ""
+    return replace(
+        first, text=text, label=space + visible(text), partial=False, completes="", after=last.after, note=""
+    )
+
+
+def _openings(passage: Passage) -> dict[int, str]:
+    """Where the parts of a passage begin, and what they are called; nothing where there is only one."""
+    opens = {}
+    second = next((position for position, token in enumerate(passage.tokens) if token.second), None)
+    if second is not None:
+        opens = {0: "first text", second: "second text"}
+    if passage.encoder_length:
+        opens = {**opens, 0: "read by the encoder", passage.encoder_length: "written by the decoder"}
+    return opens
+
+
+def _note(token: Token) -> str:
+    """What is known of a token beyond its text: what its bytes complete, and what the model reads instead of it."""
+    if token.completes:
+        return f"completes {token.completes}"
+    piece = token.piece.removeprefix("##").removesuffix("</w>").replace("▁", " ").replace("Ġ", " ").strip()
+    # Pieces of a byte-level vocabulary that are not ASCII are bytes in disguise, and say nothing to a reader.
+    other = bool(piece) and piece.isascii() and token.span is not None and piece != token.text.strip()
+    return f"read as {piece}" if other and not token.partial else ""
 
 
 @dataclass(frozen=True)

@@ -127,10 +127,11 @@ def test_a_sign_that_the_prompt_writes_itself_is_part_of_the_prompt():
     assert tokens[2].id == make("WordPiece").mask.id
 
 
-def test_a_second_text_goes_on_in_the_spans_and_is_told_apart():
+def test_a_second_text_is_told_apart():
     encoding = read(FastTokenizer(word_pieces()), "The keys", "cabinet ")
     assert [token.text for token in encoding.tokens] == ["[CLS]", "The", "keys", "[SEP]", "cabin", "et", "[SEP]"]
-    assert [token.span for token in encoding.tokens] == [None, (0, 3), (4, 8), None, (8, 13), (13, 15), None]
+    assert [token.span for token in encoding.tokens] == [None, (0, 3), (4, 8), None, (0, 5), (5, 7), None]
+    assert [token.second for token in encoding.tokens] == [False] * 4 + [True, True, False]
     assert encoding.segments == (0, 0, 0, 0, 1, 1, 1)
 
 

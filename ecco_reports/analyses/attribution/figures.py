@@ -6,7 +6,6 @@ In: a result. Out: figures and a table. Never: torch, a model.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from ecco_reports.analyses.attribution.words import (
 )
 from ecco_reports.analyses.units import Unit
 from ecco_reports.charts.contributions import contribution_matrix
-from ecco_reports.charts.figure import ChartFigure, Figure, StripRow, StripToken, TokenStrip, strip_tokens
+from ecco_reports.charts.figure import ChartFigure, Figure, StripRow, StripToken, TokenStrip, joined, strip_tokens
 from ecco_reports.records import Family
 
 
@@ -144,11 +143,9 @@ def _joined(tokens: Sequence[StripToken], units: Sequence[Unit]) -> tuple[StripT
     """The tokens of a strip, where those of one unit are one piece of text, which carries one number."""
     unit_at = {unit[0]: unit for unit in units}
     inside = {position for unit in units for position in unit[1:]}
-    joined = []
+    whole = []
     for index, token in enumerate(tokens):
         if token.position in inside:
             continue
-        parts = tokens[index : index + len(unit_at.get(token.position, (token.position,)))]
-        text, label = ("".join(getattr(part, name) for part in parts) for name in ("text", "label"))
-        joined.append(replace(token, text=text, label=label))
-    return tuple(joined)
+        whole.append(joined(tokens[index : index + len(unit_at.get(token.position, (token.position,)))]))
+    return tuple(whole)
