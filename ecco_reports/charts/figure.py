@@ -6,16 +6,13 @@ an Altair chart, and a token strip (running text whose tokens are coloured), whi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import altair as alt
 
-from ecco_reports.records import Passage, Token, visible
-
-_SIGN = re.compile("(⟨[^⟩]*⟩)")
+from ecco_reports.records import Passage, Token
 
 
 @dataclass(frozen=True)
@@ -46,13 +43,13 @@ class StripToken:
     """One token of a strip.
 
     Attributes:
-        text: As it reads in the text (white space kept); for a part of a character its bytes, as ``⟨E3 81⟩``.
+        text: As it reads in the text (white space kept).
         label: With white space and control characters made visible.
         position: Counted from 0.
         generated: Whether the model wrote it (else it is of the prompt).
         special: Whether it belongs to a template rather than to the text.
-        partial: Whether it is only a part of a character.
-        completes: The character that it is the last part of; may be empty.
+        pieces: What stands in it instead of its text alone, if it is a part of a character: characters, and signs for
+            bytes (True).
         before: Characters of the text between the token before it and this one that no token stands for.
         after: The same after the last token of a text.
         opens: What begins with it ("second text"), where a strip has several parts; else empty.
@@ -64,20 +61,11 @@ class StripToken:
     position: int
     generated: bool = False
     special: bool = False
-    partial: bool = False
-    completes: str = ""
+    pieces: tuple[tuple[str, bool], ...] = ()
     before: str = ""
     after: str = ""
     opens: str = ""
     note: str = ""
-
-    def inside(self) -> tuple[tuple[str, bool], ...]:
-        """What stands in it, in order: characters of the text, and signs for bytes and for nothing (True)."""
-        if not self.partial:
-            return ((self.text, False),) if self.text else ((self.label, True),)
-        pieces = [(piece, bool(_SIGN.fullmatch(piece))) for piece in _SIGN.split(self.text) if piece]
-        place = 1 if pieces and pieces[0][1] else 0
-        return (*pieces[:place], *([(self.completes, False)] if self.completes else []), *pieces[place:])
 
 
 def strip_tokens(passage: Passage) -> tuple[StripToken, ...]:
@@ -85,13 +73,12 @@ def strip_tokens(passage: Passage) -> tuple[StripToken, ...]:
     opens = _openings(passage)
     return tuple(
         StripToken(
-            text=token.text,
+            text=token.characters,
             label=token.label,
             position=position,
             generated=position >= passage.prompt_length,
             special=token.special,
-            partial=token.partial,
-            completes=token.completes or "",
+            pieces=token.inside if token.partial else (),
             before=token.before,
             after=token.after,
             opens=opens.get(position, ""),
@@ -101,20 +88,12 @@ def strip_tokens(passage: Passage) -> tuple[StripToken, ...]:
     )
 
 
-def joined(parts: Sequence[StripToken]) -> StripToken:
+def joined(parts: Sequence[StripToken], label: str) -> StripToken:
     """Tokens that follow one another as one piece of text, in the place of the first."""
     if len(parts) == 1:
         return parts[0]
-    first, last = parts[0], parts[-1]
-    text = "".join(
-        (part.before if index else "") + "".join(piece for piece, is_sign in part.inside() if not is_sign)
-        for index, part in enumerate(parts)
-    )
-    # A space that the vocabulary has and the prompt has not, before its first word, still tells two tokens apart.
-    space = "·" if first.label.startswith("·") and not text.startswith((" ", "·")) else ""
-    return replace(
-        first, text=text, label=space + visible(text), partial=False, completes="", after=last.after, note=""
-    )
+    text = "".join((part.before if index else "") + part.text for index, part in enumerate(parts))
+    return replace(parts[0], text=text, label=label, pieces=(), after=parts[-1].after, note="")
 
 
 def _openings(passage: Passage) -> dict[int, str]:

@@ -120,7 +120,7 @@ def _token(strip: TokenStrip, index: int, chosen: StripRow | None, id: str) -> s
     classes = ["ecco-tok"]
     classes += ["ecco-tok--generated"] if token.generated else []
     classes += ["ecco-tok--special"] if token.special else []
-    classes += ["ecco-tok--partial"] if token.partial else []
+    classes += ["ecco-tok--partial"] if token.pieces else []
     attributes = [f'data-n="{token.position}"']
     if row is not None:
         classes.append("ecco-tok--output")
@@ -162,8 +162,9 @@ def _colour(strip: TokenStrip, index: int, chosen: StripRow | None) -> list[str]
 
 def _flow(token: StripToken) -> tuple[str, int]:
     """The inside of a token, and how many line breaks follow it: ``⏎`` is shown, and the line breaks where it does."""
-    if token.partial or not token.text:
-        return "".join(_sign(piece) if sign else _line(piece) for piece, sign in token.inside()), 0
+    if token.pieces or not token.text:
+        pieces = token.pieces or ((token.label, True),)
+        return "".join(_sign(piece) if is_sign else _line(piece) for piece, is_sign in pieces), 0
     body = token.text.rstrip("\n")
     breaks = len(token.text) - len(body)
     lines = [_line(line) for line in body.split("\n")]

@@ -196,6 +196,15 @@ class FastTokenizer(TextTokenizer):
 
     def continuation_ids(self, text: str) -> list[int]:
         """The token numbers of a text that goes on after a prompt: no special tokens are added."""
+        ids = self._plain_ids(text)
+        if ids and self._vocabulary.spells_spaces and self._vocabulary.spelling(ids[0]).startswith(b" "):
+            # Some tokenizers put a space before whatever comes first; here something else is first.
+            first, both = self._plain_ids("\n"), self._plain_ids("\n" + text)
+            if both[: len(first)] == first:
+                return both[len(first) :]
+        return ids
+
+    def _plain_ids(self, text: str) -> list[int]:
         return list(self._backend.encode(text, add_special_tokens=False).ids)
 
     def token(self, token_id: int) -> Token:

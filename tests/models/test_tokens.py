@@ -208,6 +208,23 @@ def test_a_continuation_gets_no_special_tokens():
     assert tokenizer.continuation_ids("the keys") == list(read(tokenizer, "the keys").ids[1:-1])
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "labels_of_it"),
+    [
+        ("SentencePiece BPE with byte fallback", " city", ["·city"]),
+        ("SentencePiece BPE with byte fallback", "city", ["c", "i", "t", "y"]),
+        ("byte-level with trimmed offsets", " a", ["·a"]),
+        ("byte-level with trimmed offsets", "a", ["a"]),
+        ("byte-level", " London", ["·London"]),
+        ("Unigram", " is", ["·is"]),
+        ("Unigram", "is", ["·is"]),
+        ("WordPiece", " london", ["london"]),
+    ],
+)
+def test_a_continuation_begins_with_a_space_only_where_one_is_written(kind, text, labels_of_it):
+    assert labels(make(kind).tokens(make(kind).continuation_ids(text))) == labels_of_it
+
+
 def test_the_mask_is_found_by_its_name_or_by_what_the_settings_call_it(tmp_path):
     assert make("byte-level with trimmed offsets").mask.text == "<mask>"
     assert make("Unigram").mask is None

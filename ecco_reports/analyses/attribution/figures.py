@@ -23,7 +23,7 @@ from ecco_reports.analyses.attribution.words import (
 from ecco_reports.analyses.units import Unit
 from ecco_reports.charts.contributions import contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, Figure, StripRow, StripToken, TokenStrip, joined, strip_tokens
-from ecco_reports.records import Family
+from ecco_reports.records import Family, Passage, joined_label
 
 
 def figures_of(result: AttributionResult) -> Iterator[Figure]:
@@ -108,7 +108,7 @@ def _strip(result: AttributionResult, method: MethodResult) -> TokenStrip:
     """The text in which one chooses an output and sees what it drew on."""
     tokens = strip_tokens(result.passage)
     if method.method in PERTURBATIONS:
-        tokens = _joined(tokens, result.units)
+        tokens = _joined(tokens, result.units, result.passage)
     starts = {column[0]: number for number, column in enumerate(result.columns(method))}
     shown = shown_values(result, method)
     rows = []
@@ -139,7 +139,7 @@ def _outputs(result: AttributionResult) -> str:
     return f"{count} {singular[name] if count == 1 else name}"
 
 
-def _joined(tokens: Sequence[StripToken], units: Sequence[Unit]) -> tuple[StripToken, ...]:
+def _joined(tokens: Sequence[StripToken], units: Sequence[Unit], passage: Passage) -> tuple[StripToken, ...]:
     """The tokens of a strip, where those of one unit are one piece of text, which carries one number."""
     unit_at = {unit[0]: unit for unit in units}
     inside = {position for unit in units for position in unit[1:]}
@@ -147,5 +147,7 @@ def _joined(tokens: Sequence[StripToken], units: Sequence[Unit]) -> tuple[StripT
     for index, token in enumerate(tokens):
         if token.position in inside:
             continue
-        whole.append(joined(tokens[index : index + len(unit_at.get(token.position, (token.position,)))]))
+        unit = unit_at.get(token.position, (token.position,))
+        label = joined_label([passage.tokens[position] for position in unit])
+        whole.append(joined(tokens[index : index + len(unit)], label))
     return tuple(whole)
