@@ -6,6 +6,7 @@ rounding. All read the words of ``tiny.VOCABULARY``, a mask and a padding token.
 
 from __future__ import annotations
 
+import inspect
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -459,5 +460,7 @@ def logits_of(output: Any) -> torch.Tensor:
 
 def forward_of(module: Any, inputs: dict[str, torch.Tensor]) -> Callable[[], torch.Tensor]:
     """A closure that runs a model on some input and gives its logits."""
-    cached = {"use_cache": False} if getattr(module.config, "use_cache", None) is not None else {}
-    return lambda: logits_of(module(**inputs, **cached))
+    takes = inspect.signature(module.forward).parameters
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
+    cacheless = {"use_cache": False} if open_ended or "use_cache" in takes else {}
+    return lambda: logits_of(module(**inputs, **cacheless))

@@ -22,9 +22,12 @@ import torch
 from torch import nn
 
 from ecco_reports.models.anatomy.blocks import Blocks, CallCounter, counted
-from ecco_reports.models.anatomy.record import relative
+from ecco_reports.models.anatomy.record import AbsentError, relative
 
 _NAME = "ecco_reports_capture"
+
+_LOOSE = 0.05
+"""How far sums of attention weights may be from one, whatever their precision."""
 
 
 class AttentionKind(StrEnum):
@@ -132,21 +135,35 @@ def asks_interface(blocks: Sequence[nn.Module]) -> bool:
     return any(_eager_of(part) is not None for block in blocks for part in block.modules())
 
 
-def attention_miss(found: AttentionMap, may_look_ahead: bool) -> float:
+def attention_miss(found: AttentionMap, queries: int, keys: int, may_look_ahead: bool) -> float:
     """How far a map is from what attention weights must be, the largest of what applies.
 
     Rows add up to one, or to less where what the heads mixed shows that the rest goes to a sink; what was mixed is the
     weights times the values; and without permission nothing falls on later positions.
+
+    Args:
+        found: The map.
+        queries: How many positions look.
+        keys: How many they look at.
+        may_look_ahead: Whether a position may look at later ones.
+
+    Raises:
+        AbsentError: These are no weights between positions.
     """
-    weights = found.weights.detach().float()
+    weights = found.weights.detach()
+    weights = weights if weights.dtype == torch.float64 else weights.float()
+    if weights.dim() != 4 or weights.shape[-2:] != (queries, keys):
+        raise AbsentError("what it gives out as attention is not from every position to every position")
     miss = max((weights.sum(-1) - 1).max().item(), -weights.min().item())
     if not may_look_ahead and found.kind is AttentionKind.SELF:
         miss = max(miss, weights.triu(1).max().item())
     if found.mixed is None or found.values is None:
+        if max(miss, found.missing) > _LOOSE:
+            raise AbsentError("what it gives out as attention does not add up to one for each position")
         return max(miss, found.missing)
-    values = found.values.detach().float()
+    values = found.values.detach().to(weights.dtype)
     values = values.repeat_interleave(weights.shape[1] // values.shape[1], dim=1)
-    mixed = found.mixed.detach().float()
+    mixed = found.mixed.detach().to(weights.dtype)
     return max(miss, relative((weights @ values).transpose(1, 2), mixed))
 
 
@@ -157,7 +174,7 @@ def captured(
     """Inside, for one pass, the attention of a model is appended to the list, if it asks the library's interface.
 
     Raises:
-        ValueError: A block attends more often than its kind should.
+        AbsentError: A block attends more often than its kind should, or something else attends.
     """
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface, eager_mask
@@ -186,9 +203,9 @@ def _keeper(
             if two_stacks and any(found.kind is kind and found.layer == layer for found in maps):
                 kind = AttentionKind.CROSS
         else:
-            raise ValueError("something outside its blocks attends")
+            raise AbsentError("something outside its blocks attends")
         if any(found.kind is kind and found.layer == layer for found in maps):
-            raise ValueError(f"block {layer} attends more than once")
+            raise AbsentError("a block of it attends more than once")
         maps.append(AttentionMap(kind, layer, weights, mixed, values, module))
 
     return keep

@@ -81,8 +81,8 @@ def _size(blocks: Blocks) -> int:
 
 
 def hidden_of(output: Any) -> torch.Tensor:
-    """The hidden states in a block's output, which is a tensor or a tuple that begins with it."""
-    hidden = output[0] if isinstance(output, tuple) else output
+    """The hidden states in a block's output, which is a tensor or a tuple (or list) that begins with it."""
+    hidden = output[0] if isinstance(output, tuple | list) else output
     if not isinstance(hidden, torch.Tensor):
         raise TypeError(f"a block returned {type(output).__name__}, not hidden states")
     return hidden
@@ -208,7 +208,7 @@ def resumed(blocks: Sequence[nn.Module], outputs: Sequence[Any], layer: int, sta
 
 def _passed_on(real: Any, hidden: torch.Tensor) -> Any:
     """A block's output with other hidden states in it."""
-    return (hidden, *real[1:]) if isinstance(real, tuple) else hidden
+    return type(real)((hidden, *real[1:])) if isinstance(real, tuple | list) else hidden
 
 
 def _with_hidden(

@@ -78,7 +78,7 @@ def explore(model: nn.Module, family: Family, forward: Callable[[], torch.Tensor
     Args:
         model: The whole model, in evaluation mode.
         family: What it was made for: whether it may look ahead.
-        forward: Runs the model, by calling it, without a cache, on a probe of at least four tokens; returns logits.
+        forward: Runs the model, by calling it, without a cache, on one text of at least four tokens; returns logits.
         layers: How many layers its configuration speaks of.
 
     Returns:
@@ -108,6 +108,7 @@ class _Exploration:
         try:
             blocks, calls = _chain(main, self._layers, self._seen)
             encoder = () if listened is None else _chain(listened, None, self._seen)[0]
+            _refuse_other_axes(calls)
         except AbsentError as absent:
             return Anatomy(reasons=dict.fromkeys(_HANDLES, str(absent)))
         outputs = [call.output for call in calls]
@@ -116,7 +117,7 @@ class _Exploration:
         else:
             self._prove(Capability.LAYER_READOUT, lambda: self._read_out(blocks, outputs, _states(calls)))
         self._prove(Capability.RESUME, lambda: self._resume(blocks, outputs, _states(calls)))
-        maps = self._attention(blocks, encoder)
+        maps = self._attention(blocks, encoder, calls)
         neurons = self._neurons(blocks, calls)
         return Anatomy(
             blocks=blocks,
@@ -163,15 +164,23 @@ class _Exploration:
                 worst = max(worst, relative(self._forward(), self._seen.logits))
         return worst
 
-    def _attention(self, blocks: Blocks, encoder: Blocks) -> tuple[AttentionTap | None, Sequence[AttentionMap]]:
+    def _attention(
+        self, blocks: Blocks, encoder: Blocks, calls: Sequence[Call]
+    ) -> tuple[AttentionTap | None, Sequence[AttentionMap]]:
         maps: list[AttentionMap] = []
         tap = AttentionTap(self._model, blocks, encoder, by_interface=asks_interface(blocks))
 
         def residual() -> float:
             trace = tap.trace(self._forward)
             maps.extend(trace.maps)
-            looks_ahead = self._family is not Family.CAUSAL and not encoder
-            misses = [attention_miss(found, may_look_ahead=looks_ahead) for found in maps]
+            ahead = self._family is not Family.CAUSAL and not encoder
+            own, read = _positions(calls), _positions(self._seen.of(encoder))
+            ends = {
+                AttentionKind.SELF: (own, own),
+                AttentionKind.CROSS: (own, read),
+                AttentionKind.ENCODER: (read, read),
+            }
+            misses = [attention_miss(found, *ends[found.kind], may_look_ahead=ahead) for found in maps]
             if not misses:
                 raise AbsentError("none of its layers compares positions with one another by attention weights")
             return max(relative(trace.logits, self._seen.logits), *misses)
@@ -179,7 +188,7 @@ class _Exploration:
         if not self._prove(Capability.ATTENTION, residual):
             return None, ()
         layers = {found.layer for found in maps if found.kind is AttentionKind.SELF}
-        without = [layer for layer in range(len(self._seen.of(blocks))) if layer not in layers]
+        without = [layer for layer in range(len(calls)) if layer not in layers]
         if without:
             self._partly[Capability.ATTENTION] = _in_layers(without, "they mix positions by other means or not at all")
         return tap, maps
@@ -238,7 +247,24 @@ def _chain(stack: nn.Module, layers: int | None, seen: Record) -> tuple[Blocks, 
     if not found:
         raise AbsentError("no list of blocks was found in it, each of which goes on where the one before it ended")
     # Lists inside a block hand on states as well: the outermost list is the one that is wanted.
-    return max(found, key=lambda pair: pair[1][-1].ended - pair[1][0].began)
+    return max(found, key=lambda pair: sum(call.ended - call.began for call in pair[1]))
+
+
+def _positions(calls: Sequence[Call]) -> int:
+    """How many positions a stack worked on; 0 for one that is not there."""
+    taken = calls[0].taken if calls else None
+    return 0 if taken is None else taken.shape[-2]
+
+
+def _refuse_other_axes(calls: Sequence[Call]) -> None:
+    """Makes sure that a stack's states begin with the one text of the probe.
+
+    Raises:
+        AbsentError: Positions come first, which would be taken for texts.
+    """
+    given = calls[0].given
+    if given is not None and given.dim() == 3 and len(given) != 1:
+        raise AbsentError("its residual stream has other axes than text, position and width, in this order")
 
 
 def _states(calls: Sequence[Call]) -> list[torch.Tensor]:

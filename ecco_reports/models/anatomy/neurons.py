@@ -11,15 +11,17 @@ That rules out the output projections of attention and of state-space mixers, wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 from torch import nn
 
-from ecco_reports.models.anatomy.blocks import Blocks, counted
+from ecco_reports.models.anatomy.blocks import Blocks, counted, hidden_of
 from ecco_reports.models.anatomy.record import AbsentError, Call, Record, relative
+
+_SOME_POSITIONS = "each of its experts reads only some of the positions"
 
 
 @dataclass(frozen=True)
@@ -101,22 +103,50 @@ def find_projection(record: Record, block: Call, tolerance: float) -> tuple[Proj
     width, numbers = block.given.shape[-1], block.given.shape[-3:].numel()
     shaped = [(call, call.given) for call in linear if call.given is not None]
     into_stream = [call for call, given in shaped if given.shape[-1] == width and given.numel() == numbers]
-    if not into_stream:
-        raise AbsentError("no projection into the residual stream was found")
-    last = into_stream[-1]
-    earlier = [call for call in linear if call.ended < last.began]
-    before = into_stream[-2].ended if len(into_stream) > 1 else block.began
-    if any(_is_fused(call.module) and call.began > before for call in inner):
-        raise AbsentError("its experts are fused into one matrix product")
-    if not earlier:
-        raise AbsentError("nothing feeds the last projection of a block but the residual stream")
-    projection, miss = _recomputed(last)
-    if miss > tolerance:
-        raise AbsentError("the last projection of a block is no plain product with its weights")
-    moved = _moved_elsewhere(block, earlier[-1], last)
-    if moved > tolerance:
-        raise AbsentError("the last projection of a block reads what was mixed over positions")
-    return projection, max(miss, moved)
+    for last in reversed(into_stream):
+        earlier = [call for call in linear if call.ended < last.began]
+        moved = _moved_elsewhere(block, earlier[-1], last) if earlier else None
+        if moved is None:
+            continue
+        if why := _experts(block, inner, last, alone=moved > tolerance):
+            raise AbsentError(why)
+        if moved > tolerance:
+            raise AbsentError("the last projection of a block reads what was mixed over positions")
+        projection, miss = _recomputed(last)
+        if miss > tolerance:
+            raise AbsentError("the last projection of a block is no plain product with its weights")
+        return projection, max(miss, moved)
+    raise AbsentError("no projection into its residual stream reads what another one wrote")
+
+
+def _experts(block: Call, inner: Sequence[Call], last: Call, alone: bool) -> str:
+    """Why the neurons of a block's experts cannot be had, or nothing if it has no experts.
+
+    Args:
+        block: The call of a block.
+        inner: What was called during it.
+        last: The call of its last projection into the stream.
+        alone: Whether that one is no part of an MLP, so that whatever follows it is.
+    """
+    paths = {id(module): path for path, module in block.module.named_modules()}
+    part = paths[id(last.module)].partition(".")[0]
+    for call in inner:
+        beside = paths.get(id(call.module), "").partition(".")[0] == part
+        if _is_fused(call.module) and (call.began > last.ended if alone else beside):
+            return "its experts are fused into one matrix product"
+        given = call.given
+        if call.began > last.ended and alone and _is_linear(call) and given is not None:
+            assert block.given is not None
+            if given.shape[-1] == block.given.shape[-1] and given.numel() < block.given.numel():
+                return _SOME_POSITIONS
+    ran = {id(call.module) for call in inner}
+    for module in block.module.modules():
+        members = list(module.children()) if isinstance(module, nn.ModuleList | nn.ModuleDict) else []
+        alike = len(members) > 1 and len({type(member) for member in members}) == 1
+        own = any(last.module in set(member.modules()) for member in members)
+        if alike and own and any(id(member) not in ran for member in members):
+            return _SOME_POSITIONS
+    return ""
 
 
 def _is_linear(call: Call) -> bool:
@@ -131,7 +161,7 @@ def _is_linear(call: Call) -> bool:
 def _is_fused(module: nn.Module) -> bool:
     """Whether a module holds a stack of matrices, one per expert."""
     own = module.parameters(recurse=False)
-    return not isinstance(module, nn.Conv1d) and any(parameter.dim() == 3 for parameter in own)
+    return not isinstance(module, nn.Conv1d) and any(len(p.shape) == 3 and min(p.shape) > 1 for p in own)
 
 
 def _recomputed(call: Call) -> tuple[Projection, float]:
@@ -151,21 +181,21 @@ def _recomputed(call: Call) -> tuple[Projection, float]:
     return Projection(call.module, transposed, taken.shape[-1]), misses[transposed]
 
 
-def _moved_elsewhere(block: Call, feeding: Call, last: Call) -> float:
+def _moved_elsewhere(block: Call, feeding: Call, last: Call) -> float | None:
     """How far neurons move when what feeds them is nudged at another position, relative to the largest.
 
-    The block is run once more on what it took; the output of the module that feeds its last projection is changed at
-    the first position of the first text. Infinite if the neurons there stay as they were.
+    The block is run once more on what it took; the output of the module that ran before its last projection is changed
+    at the first position of the first text. None if nothing moves there either: then the one does not feed the other.
     """
     assert last.taken is not None
     assert feeding.given is not None
     size = feeding.given.abs().max().item() + 1
 
-    def nudge(_module: nn.Module, _args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
-        rows = output.clone()
+    def nudge(_module: nn.Module, _args: tuple[Any, ...], output: Any) -> Any:
+        rows = hidden_of(output).clone()
         pattern = torch.arange(rows.shape[-1], device=rows.device).remainder(3).sub(1).to(rows.dtype)
         rows.view(-1, rows.shape[-1])[0] += size * pattern
-        return rows
+        return (rows, *output[1:]) if isinstance(output, tuple) else rows
 
     seen: list[torch.Tensor] = []
     handles = [
@@ -178,6 +208,4 @@ def _moved_elsewhere(block: Call, feeding: Call, last: Call) -> float:
         for handle in handles:
             handle.remove()
     then, now = (taken.reshape(-1, taken.shape[-1]) for taken in (last.taken, seen[-1]))
-    if torch.equal(then[0], now[0]):
-        return float("inf")
-    return relative(now[1:], then[1:])
+    return None if torch.equal(then[0], now[0]) else relative(now[1:], then[1:])

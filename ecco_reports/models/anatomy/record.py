@@ -91,7 +91,7 @@ def record(model: nn.Module, forward: Callable[[], torch.Tensor]) -> Record:
         clock += 1
         call = running.pop()
         call.ended, call.output = clock, output
-        call.given = _first_tensor(output if isinstance(output, tuple) else (output,))
+        call.given = _first_tensor(output if isinstance(output, tuple | list) else (output,))
 
     modules = list(model.modules())
     handles = [module.register_forward_pre_hook(enter, with_kwargs=True) for module in modules]
