@@ -19,6 +19,7 @@ import transformers
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
+from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 from ecco_reports.records import Family
@@ -87,11 +88,15 @@ def _fill(model: Any, scale: float) -> None:
                 parameter.copy_(scale * noise)
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
-    """One token per word, with all special tokens."""
+def tokenizer(family: Family) -> PreTrainedTokenizerFast:
+    """One token per word, with all special tokens; models that read a text as a whole get one at its end."""
     words = Tokenizer(WordLevel(VOCABULARY, unk_token="<unk>"))
     words.pre_tokenizer = WhitespaceSplit()
     end = tiny.END
+    if family is not _CAUSAL:
+        words.post_processor = TemplateProcessing(
+            single=f"$A {end}", pair=f"$A {end} $B:1 {end}:1", special_tokens=[(end, VOCABULARY[end])]
+        )
     return PreTrainedTokenizerFast(
         tokenizer_object=words, bos_token=end, eos_token=end, unk_token="<unk>", mask_token=MASK, pad_token=PAD
     )

@@ -139,12 +139,10 @@ def _experts(block: Call, inner: Sequence[Call], last: Call, alone: bool) -> str
             assert block.given is not None
             if given.shape[-1] == block.given.shape[-1] and given.numel() < block.given.numel():
                 return _SOME_POSITIONS
-    ran = {id(call.module) for call in inner}
     for module in block.module.modules():
         members = list(module.children()) if isinstance(module, nn.ModuleList | nn.ModuleDict) else []
-        alike = len(members) > 1 and len({type(member) for member in members}) == 1
-        own = any(last.module in set(member.modules()) for member in members)
-        if alike and own and any(id(member) not in ran for member in members):
+        own = next((member for member in members if last.module in set(member.modules())), None)
+        if own is not None and [type(member) for member in members].count(type(own)) > 1:
             return _SOME_POSITIONS
     return ""
 
