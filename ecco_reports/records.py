@@ -11,7 +11,8 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 import numpy as np
 from pydantic import (
@@ -22,6 +23,7 @@ from pydantic import (
     ValidationInfo,
     computed_field,
     field_validator,
+    model_validator,
 )
 
 SCHEMA_VERSION = 1
@@ -108,11 +110,50 @@ class Quantization(BaseModel):
         return dict(self.__pydantic_extra__ or {})
 
 
-class ModelSpec(Record):
+SERVED = "openai:"
+"""How the source of a model behind an OpenAI-compatible server begins."""
+
+
+class ServerFields(Record):
+    """Where a model is that runs behind a server, and what it may cost.
+
+    Attributes:
+        base_url: Of a model behind a server: the address that ``/completions`` follows; without it, OpenAI's own.
+        api_key_env: The environment variable that holds the key for this server; without it, OPENAI_API_KEY for
+            OpenAI's own server, and no key for any other.
+        endpoint: Whether the server continues texts (``completions``) or answers messages (``chat``).
+        max_calls: How many calls a run may make at most, repeated ones included; without it, 1,000.
+        max_tokens: How many tokens a run may send and receive at most; without it, 1,000,000.
+        timeout: Seconds to wait for one answer.
+        top_logprobs: How many of the most probable tokens to ask for; without it, 5 of completions and 20 of chat.
+    """
+
+    base_url: str | None = Field(default=None, examples=["http://127.0.0.1:8000/v1"])
+    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", examples=["OPENAI_API_KEY"])
+    endpoint: Literal["completions", "chat"] = "completions"
+    max_calls: int | None = Field(default=None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    timeout: float = Field(default=60.0, gt=0, le=3600)
+    top_logprobs: int | None = Field(default=None, ge=1, le=100)
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_address(cls, address: str | None) -> str | None:
+        return None if address is None else plain_address(address)
+
+    @model_validator(mode="after")
+    def _keys_travel_encrypted(self) -> Self:
+        if self.api_key_env and self.base_url and self.base_url.startswith("http:") and not is_local(self.base_url):
+            raise ValueError("a key is not sent over http:, where everybody can read it; use https:, or no api_key_env")
+        return self
+
+
+class ModelSpec(ServerFields):
     """A model as an experiment names it.
 
     Attributes:
-        source: ``bundled:NAME``, a local folder, or a Hugging Face hub id.
+        source: ``bundled:NAME``, a local folder, a Hugging Face hub id, or ``openai:MODEL`` for a model behind an
+            OpenAI-compatible server.
         revision: Branch, tag or commit of a hub id.
         subfolder: The folder inside the source that holds the model.
         family: What the model was made for; without it, what its configuration says.
@@ -150,12 +191,19 @@ class ModelSpec(Record):
         return value
 
     @property
-    def behind_api(self) -> bool:
-        """Whether the source names a server rather than weights."""
-        return not self.source.startswith("bundled:") and _API_SOURCE.match(self.source) is not None
+    def is_served(self) -> bool:
+        """Whether the model runs behind a server."""
+        return self.source.startswith(SERVED)
+
+    @model_validator(mode="after")
+    def _server_fields_need_a_server(self) -> Self:
+        if self.source == SERVED:
+            raise ValueError(f"the name of the server's model must follow {SERVED!r}")
+        if not self.is_served and (told := sorted(self.model_fields_set & set(ServerFields.model_fields))):
+            raise ValueError(f"{told[0]} is for models behind a server, whose source begins with {SERVED!r}")
+        return self
 
 
-_API_SOURCE = re.compile(r"[a-z][a-z0-9_-]+:")
 _OF_WEIGHTS = {
     *("revision", "subfolder", "device_map", "quantization", "token_env"),
     *("trust_remote_code", "adapter", "adapter_revision"),
@@ -168,7 +216,7 @@ def _objection(key: str, value: Any, others: Mapping[str, Any]) -> str | None:
     source = str(others.get("source", ""))
     if key in _OF_THE_HUB and source.startswith("bundled:"):
         return "a model that comes with ecco-reports has no such thing; remove this key"
-    if key in _OF_WEIGHTS and not source.startswith("bundled:") and _API_SOURCE.match(source):
+    if key in _OF_WEIGHTS and source.startswith(SERVED):
         return "a model behind an API is loaded by its server, which this key cannot reach; remove it"
     if key == "device" and value == "mps" and others.get("dtype") == "float64":
         return "mps has no float64; take another dtype, or device: cpu"
@@ -237,6 +285,8 @@ class Token(Record):
         special: Whether it is a token of the template rather than of the text.
         partial: Whether it is only a part of a character.
         completes: The character that this token completes, if it is the last part of one.
+        before: The characters between the token before it and this one that no token stands for, such as spaces.
+        after: The same at the end of a text, for its last token.
     """
 
     id: int
@@ -247,11 +297,20 @@ class Token(Record):
     special: bool = False
     partial: bool = False
     completes: str | None = None
+    before: str = ""
+    after: str = ""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def label(self) -> str:
-        """The text with white space and control characters made visible, for axes and tables."""
+        """The text with white space and control characters made visible, for axes and tables.
+
+        Tokens of one spelling that the vocabulary tells apart have labels of their own: ``·city`` begins with a space,
+        also where the prompt has none before its first word, and ``##ing`` goes on with a word.
+        """
+        for sign, shown in (("▁", "·"), ("Ġ", "·"), ("##", "##")):
+            if self.piece.startswith(sign) and not self.special and not self.text.startswith((" ", sign)):
+                return shown + visible(self.text)
         return visible(self.text)
 
     @property
@@ -267,11 +326,15 @@ class Passage(Record):
         tokens: All tokens, prompt first.
         prompt_length: How many of them are given rather than written by the model.
         encoder_length: How many of the given ones an encoder reads; 0 for a model that has one stream of text.
+        family: What kind of model read it.
+        answers: What a model that does not write on said of it: a token for each mask, a class, the ends of a span.
     """
 
     tokens: tuple[Token, ...]
     prompt_length: int
     encoder_length: int = 0
+    family: Family = Family.CAUSAL
+    answers: tuple[Token, ...] = ()
 
     @property
     def prompt(self) -> tuple[Token, ...]:
@@ -287,12 +350,14 @@ class Passage(Record):
     def written(self) -> str:
         """The text that the model wrote, without signs of the template (such as "end of text").
 
-        A character that is spread over several tokens stands once, where it is complete.
+        A character that is spread over several tokens stands once; one that was never finished is left out.
         """
         parts = (
-            token.completes or "" if token.partial else token.text for token in self.generated if not token.special
+            token.before.encode() + (bytes.fromhex(token.utf8) if token.partial else token.text.encode())
+            for token in self.generated
+            if not token.special
         )
-        return "".join(parts)
+        return b"".join(parts).decode(errors="ignore")
 
 
 class Check(Record):
@@ -347,7 +412,18 @@ class Table(Record):
 
 
 class Provenance(Record):
-    """Where a result comes from."""
+    """Where a result comes from.
+
+    Attributes:
+        created: When it was computed, in UTC.
+        seconds: How long that took.
+        device: Where it was computed.
+        dtype: The floating point type of the model.
+        seed: What chance was drawn from.
+        commit: Of the folder that holds the experiment, or None where it is in no repository.
+        versions: Of the packages that computed it, by name.
+        notes: What went otherwise than asked for without changing the result, one sentence each.
+    """
 
     created: str
     seconds: float
@@ -356,6 +432,27 @@ class Provenance(Record):
     seed: int
     commit: str | None
     versions: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def plain_address(address: str) -> str:
+    """The address of a server without a slash at its end.
+
+    Raises:
+        ValueError: It is no address, or it holds what must not be written in a file: a name, a password, a query.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must begin with https:// or http:// and name a server")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError("must hold no user name, password, ? or #; a key belongs in the environment (api_key_env)")
+    return address.rstrip("/")
+
+
+def is_local(address: str) -> bool:
+    """Whether an address is of this very machine, so that what is sent to it meets nobody."""
+    host = urlsplit(address).hostname or ""
+    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
 def visible(text: str) -> str:

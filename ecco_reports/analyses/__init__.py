@@ -42,6 +42,10 @@ class Analysis(ABC, Generic[P, R]):
     Params: type[P]
     Result: type[R]
 
+    def needs(self, params: P) -> frozenset[Capability]:
+        """What a model must be able to do for these settings; for most analyses the same as for any others."""
+        return self.requires
+
     def problems(
         self, params: P, prompt: Prompt, facts: ModelFacts
     ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
@@ -54,6 +58,15 @@ class Analysis(ABC, Generic[P, R]):
             starts with ``"prompt"`` is inside the prompt instead (``("prompt", "target")``).
         """
         return iter(())
+
+    def variants(self, params: P, units: int) -> int:
+        """How many variants of a prompt it has a model score at most, for people who pay for each of them.
+
+        Args:
+            params: The settings.
+            units: How many parts the prompt has.
+        """
+        return 0
 
     @abstractmethod
     def run(self, model: LanguageModel, prompt: Prompt, params: P) -> R:

@@ -11,7 +11,7 @@ import torch
 
 from ecco_reports.models.base import LanguageModel
 
-Baseline: TypeAlias = Literal["zero", "mean", "eos"]
+Baseline: TypeAlias = Literal["zero", "mean", "eos", "pad", "mask"]
 
 
 def baseline_embeddings(model: LanguageModel, kind: Baseline, inputs: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
@@ -19,7 +19,7 @@ def baseline_embeddings(model: LanguageModel, kind: Baseline, inputs: torch.Tens
 
     Args:
         model: The model.
-        kind: The mean embedding of the vocabulary, zeros, or the embedding of the end-of-text token.
+        kind: The mean embedding of the vocabulary, zeros, or the embedding of one of the model's own tokens.
         inputs: Input embeddings ``[position, width]``.
         keep: Which positions stay as they are, ``[position]``: those of the template, which are not of the text.
 
@@ -27,10 +27,10 @@ def baseline_embeddings(model: LanguageModel, kind: Baseline, inputs: torch.Tens
         ``[position, width]``.
 
     Raises:
-        CapabilityError: The end-of-text token is asked for, and the model has none.
+        CapabilityError: A token is asked for that the model does not have.
     """
     if kind == "zero":
         empty = torch.zeros_like(inputs[0])
     else:
-        empty = model.mean_embedding() if kind == "mean" else model.end_of_text_embedding()
+        empty = model.mean_embedding() if kind == "mean" else model.token_embedding(kind)
     return torch.where(keep.to(inputs.device)[:, None], inputs, empty)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from ecco_reports.methods.targets import Score, Target, score_targets
-from ecco_reports.models.base import LanguageModel
+from ecco_reports.models.base import LanguageModel, Reading
 
 STEP_LADDER = (32, 64, 128, 256)
 """Nodes that integrated gradients tries, one after the other, for the targets that are not exact enough."""
@@ -50,7 +50,9 @@ class Attributions:
     steps: torch.Tensor
 
 
-def gradients(model: LanguageModel, inputs: torch.Tensor, targets: Sequence[Target], score: Score) -> Attributions:
+def gradients(
+    model: LanguageModel, reading: Reading, inputs: torch.Tensor, targets: Sequence[Target], score: Score
+) -> Attributions:
     """The gradient of each target's score with respect to the input embeddings.
 
     The proof is a derivative taken another way: the scores' slope along the line through the origin and the input, by
@@ -58,6 +60,7 @@ def gradients(model: LanguageModel, inputs: torch.Tensor, targets: Sequence[Targ
 
     Args:
         model: The model.
+        reading: What it reads.
         inputs: Input embeddings ``[position, width]``.
         targets: What is explained.
         score: What counts as a target's score.
@@ -66,9 +69,10 @@ def gradients(model: LanguageModel, inputs: torch.Tensor, targets: Sequence[Targ
         Gradients as ``vectors``.
     """
     step = _FINITE_DIFFERENCE_STEP[inputs.dtype]
-    slopes = _weighted_gradients(model, inputs[None], inputs.new_ones(1), inputs, targets, score)
+    scorer = _Scorer(model, reading, targets, score)
+    slopes = _weighted_gradients(scorer, inputs[None], inputs.new_ones(1), inputs)
     with torch.no_grad():
-        ahead, behind = _scores(model, torch.stack([inputs * (1 + step), inputs * (1 - step)]), targets, score)
+        ahead, behind = scorer.scores(torch.stack([inputs * (1 + step), inputs * (1 - step)]))
     measured = (ahead - behind) / (2 * step)
     scores = slopes.scores[0]
     rounding = torch.finfo(inputs.dtype).eps * scores.abs().clamp_min(1.0) / step
@@ -78,6 +82,7 @@ def gradients(model: LanguageModel, inputs: torch.Tensor, targets: Sequence[Targ
 
 def integrated_gradients(
     model: LanguageModel,
+    reading: Reading,
     inputs: torch.Tensor,
     baseline: torch.Tensor,
     targets: Sequence[Target],
@@ -94,6 +99,7 @@ def integrated_gradients(
 
     Args:
         model: The model.
+        reading: What it reads.
         inputs: Input embeddings ``[position, width]``.
         baseline: Embeddings that stand for "nothing", ``[position, width]``.
         targets: What is explained.
@@ -106,7 +112,7 @@ def integrated_gradients(
         what the gaps between one node and the next add up to, if that is more.
     """
     with torch.no_grad():
-        ends = _scores(model, torch.stack([inputs, baseline]), targets, score)
+        ends = _Scorer(model, reading, targets, score).scores(torch.stack([inputs, baseline]))
     path = inputs - baseline
     vectors = torch.zeros(len(targets), *inputs.shape, dtype=ends.dtype, device=inputs.device)
     residuals = torch.full_like(ends[0], torch.inf)
@@ -115,8 +121,8 @@ def integrated_gradients(
     for nodes in ladder:
         where, weights = _gauss_legendre(nodes, ends)
         points = baseline + where.to(inputs)[:, None, None] * path
-        chosen = [targets[index] for index in open_targets]
-        slopes = _weighted_gradients(model, points, weights, path, chosen, score)
+        scorer = _Scorer(model, reading, [targets[index] for index in open_targets], score)
+        slopes = _weighted_gradients(scorer, points, weights, path)
         vectors[open_targets] = slopes.total * path
         residuals[open_targets] = _incompleteness(slopes, where, weights, ends[:, open_targets], inputs.dtype)
         steps[open_targets] = nodes
@@ -177,44 +183,58 @@ def _incompleteness(
     return torch.where(unresolved, torch.maximum(gaps, misses / scale), gaps)
 
 
-def _scores(model: LanguageModel, points: torch.Tensor, targets: Sequence[Target], score: Score) -> torch.Tensor:
-    """The targets' scores at points ``[point, position, width]``: ``[point, target]``."""
-    last = max(target.position for target in targets)
-    logits = model.logits_from_embeddings(points[:, : last + 1], [target.position for target in targets])
-    return score_targets(logits, targets, score)
+@dataclass(frozen=True)
+class _Scorer:
+    """The passes of a model that some targets need: those after all they can depend on is cut off."""
+
+    model: LanguageModel
+    reading: Reading
+    targets: Sequence[Target]
+    score: Score
+
+    @property
+    def places(self) -> list[int]:
+        """Where the targets are read."""
+        return [target.place for target in self.targets]
+
+    @property
+    def length(self) -> int:
+        """How many positions can move any of the targets."""
+        return max(self.reading.reach(place) for place in self.places) + 1
+
+    def scores(self, points: torch.Tensor) -> torch.Tensor:
+        """The targets' scores at points ``[point, position, width]``: ``[point, target]``."""
+        logits = self.model.logits_from_embeddings(self.reading, points[:, : self.length], self.places)
+        return score_targets(logits, self.targets, self.score)
+
+    def scores_and_slopes(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Scores ``[point, target]``, the origin of the logits, and the derivative of all scores by it."""
+        logits, origin = self.model.logits_and_origin(self.reading, points, self.places)
+        values = score_targets(logits, self.targets, self.score)
+        (slopes,) = torch.autograd.grad(values.sum(), origin, retain_graph=True)
+        return values, origin, slopes
 
 
 def _weighted_gradients(
-    model: LanguageModel,
-    points: torch.Tensor,
-    weights: torch.Tensor,
-    direction: torch.Tensor,
-    targets: Sequence[Target],
-    score: Score,
+    scorer: _Scorer, points: torch.Tensor, weights: torch.Tensor, direction: torch.Tensor
 ) -> _Slopes:
     """Gradients of every target at every point, summed with weights, and their projections on a direction.
 
-    Rows of a batch do not see each other, so one backward pass serves all points of a chunk. Nothing after the last
-    target can move any of them, so the text is cut there.
+    Rows of a batch do not see each other, so one backward pass serves all points of a chunk.
 
     Args:
-        model: The model.
+        scorer: Gives the scores.
         points: ``[point, position, width]``.
         weights: ``[point]``.
         direction: ``[position, width]``.
-        targets: What is explained.
-        score: What counts as a target's score.
     """
-    positions = [target.position for target in targets]
-    length = max(positions) + 1
-    at_once = max(1, _TOKENS_AT_ONCE // (length * len(targets)))
+    length = scorer.length
+    at_once = max(1, _TOKENS_AT_ONCE // (length * len(scorer.targets)))
     total, along, scores = None, [], []
     for rows, share in zip(torch.split(points[:, :length], at_once), torch.split(weights, at_once), strict=True):
         inputs = rows.detach().requires_grad_(True)
         with torch.enable_grad():
-            logits, origin = model.logits_and_origin(inputs, positions)
-            values = score_targets(logits, targets, score)
-            (slopes,) = torch.autograd.grad(values.sum(), origin, retain_graph=True)
+            values, origin, slopes = scorer.scores_and_slopes(inputs)
         pulled = _pulled_back(slopes, origin, inputs).to(values.dtype)
         part = torch.einsum("tpnw,p->tnw", pulled, share.to(values))
         total = part if total is None else total + part

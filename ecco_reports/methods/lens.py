@@ -13,26 +13,26 @@ from dataclasses import dataclass
 import torch
 
 from ecco_reports.methods.distributions import Distribution, count_above
-from ecco_reports.models.base import READOUT_TOLERANCE, LanguageModel
+from ecco_reports.models.base import READOUT_TOLERANCE, LanguageModel, Reading
 
 # Logits of one chunk of states: 64 million numbers, a quarter of a gigabyte in float32. The head's matrix is read once
 # per chunk, so large ones are cheap.
 _NUMBERS_AT_ONCE = 64_000_000
-# Statistics pass over the same logits several times: a few positions at once stay in a processor's cache.
+# Statistics pass over the same logits several times: a few places at once stay in a processor's cache.
 _NUMBERS_IN_CACHE = 400_000
 
 
 @dataclass(frozen=True)
 class LensRow:
-    """What one state of the residual stream would predict at each position asked for.
+    """What one state of the residual stream would predict at each place asked for.
 
     Attributes:
-        tokens: The most probable tokens, ``[position, k]``.
-        probabilities: Their probabilities, ``[position, k]``.
-        entropy: In nats, ``[position]``.
-        divergence: ``KL(final || this)`` in nats, ``[position]``.
-        target_logprob: Log-probability of the targets, ``[position]``.
-        target_rank: Rank of the targets, ``[position]``.
+        tokens: The most probable tokens, ``[place, k]``.
+        probabilities: Their probabilities, ``[place, k]``.
+        entropy: In nats, ``[place]``.
+        divergence: ``KL(final || this)`` in nats, ``[place]``.
+        target_logprob: Log-probability of the targets, ``[place]``.
+        target_rank: Rank of the targets, ``[place]``.
     """
 
     tokens: torch.Tensor
@@ -62,8 +62,8 @@ class Ranks:
     """Ranks of tokens at each state, and their proof.
 
     Attributes:
-        ranks: ``[state, place]``.
-        probabilities: ``[state, place]``.
+        ranks: ``[state, watched]``.
+        probabilities: ``[state, watched]``.
         vocab_size: How many ranks there are.
         readout_gap: As in ``Lens``.
         final_rank_gap: How far the ranks read at the last state are from those in the model's own logits, at most,
@@ -80,9 +80,9 @@ class Ranks:
 @torch.no_grad()
 def logit_lens(
     model: LanguageModel,
-    ids: torch.Tensor,
+    reading: Reading,
     states: Sequence[int],
-    positions: Sequence[int],
+    places: Sequence[int],
     targets: torch.Tensor,
     k: int,
 ) -> Lens:
@@ -90,22 +90,22 @@ def logit_lens(
 
     Args:
         model: The model.
-        ids: ``[position]``.
+        reading: What it reads.
         states: Which states: 0 is the embedding, ``n`` the output of block ``n - 1``.
-        positions: Which positions to keep; at least one.
-        targets: The token of interest at each of them, ``[position]``.
+        places: Which places to keep; at least one.
+        targets: The outcome of interest at each of them, ``[place]``.
         k: How many most probable tokens to keep.
 
     Returns:
         One row per state, and the proof.
     """
-    final = model.logits(ids[None], positions)[0]
+    final = model.logits(reading, places)
     targets = targets.to(final.device)
     at_once = max(1, _NUMBERS_IN_CACHE // final.shape[-1])
     reference = [Distribution.of(part) for part in torch.split(final, at_once)]
     rows: list[LensRow] = []
     gap = 0.0
-    for state, logits in _readouts(model, ids, [*states, model.layers], positions, final.numel()):
+    for state, logits in _readouts(model, reading, [*states, model.layers], places, final.numel()):
         if len(rows) < len(states):
             rows.append(_row(torch.split(logits, at_once), reference, torch.split(targets, at_once), k))
         if state == model.layers:
@@ -116,7 +116,7 @@ def logit_lens(
 def _row(
     logits: Sequence[torch.Tensor], reference: Sequence[Distribution], targets: Sequence[torch.Tensor], k: int
 ) -> LensRow:
-    """The statistics of one state, from chunks of positions."""
+    """The statistics of one state, from chunks of places."""
     parts = []
     for chunk, final, wanted in zip(logits, reference, targets, strict=True):
         here = Distribution.of(chunk)
@@ -134,27 +134,27 @@ def _row(
 
 @torch.no_grad()
 def token_ranks(
-    model: LanguageModel, ids: torch.Tensor, states: Sequence[int], places: Sequence[tuple[int, int]]
+    model: LanguageModel, reading: Reading, states: Sequence[int], watched: Sequence[tuple[int, int]]
 ) -> Ranks:
     """Rank and probability of tokens at each state.
 
     Args:
         model: The model.
-        ids: ``[position]``.
+        reading: What it reads.
         states: Which states: 0 is the embedding, ``n`` the output of block ``n - 1``.
-        places: Positions, and the tokens that may come next there; at least one.
+        watched: Places, and the outcomes that are possible there; at least one.
 
     Returns:
         What each state says of each place, and the proof.
     """
-    positions = sorted({position for position, _ in places})
-    final = model.logits(ids[None], positions)[0]
-    where = torch.tensor([positions.index(position) for position, _ in places], device=final.device)
-    tokens = torch.tensor([token for _, token in places], device=final.device)
+    places = sorted({place for place, _ in watched})
+    final = model.logits(reading, places)
+    where = torch.tensor([places.index(place) for place, _ in watched], device=final.device)
+    tokens = torch.tensor([token for _, token in watched], device=final.device)
     ranks: list[torch.Tensor] = []
     probabilities: list[torch.Tensor] = []
     gap, rank_gap = 0.0, 0
-    for state, logits in _readouts(model, ids, [*states, model.layers], positions, final.numel()):
+    for state, logits in _readouts(model, reading, [*states, model.layers], places, final.numel()):
         values = logits[where, tokens]
         places_above = count_above(logits[where], values[:, None])
         if len(ranks) < len(states):
@@ -172,7 +172,7 @@ def _gap(logits: torch.Tensor, own: torch.Tensor) -> float:
 
 
 def _rank_gap(ranks: torch.Tensor, own: torch.Tensor, tokens: torch.Tensor, tolerance: float) -> int:
-    """How far ranks ``[place]`` are from what logits ``[place, vocab]`` allow if each may be off by the tolerance."""
+    """How far ranks ``[watched]`` are from what logits ``[watched, outcome]`` allow, each off by the tolerance."""
     margin = tolerance * own.abs().max().clamp_min(1.0)
     values = own.gather(-1, tokens[:, None])
     best = 1 + count_above(own, values + margin)
@@ -181,16 +181,16 @@ def _rank_gap(ranks: torch.Tensor, own: torch.Tensor, tokens: torch.Tensor, tole
 
 
 def _readouts(
-    model: LanguageModel, ids: torch.Tensor, states: Sequence[int], positions: Sequence[int], size: int
+    model: LanguageModel, reading: Reading, states: Sequence[int], places: Sequence[int], size: int
 ) -> Iterator[tuple[int, torch.Tensor]]:
-    """States and their logits ``[position, vocab]``, one after the other, computed in chunks that fit into memory.
+    """States and their logits ``[place, outcome]``, one after the other, computed in chunks that fit into memory.
 
     The last state is added to prove the others; it is not read out twice when it was asked for anyway.
     """
     if states[-2:] == [model.layers, model.layers]:
         states = states[:-1]
-    residual = model.residual_states(ids)
+    residual = model.residual_states(reading)
     at_once = max(1, _NUMBERS_AT_ONCE // max(1, size))
     for start in range(0, len(states), at_once):
         chosen = list(states[start : start + at_once])
-        yield from zip(chosen, model.read_out(ids, residual[chosen], positions), strict=True)
+        yield from zip(chosen, model.read_out(reading, residual[chosen], places), strict=True)

@@ -1,7 +1,8 @@
-"""What is explained: scores of chosen tokens at chosen positions of a sequence.
+"""What is explained: scores of chosen outcomes at chosen places of a reading.
 
-A target is one number that a model computes: the log-probability, logit or probability of a token after a position, or
-the difference between two tokens ("Tokyo rather than Paris"), which for log-probabilities equals that of the logits.
+A target is one number that a model computes: the log-probability, logit or probability of an outcome at a place (a
+token that comes next or fills a mask, a class, the start of an answer), or the difference between two of them ("Tokyo
+rather than Paris"), which for log-probabilities equals that of the logits.
 """
 
 from __future__ import annotations
@@ -17,24 +18,24 @@ Score = Literal["logprob", "logit", "probability"]
 
 @dataclass(frozen=True)
 class Target:
-    """A token at a position, perhaps against another one.
+    """An outcome at a place, perhaps against another one.
 
     Attributes:
-        position: The position whose next token is meant.
-        token: The token whose prediction is explained.
-        foil: The token to contrast it with, or None.
+        place: The place, as in ``Reading``.
+        token: The number of the outcome that is explained; for most models a token.
+        foil: The outcome to contrast it with, or None.
     """
 
-    position: int
+    place: int
     token: int
     foil: int | None = None
 
 
 def score_targets(logits: torch.Tensor, targets: Sequence[Target], score: Score) -> torch.Tensor:
-    """The scores of targets whose positions are the positions of ``logits``, in order.
+    """The scores of targets whose places are the places of ``logits``, in order.
 
     Args:
-        logits: ``[batch, target, vocab]``: for each target the logits at its position.
+        logits: ``[batch, target, outcome]``: for each target the logits at its place.
         targets: The targets.
         score: What counts.
 

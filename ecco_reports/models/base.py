@@ -6,9 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecco_reports.errors import CapabilityError
+from ecco_reports.models.memory import Memory
 from ecco_reports.records import Decoding, Family, ModelSpec, Passage, Prompt, Token
 
 if TYPE_CHECKING:
@@ -140,18 +143,21 @@ class Reading:
     through the whole passage: what an encoder reads, then what the decoder starts with, then what was written.
 
     Attributes:
-        family: What kind of model read it.
         passage: Everything that was read, what the model wrote included.
         segments: As in ``Encoding``; for the encoder's part.
         places: All places where the model speaks.
         spoken: What it said of itself: the tokens it wrote, the masks it filled in, the class or the span it chose.
     """
 
-    family: Family
     passage: Passage
     segments: tuple[int, ...]
     places: tuple[int, ...]
     spoken: tuple[Spoken, ...]
+
+    @property
+    def family(self) -> Family:
+        """What kind of model read it."""
+        return self.passage.family
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -183,6 +189,20 @@ class Candidates:
     logprobs: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Scores:
+    """Log-probabilities of what a model said, after variants of the prompt.
+
+    Attributes:
+        logprobs: Natural log-probabilities, ``[variant, spoken]``.
+        bounds: The pairs (variant, spoken) of which the model told only that the log-probability is at most this: a
+            server that lists its most probable tokens says of all others that they are below the last of the list.
+    """
+
+    logprobs: tuple[tuple[float, ...], ...]
+    bounds: frozenset[tuple[int, int]] = frozenset()
+
+
 class LanguageModel(ABC):
     """A language model that can be asked for its insides.
 
@@ -212,6 +232,29 @@ class LanguageModel(ABC):
             why = "; ".join(f"{name}: {self.reasons[name]}" if name in self.reasons else name for name in missing)
             raise CapabilityError(self.facts.spec.source, f"{self.facts.spec.source} cannot do this: it has no {why}.")
 
+    @cached_property
+    def memory(self) -> Memory:
+        """Does its work in parts that fit into memory."""
+        return Memory(self.facts.spec.source)
+
+    def lacks(self, capability: Capability) -> CapabilityError:
+        """The error of a method that needs what this model cannot do: which capability it is, and why it is absent."""
+        why = f": {self.reasons[capability]}" if capability in self.reasons else ""
+        return CapabilityError(self.facts.spec.source, f"{self.facts.spec.source} has no {capability}{why}.")
+
+    @property
+    def served(self) -> Mapping[str, str]:
+        """What a server says of the model behind it, by names for the page; a local model has none."""
+        return {}
+
+    def keep_answers(self, folder: Path, run: str) -> None:  # noqa: B027
+        """Keeps what a server answers in a folder, so that nothing is asked twice; a local model has none.
+
+        Args:
+            folder: Where the answers of all models are.
+            run: Names the run, all of whose workers share the limits of a model.
+        """
+
     @property
     @abstractmethod
     def device(self) -> str:
@@ -240,45 +283,44 @@ class LanguageModel(ABC):
         """What a reader sees of an outcome: a token of the vocabulary, the name of a class, a token of the text."""
 
     def candidates(self, reading: Reading, k: int) -> Sequence[Candidates]:
-        """The ``k`` most probable outcomes for each thing the model said (needs ``CANDIDATES``)."""
-        raise NotImplementedError
+        """The ``k`` most probable outcomes for each thing the model said (needs ``CANDIDATES``).
+
+        A server tells fewer where it lists fewer.
+        """
+        raise self.lacks(Capability.CANDIDATES)
 
     def scores_without(
         self, reading: Reading, units: Sequence[Sequence[int]], dropped: Sequence[Sequence[int]]
-    ) -> Sequence[Sequence[float]]:
+    ) -> Scores:
         """Log-probabilities of what the model said, if parts of the prompt had not been there (needs ``SCORES``).
 
         Args:
             reading: What was read and said.
             units: Parts of the prompt, each as the positions of its tokens.
             dropped: For each variant of the prompt, the indices of the units that are left out.
-
-        Returns:
-            ``[variant, spoken]``.
         """
-        raise NotImplementedError
+        raise self.lacks(Capability.SCORES)
 
-    @abstractmethod
     def logits(self, reading: Reading, places: Sequence[int]) -> torch.Tensor:
         """What the model says at places of a reading, by teacher forcing.
 
         Returns:
             ``[place, outcome]`` in float32 or the model's own float64.
         """
+        raise self.lacks(Capability.LOGITS)
 
-    @abstractmethod
     def embed(self, reading: Reading) -> torch.Tensor:
         """Input embeddings as the model's own embedding modules make them (scale included).
 
         Returns:
             ``[position, width]``.
         """
+        raise self.lacks(Capability.GRADIENTS)
 
-    @abstractmethod
     def mean_embedding(self) -> torch.Tensor:
         """The mean of the input embeddings of the whole vocabulary, ``[width]``."""
+        raise self.lacks(Capability.GRADIENTS)
 
-    @abstractmethod
     def token_embedding(self, kind: str) -> torch.Tensor:
         """The input embedding of one of the tokenizer's special tokens, ``[width]``.
 
@@ -288,8 +330,8 @@ class LanguageModel(ABC):
         Raises:
             CapabilityError: The model has no such token.
         """
+        raise self.lacks(Capability.GRADIENTS)
 
-    @abstractmethod
     def logits_from_embeddings(self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
         """What the model says if the input embeddings of a reading were these; differentiable.
 
@@ -301,6 +343,7 @@ class LanguageModel(ABC):
         Returns:
             ``[batch, place, outcome]``.
         """
+        raise self.lacks(Capability.GRADIENTS)
 
     def logits_and_origin(
         self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]
@@ -317,7 +360,6 @@ class LanguageModel(ABC):
         logits = self.logits_from_embeddings(reading, embeddings, places)
         return logits, logits
 
-    @abstractmethod
     def residual_states(self, reading: Reading) -> torch.Tensor:
         """The residual stream: the input of the first block, then the output of every block call.
 
@@ -325,8 +367,8 @@ class LanguageModel(ABC):
             ``[state, position, width]`` with ``layers + 1`` states; the positions of the decoder where there are two
             stacks.
         """
+        raise self.lacks(Capability.LAYER_READOUT)
 
-    @abstractmethod
     def read_out(self, reading: Reading, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
         """What the model would say if a state were the output of its last block: its own tail, replayed.
 
@@ -338,3 +380,4 @@ class LanguageModel(ABC):
         Returns:
             Logits ``[state, place, outcome]``.
         """
+        raise self.lacks(Capability.LAYER_READOUT)

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from ecco_reports.errors import ModelLoadError, nearest
 from ecco_reports.models import configs, hub
+from ecco_reports.models.api import server
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.hashes import sha256_of
 from ecco_reports.models.tokens import FastTokenizer
@@ -53,6 +54,8 @@ def facts_of(spec: ModelSpec) -> ModelFacts:
     Raises:
         ModelLoadError: There is no such model, it cannot be had, or it is of a kind that is not loaded.
     """
+    if spec.is_served:
+        return server.facts_of(spec)
     found = find(spec)
     config = read_config(spec, found.folder)
     notes = [*_own_code(spec, config), *_quantized(spec, config)]
@@ -62,14 +65,13 @@ def facts_of(spec: ModelSpec) -> ModelFacts:
         trained_for = configs.family_of_adapter(_adapter_config(spec, adapter.folder))
         notes.append(f"The adapter {spec.adapter} was merged into its weights.")
     family = Family(spec.family) if spec.family else trained_for or configs.family_of(config)
-    tokenizer_file = found.folder / "tokenizer.json"
     limit = _read_json(spec, found.folder / "tokenizer_config.json").get("model_max_length")
     return ModelFacts(
         spec=_settled(spec, config, found),
         identity=_identity(spec, config, found, adapter),
         layers=configs.layers_of(config, family),
         context_length=configs.context_of(config, limit, family),
-        tokenize=FastTokenizer.from_file(tokenizer_file) if tokenizer_file.is_file() else None,
+        tokenize=FastTokenizer.from_folder(found.folder),
         family=family,
         labels=configs.labels_of(config) if family is Family.CLASSIFICATION else (),
         notes=tuple(notes),
