@@ -169,10 +169,12 @@ def _explained(spec: ModelSpec, family: Family) -> Iterator[None]:
         raise ModelLoadError(spec.source, what) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         kind = _AUTO_CLASSES[family][1]
-        what = f"{spec.source} cannot be loaded as a {kind}: {_first_line(error)}"
-        if "Unrecognized configuration class" in what:
-            what = f"{spec.source} cannot be loaded as a {kind}: the transformers library has none of its type."
-        raise ModelLoadError(spec.source, what) from error
+        why = _first_line(error)
+        # With such words the library says that it knows the type of model, or one like it for this task, not at all.
+        if "Unrecognized configuration class" in why or "custom code" in why:
+            why = "the transformers library has none of its type."
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise ModelLoadError(spec.source, f"{spec.source} cannot be loaded as {article} {kind}: {why}") from error
 
 
 def _first_line(error: Exception) -> str:
