@@ -1,4 +1,4 @@
-"""A Hugging Face hub on 127.0.0.1: as much of its interface as downloading a model takes, and a list of what was asked."""
+"""A Hugging Face hub on 127.0.0.1: what downloading a model takes, and a list of what was asked."""
 
 from __future__ import annotations
 
