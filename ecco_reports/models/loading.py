@@ -68,10 +68,10 @@ def load_module(spec: ModelSpec, facts: ModelFacts) -> Loaded:
     pinned = facts.spec.model_copy(update={"source": spec.source})
     folder = find(pinned, weights=True).folder
     adapter = find_adapter(spec, weights=True)
-    with _explained(spec, family):
+    with _explained(spec, family), torch.random.fork_rng(devices=[]):
         module, report = _from_pretrained(folder, family, settings)
     _refuse_gaps(spec, family, module, report, folder, brought_by(adapter.folder) if adapter else ())
-    with _explained(spec, family):
+    with _explained(spec, family), torch.random.fork_rng(devices=[]):
         if adapter is not None:
             module = merged(spec, module, adapter.folder).to(getattr(torch, facts.spec.dtype))
         if "device_map" not in settings:
