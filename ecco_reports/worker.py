@@ -21,6 +21,7 @@ import ecco_reports
 from ecco_reports.analyses import AnyAnalysis
 from ecco_reports.errors import CapabilityError, ModelApiError, StoreError
 from ecco_reports.models.base import LanguageModel
+from ecco_reports.models.memory import told
 from ecco_reports.models.threads import threads_for
 from ecco_reports.plan import Batch, Objection, Task, objections
 from ecco_reports.records import ModelSpec, Provenance, Record
@@ -122,9 +123,9 @@ def work(assignment: Assignment) -> Iterator[Message]:
         model.keep_answers(store.answers, assignment.run)
         objected = tuple(_objections(tasks, model, assignment.analyses))
     except Exception as error:
-        failure = _failure(error)
+        failure = _failure(told(error, assignment.batch.spec.source, "loading it"))
         for task in tasks:
-            provenance = provenance_of(task, assignment, time.perf_counter() - began, task.spec.device)
+            provenance = provenance_of(task, assignment, time.perf_counter() - began)
             store.put_failure(task.key, failure, provenance)
             yield Finished(task.key, failure, provenance)
         return
@@ -153,13 +154,15 @@ def _compute(task: Task, model: LanguageModel, assignment: Assignment, store: St
     try:
         model.demand(analysis.needs(task.params))
         result = analysis.run(model, task.prompt, task.params)
-        provenance = provenance_of(task, assignment, time.perf_counter() - began, model.device, model.served)
+        seconds, notes = time.perf_counter() - began, model.memory.collect()
+        provenance = provenance_of(task, assignment, seconds, model, notes)
         store.put(task.key, result, provenance, task.made_of)
     except StoreError:
         raise
     except Exception as error:
-        failure = _failure(error)
-        provenance = provenance_of(task, assignment, time.perf_counter() - began, model.device, model.served)
+        failure = _failure(told(error, task.spec.source, f"the analysis {task.label}"))
+        seconds, notes = time.perf_counter() - began, model.memory.collect()
+        provenance = provenance_of(task, assignment, seconds, model, notes)
         store.put_failure(task.key, failure, provenance)
         return Finished(task.key, failure, provenance)
     return Finished(task.key, None, provenance)
@@ -173,7 +176,11 @@ def _failure(error: Exception) -> Failure:
 
 
 def provenance_of(
-    task: Task, assignment: Assignment, seconds: float, device: str, served: Mapping[str, str] | None = None
+    task: Task,
+    assignment: Assignment,
+    seconds: float,
+    model: LanguageModel | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Provenance:
     """Where a result or a failure of this assignment comes from.
 
@@ -181,17 +188,18 @@ def provenance_of(
         task: The task.
         assignment: What it is a part of.
         seconds: How long it took.
-        device: Where the model ran.
-        served: What a server said of the model behind it.
+        model: The model, or None where it could not be loaded.
+        notes: What a reader should know of the way it was computed.
     """
     return Provenance(
         created=_now(),
         seconds=round(seconds, 6),
-        device=device,
-        dtype=task.spec.dtype,
+        device=model.device if model else task.spec.device,
+        dtype=model.facts.spec.dtype if model else task.spec.dtype,
         seed=task.seed,
         commit=assignment.commits[task.experiment],
-        versions={**_versions(), **(served or {})},
+        versions={**_versions(), **(model.served if model else {})},
+        notes=(*(model.facts.notes if model else ()), *notes),
     )
 
 

@@ -1,4 +1,4 @@
-"""How the model wrote its continuation, one step at a time: what it chose, and what it could have chosen."""
+"""What the model said, one step at a time: what it chose, and what it could have chosen."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from ecco_reports.analyses import Analysis, DecodingParams
-from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
-from ecco_reports.records import Check, Decoding, Direction, Metric, Passage, Prompt, Record, Table, Token
+from ecco_reports.analyses.voice import answer, voice_of
+from ecco_reports.models.base import Capability, LanguageModel, ModelFacts, Reading
+from ecco_reports.records import Check, Decoding, Direction, Family, Metric, Passage, Prompt, Record, Table, Token
 
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 # compute in single precision inside a model of doubles.
 _TOLERANCE = {"float64": 1e-5, "float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
 _NUCLEUS = 0.9
+# Probabilities are added up in float64 from numbers of float32: a vocabulary of a quarter of a million loses this much.
+_SUM_TOLERANCE = 1e-3
+_WRITERS = (Family.CAUSAL, Family.ENCODER_DECODER)
 
 
 class GenerationParams(DecodingParams):
@@ -39,57 +43,65 @@ class Candidate(Record):
 
 
 class Step(Record):
-    """One generated token.
+    """One thing the model said: a written token, a filled mask, a class, an end of an answer.
+
+    A server lists only a few candidates: what would need all of them is then unknown.
 
     Attributes:
-        token: The token that was chosen.
-        position: Its position in the text.
+        token: What was chosen.
+        position: Where it stands in the text, or None when it does not.
         logprob: Its natural log-probability under the model, before temperature and truncation.
-        rank: Its rank; 1 is the most probable token.
-        entropy: Entropy of the distribution in bits.
-        nucleus: How many most probable tokens hold 90 % of the probability.
-        candidates: The most probable tokens, most probable first.
+        rank: Its rank; 1 is the most probable candidate; None when it is not among those listed.
+        entropy: Entropy of the distribution in bits, or None when unknown.
+        nucleus: How many most probable candidates hold 90 % of the probability, or None when unknown.
+        candidates: The most probable candidates, most probable first.
     """
 
     token: Token
-    position: int
+    position: int | None
     logprob: float
-    rank: int
-    entropy: float
-    nucleus: int
+    rank: int | None
+    entropy: float | None
+    nucleus: int | None
     candidates: tuple[Candidate, ...]
 
     @property
     def probability(self) -> float:
-        """Probability of the chosen token."""
+        """Probability of what was chosen."""
         return math.exp(self.logprob)
 
     @property
     def shortfall(self) -> float:
-        """By how many nats the most probable token is more probable than the chosen one."""
-        return max(0.0, math.log(self.candidates[0].probability) - self.logprob) if self.rank > 1 else 0.0
+        """By how many nats the most probable candidate is more probable than what was chosen."""
+        return 0.0 if self.rank == 1 else max(0.0, math.log(self.candidates[0].probability) - self.logprob)
 
     @property
     def surprisal(self) -> float:
-        """How surprised the model was by its own token, in bits."""
+        """How surprised the model was by what it said, in bits."""
         return -self.logprob / math.log(2)
 
 
 class GenerationResult(Record):
-    """A continuation and its steps.
+    """What was said, and the steps to it.
 
     Attributes:
         passage: The prompt and the continuation.
         decoding: How the continuation was chosen.
-        steps: One per generated token.
-        decode_gap: Largest difference between a log-probability noted while generating and by teacher forcing.
+        steps: One per generated token, mask, class or end of an answer.
+        complete: Whether whole distributions were seen, or only the candidates that a server lists.
+        gap: Largest difference between a log-probability noted while speaking and the one looked up afterwards: by
+            teacher forcing, or in a server's list of candidates.
+        excess: By how much the probabilities of the candidates add up to more than one, at most; for whole
+            distributions how far they are from one.
         dtype: The model's floating point type, which sets the tolerance of that difference.
     """
 
     passage: Passage
     decoding: Decoding
     steps: tuple[Step, ...]
-    decode_gap: float
+    complete: bool
+    gap: float
+    excess: float
     dtype: str
 
 
@@ -97,10 +109,10 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
     """The generation room."""
 
     name: ClassVar[str] = "generation"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Generation, step by step"
-    question: ClassVar[str] = "What did the model write, and what else could it have written at each step?"
-    requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.LOGITS})
+    question: ClassVar[str] = "What did the model say, and what else could it have said at each step?"
+    requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION})
     Params = GenerationParams
     Result = GenerationResult
 
@@ -111,96 +123,104 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
         return iter(())
 
     def run(self, model: LanguageModel, prompt: Prompt, params: GenerationParams) -> GenerationResult:
-        """Generates, then looks at every step again with one pass over the whole text."""
-        import torch
-
-        from ecco_reports.methods.distributions import NATS_PER_BIT, Distribution
-
-        written = model.generate(model.tokenizer.ids(prompt.text), params.decoding)
-        ids = torch.tensor(written.ids)
-        positions = range(written.prompt_length, len(ids))
-        here = Distribution.of(model.logits(ids[None], [position - 1 for position in positions])[0])
-        chosen = ids[written.prompt_length :].to(here.logits.device)
-        logprobs, ranks, entropies = here.logprob(chosen).tolist(), here.rank(chosen).tolist(), here.entropy().tolist()
-        nuclei = here.nucleus_size(_NUCLEUS).tolist()
-        tokens, probabilities = (tensor.tolist() for tensor in here.most_probable(params.top_k))
-        passage = Passage(tokens=model.tokenizer.tokens(written.ids), prompt_length=written.prompt_length)
-        steps = tuple(
-            Step(
-                token=passage.tokens[position],
-                position=position,
-                logprob=min(0.0, logprobs[step]),
-                rank=ranks[step],
-                entropy=entropies[step] / NATS_PER_BIT,
-                nucleus=nuclei[step],
-                candidates=tuple(
-                    Candidate(token=model.tokenizer.token(token), probability=probability)
-                    for token, probability in zip(tokens[step], probabilities[step], strict=True)
-                ),
-            )
-            for step, position in enumerate(positions)
-        )
-        gaps = [abs(noted - forced) for noted, forced in zip(written.step_logprobs, logprobs, strict=True)]
+        """Lets the model speak, then looks at every step again."""
+        reading = model.read(prompt, params.decoding)
+        complete = Capability.LOGITS in model.capabilities
+        seen = _from_logits if complete else _from_candidates
+        steps, gap, excess = seen(model, reading, params.top_k)
         return GenerationResult(
-            passage=passage,
+            passage=reading.passage,
             decoding=params.decoding,
             steps=steps,
-            decode_gap=max(gaps, default=0.0),
+            complete=complete,
+            gap=gap,
+            excess=excess,
             dtype=model.facts.spec.dtype,
         )
 
     def proof(self, result: GenerationResult) -> Sequence[Check]:
-        """Two ways to the same numbers; and a greedy choice is always the most probable token."""
-        checks = [
-            Check(
-                name="decoding against teacher forcing",
-                residual=result.decode_gap,
-                tolerance=_TOLERANCE[result.dtype],
-                meaning="Largest difference in log-probability (nats) between generating token by token with a cache "
-                "and one pass over the whole text.",
+        """Two ways to the same numbers; and a greedy choice is always the most probable one."""
+        checks = []
+        tolerance = _TOLERANCE[result.dtype]
+        if not result.complete:
+            checks.append(
+                Check(
+                    name="what was written against the list",
+                    residual=result.gap,
+                    tolerance=_TOLERANCE["float32"],
+                    meaning="Largest difference in log-probability (nats) between the server's own number for a token "
+                    "it wrote and its number for the same token in its list of candidates.",
+                )
             )
-        ]
-        if result.decoding.sampling is None:
+        elif result.passage.family in _WRITERS:
+            checks.append(
+                Check(
+                    name="decoding against teacher forcing",
+                    residual=result.gap,
+                    tolerance=tolerance,
+                    meaning="Largest difference in log-probability (nats) between generating token by token with a "
+                    "cache and one pass over the whole text.",
+                )
+            )
+        checks.append(
+            Check(
+                name="probabilities add up",
+                residual=result.excess,
+                tolerance=_SUM_TOLERANCE,
+                meaning="How far the probabilities of everything that could have been said are from one."
+                if result.complete
+                else "By how much the probabilities of the listed candidates exceed one.",
+            )
+        )
+        if result.decoding.sampling is None and result.passage.family is not Family.QUESTION_ANSWERING:
             checks.append(
                 Check(
                     name="greedy choice",
                     residual=max((step.shortfall for step in result.steps), default=0.0),
-                    tolerance=_TOLERANCE[result.dtype],
-                    meaning="Greedy decoding takes the most probable token: by how many nats another one is more "
-                    "probable in the pass over the whole text, at most.",
+                    tolerance=tolerance,
+                    meaning="The most probable candidate is taken: by how many nats another one is more probable when "
+                    "looked at again, at most.",
                 )
             )
         return checks
 
     def metrics(self, result: GenerationResult) -> Mapping[str, Metric]:
-        """Confidence in the continuation."""
+        """Confidence in what was said."""
         steps = result.steps
         if not steps:
             return {}
         mean_logprob = sum(step.logprob for step in steps) / len(steps)
-        return {
+        metrics = {
             "perplexity": Metric(
                 value=math.exp(-mean_logprob),
                 direction=Direction.LOWER,
-                meaning="exp of the mean negative log-probability of the generated tokens",
+                meaning="exp of the mean negative log-probability of what was said",
             ),
             "first_token_probability": Metric(
                 value=steps[0].probability,
                 direction=Direction.HIGHER,
-                meaning="probability of the first generated token",
-            ),
-            "mean_entropy": Metric(
-                value=sum(step.entropy for step in steps) / len(steps),
-                direction=Direction.NEITHER,
-                meaning="mean entropy of the next-token distributions, in bits",
+                meaning="probability of the first generated token (mask, class)",
             ),
         }
+        entropies = [step.entropy for step in steps if step.entropy is not None]
+        if entropies:
+            metrics["mean_entropy"] = Metric(
+                value=sum(entropies) / len(entropies),
+                direction=Direction.NEITHER,
+                meaning="mean entropy of the distributions, in bits",
+            )
+        return metrics
 
     def summary(self, result: GenerationResult) -> str:
-        """The continuation in words."""
-        steps = result.steps
+        """What was said, in words."""
+        steps, voice = result.steps, voice_of(result.passage.family)
         if not steps:
-            return "The model wrote nothing."
+            return voice.silence
+        if result.passage.family is Family.QUESTION_ANSWERING:
+            return _answered(result)
+        if result.passage.family not in _WRITERS:
+            said = " and ".join(f"“{step.token.word}” (probability {step.probability:.1%})" for step in steps)
+            return f"The model {voice.did} {said}."
         written = result.passage.written.strip()
         surest, least = max(steps, key=lambda s: s.probability), min(steps, key=lambda s: s.probability)
         how = "It always took its most probable token" if result.decoding.sampling is None else "Tokens were drawn"
@@ -235,10 +255,15 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
         return (
             ChartFigure(
                 id="candidates",
-                title="What it wrote, and what it could have written",
-                reading="Each column is a generated token: how probable it was, and how spread out the model's choice "
-                "was (entropy in bits: 0 is certain, 1 is a coin toss, 3 is eight equal candidates). Choose a step to "
-                "see its most probable candidates; the token that was taken is marked.",
+                title=voice_of(result.passage.family).choices,
+                reading=f"Each column is a {voice_of(result.passage.family).thing}: how probable it was"
+                + (
+                    ", and how spread out the model's choice was (entropy in bits: 0 is certain, 1 is a coin toss, 3 "
+                    "is eight equal candidates). "
+                    if result.complete
+                    else ". The server lists only its most probable candidates. "
+                )
+                + "Choose a step to see its most probable candidates; the one that was taken is marked.",
                 alt_text=self.summary(result),
                 chart=candidates_chart(steps),
             ),
@@ -267,3 +292,65 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
             rows=tuple(rows),
             caption="One row per step and candidate, most probable first.",
         )
+
+
+def _from_logits(model: LanguageModel, reading: Reading, top_k: int) -> tuple[tuple[Step, ...], float, float]:
+    """The steps from complete distributions; the largest gap, and how far probabilities are from adding up to one."""
+    import torch
+
+    from ecco_reports.methods.distributions import NATS_PER_BIT, Distribution
+
+    here = Distribution.of(model.logits(reading, [one.place for one in reading.spoken]))
+    chosen = torch.tensor([one.outcome for one in reading.spoken], device=here.logits.device, dtype=torch.long)
+    logprobs, ranks, entropies = here.logprob(chosen).tolist(), here.rank(chosen).tolist(), here.entropy().tolist()
+    nuclei = here.nucleus_size(_NUCLEUS).tolist()
+    outcomes, probabilities = (tensor.tolist() for tensor in here.most_probable(top_k))
+    steps = tuple(
+        Step(
+            token=one.token,
+            position=one.position,
+            logprob=min(0.0, logprobs[index]),
+            rank=ranks[index],
+            entropy=entropies[index] / NATS_PER_BIT,
+            nucleus=nuclei[index],
+            candidates=tuple(
+                Candidate(token=model.outcome(reading, outcome), probability=probability)
+                for outcome, probability in zip(outcomes[index], probabilities[index], strict=True)
+            ),
+        )
+        for index, one in enumerate(reading.spoken)
+    )
+    gaps = [abs(one.logprob - forced) for one, forced in zip(reading.spoken, logprobs, strict=True)]
+    excesses = (here.probabilities.double().sum(-1) - 1).abs().tolist()
+    return steps, max(gaps, default=0.0), max(excesses, default=0.0)
+
+
+def _from_candidates(model: LanguageModel, reading: Reading, top_k: int) -> tuple[tuple[Step, ...], float, float]:
+    """The steps from what a server lists; the largest gap, and by how much a list exceeds a probability of one."""
+    steps, gaps, excesses = [], [0.0], [0.0]
+    for one, listed in zip(reading.spoken, model.candidates(reading, top_k), strict=True):
+        found = [rank for rank, token in enumerate(listed.tokens) if token.utf8 == one.token.utf8]
+        gaps += [abs(one.logprob - listed.logprobs[rank]) for rank in found[:1]]
+        excesses.append(sum(map(math.exp, listed.logprobs)) - 1)
+        steps.append(
+            Step(
+                token=one.token,
+                position=one.position,
+                logprob=min(0.0, one.logprob),
+                rank=found[0] + 1 if found else None,
+                entropy=None,
+                nucleus=None,
+                candidates=tuple(
+                    Candidate(token=token, probability=math.exp(logprob))
+                    for token, logprob in zip(listed.tokens, listed.logprobs, strict=True)
+                ),
+            )
+        )
+    return tuple(steps), max(gaps), max(excesses)
+
+
+def _answered(result: GenerationResult) -> str:
+    """The answer of a model that points at a span."""
+    start, end = result.steps
+    text = answer(result.passage, start.position or 0, end.position or 0)
+    return f"The model answered “{text}” (start {start.probability:.1%}, end {end.probability:.1%})."

@@ -24,6 +24,6 @@ def layer_name(state: int) -> str:
     return "embedding" if state == 0 else str(state - 1)
 
 
-def place(state: int) -> str:
+def layer_in_words(state: int) -> str:
     """A residual state in a sentence."""
     return "the embedding" if state == 0 else f"layer {state - 1}"

@@ -10,14 +10,11 @@ import numpy as np
 from pydantic import Field
 
 from ecco_reports.analyses import Analysis, DecodingParams
-from ecco_reports.analyses.layers import LayerChoice, layer_name, place, states_of
-from ecco_reports.analyses.preflight import (
-    layer_problems,
-    position_problems,
-    target_problems,
-)
-from ecco_reports.models.base import READOUT_TOLERANCE, Capability, LanguageModel, ModelFacts
-from ecco_reports.records import Array, Check, Direction, Metric, Passage, Prompt, Record, Table, Token
+from ecco_reports.analyses.layers import LayerChoice, layer_in_words, layer_name, states_of
+from ecco_reports.analyses.preflight import layer_problems, outcome_of, position_problems, target_problems
+from ecco_reports.analyses.voice import place_name, voice_of
+from ecco_reports.models.base import READOUT_TOLERANCE, Capability, LanguageModel, ModelFacts, Reading
+from ecco_reports.records import Array, Check, Direction, Family, Metric, Passage, Prompt, Record, Table, Token
 
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
@@ -44,17 +41,20 @@ class LogitLensResult(Record):
     Attributes:
         passage: The prompt and the continuation.
         states: The residual states read out: 0 is the embedding, ``n`` the output of layer ``n - 1``.
-        positions: The positions read out, those that a token follows.
-        next_tokens: The token that came next at each of them (the prompt's own, or what the model wrote).
+        places: Where the model was asked: positions that a token follows, or (for a masked model) that hold one; the
+            one place of a classifier; the start and the end of an answer.
+        question: The place that the prompt's own target is about, or that the first thing said came from.
+        next_tokens: What was right at each place: the token that came next (the prompt's own, or what the model
+            wrote), the token that stands there, the class or the end that was chosen.
         vocabulary: Every token that is named by ``candidates``.
-        candidates: Most probable tokens as indices into ``vocabulary``, ``[state, position, k]``.
-        probabilities: Their probabilities, ``[state, position, k]``.
-        entropy: In bits, ``[state, position]``.
-        divergence: ``KL(final || state)`` in nats, ``[state, position]``.
-        next_logprob: Log-probability of the token that came next, ``[state, position]``.
-        next_rank: Its rank, ``[state, position]``.
-        watched: The prompt's target and foil, or the first generated token; none where nothing was written.
-        watched_probabilities: Their probability at the prompt's last position, ``[state, token]``.
+        candidates: Most probable tokens as indices into ``vocabulary``, ``[state, place, k]``.
+        probabilities: Their probabilities, ``[state, place, k]``.
+        entropy: In bits, ``[state, place]``.
+        divergence: ``KL(final || state)`` in nats, ``[state, place]``.
+        next_logprob: Log-probability of what was right, ``[state, place]``.
+        next_rank: Its rank, ``[state, place]``.
+        watched: The prompt's target and foil, or the first thing said; none where nothing was said.
+        watched_probabilities: Their probability at the place of the question, ``[state, token]``.
         readout_gap: Largest difference between the last layer's replayed logits and the model's own, relative to the
             largest logit.
         dtype: The model's floating point type, which sets the tolerance of that difference.
@@ -62,7 +62,8 @@ class LogitLensResult(Record):
 
     passage: Passage
     states: tuple[int, ...]
-    positions: tuple[int, ...]
+    places: tuple[int, ...]
+    question: int | None
     next_tokens: tuple[Token, ...]
     vocabulary: tuple[Token, ...]
     candidates: Array
@@ -81,7 +82,7 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
     """The logit lens room."""
 
     name: ClassVar[str] = "logit_lens"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Logit lens"
     question: ClassVar[str] = "If the model had stopped after this layer, what would it have said next?"
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.LAYER_READOUT})
@@ -104,35 +105,35 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
         from ecco_reports.methods.distributions import NATS_PER_BIT
         from ecco_reports.methods.lens import logit_lens, token_ranks
 
-        written = model.generate(model.tokenizer.ids(prompt.text), params.decoding)
-        ids = torch.tensor(written.ids)
-        passage = Passage(tokens=model.tokenizer.tokens(written.ids), prompt_length=written.prompt_length)
+        reading = model.read(prompt, params.decoding)
         states = states_of(params.layers, model.layers)
-        positions = _positions(params, written.prompt_length, len(ids))
-        words = [word for word in (prompt.target, prompt.foil) if word is not None]
-        watched = [model.tokenizer.continuation_ids(word)[0] for word in words] or list(written.generated[:1])
-        if not positions:
-            return _empty(passage, states, params.top_k, model.facts.spec.dtype)
-        lens = logit_lens(model, ids, states, positions, ids[[p + 1 for p in positions]], params.top_k)
+        right = _right(reading)
+        places = _places(params, reading, right)
+        question = reading.question if reading.places else None
+        watched = _watched(model, reading, prompt)
+        if not places:
+            return _empty(reading.passage, states, params.top_k, model.facts.spec.dtype)
+        lens = logit_lens(model, reading, states, places, torch.tensor([right[p] for p in places]), params.top_k)
         candidates = torch.stack([row.tokens for row in lens.rows]).cpu().numpy()
         known, indices = np.unique(candidates, return_inverse=True)
         watched_probabilities = np.zeros((len(states), 0), np.float32)
-        if watched:
-            places = [(written.prompt_length - 1, token) for token in watched]
-            watched_probabilities = token_ranks(model, ids, states, places).probabilities.cpu().numpy()
+        if watched and question is not None:
+            wanted = [(question, number) for number in watched]
+            watched_probabilities = token_ranks(model, reading, states, wanted).probabilities.cpu().numpy()
         return LogitLensResult(
-            passage=passage,
+            passage=reading.passage,
             states=tuple(states),
-            positions=tuple(positions),
-            next_tokens=tuple(passage.tokens[position + 1] for position in positions),
-            vocabulary=tuple(model.tokenizer.token(int(token)) for token in known),
+            places=tuple(places),
+            question=question,
+            next_tokens=tuple(_token_at(model, reading, place, right[place]) for place in places),
+            vocabulary=tuple(model.outcome(reading, int(number)) for number in known),
             candidates=indices.reshape(candidates.shape).astype(np.int32),
             probabilities=_stack([row.probabilities for row in lens.rows]),
             entropy=_stack([row.entropy / NATS_PER_BIT for row in lens.rows]),
             divergence=_stack([row.divergence for row in lens.rows]),
             next_logprob=_stack([row.target_logprob for row in lens.rows]),
             next_rank=_stack([row.target_rank for row in lens.rows]).astype(np.int32),
-            watched=tuple(model.tokenizer.token(token) for token in watched),
+            watched=tuple(model.outcome(reading, number) for number in watched),
             watched_probabilities=watched_probabilities,
             readout_gap=lens.readout_gap,
             dtype=model.facts.spec.dtype,
@@ -151,8 +152,8 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
         ]
 
     def metrics(self, result: LogitLensResult) -> Mapping[str, Metric]:
-        """When the first generated token becomes the first choice, as seen from the prompt's last position."""
-        column = _last_prompt_column(result)
+        """When the first thing said becomes the first choice."""
+        column = _question_column(result)
         if column is None:
             return {}
         ranks = result.next_rank[:, column]
@@ -160,7 +161,7 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
             "final_rank": Metric(
                 value=float(ranks[-1]),
                 direction=Direction.LOWER,
-                meaning="rank of the first generated token at the last layer read out",
+                meaning="rank of the first generated token (mask, class) at the last layer read out",
             )
         }
         settled = _settled(ranks)
@@ -174,18 +175,18 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
 
     def summary(self, result: LogitLensResult) -> str:
         """Where the next token is known."""
-        column = _last_prompt_column(result)
-        if not result.positions:
+        column = _question_column(result)
+        if not result.places:
             return "There is nothing to read out: the text is a single token and nothing came after it."
         if column is None:
-            return f"The lens was read at {len(result.positions)} positions and {len(result.states)} layers."
+            return f"The lens was read at {len(result.places)} places and {len(result.states)} layers."
         word, ranks = result.next_tokens[column].word, result.next_rank[:, column]
         settled = _settled(ranks)
-        start = f"“{word}” ranks {ranks[0]:,} at {place(result.states[0])}"
+        start = f"“{word}” ranks {ranks[0]:,} at {layer_in_words(result.states[0])}"
         if settled is None:
-            end = place(result.states[-1])
+            end = layer_in_words(result.states[-1])
             return f"{start} and is never the first choice for good; at {end} it ranks {ranks[-1]:,}."
-        where = place(result.states[settled])
+        where = layer_in_words(result.states[settled])
         probability = math.exp(float(result.next_logprob[settled, column]))
         return f"{start}; from {where} on it stays the first choice (probability {probability:.1%} there)."
 
@@ -197,21 +198,19 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
         layers = [layer_name(state) for state in result.states]
         figures: list[Figure] = []
         summary = self.summary(result)
-        if result.positions:
-            columns = range(len(result.positions))
+        if result.places:
+            columns = range(len(result.places))
             cells = [[_cell(result, row, column) for column in columns] for row in range(len(layers))]
             figures.append(
                 ChartFigure(
                     id="grid",
-                    title="What each layer would say next",
-                    reading="Read a column from the bottom up: under each token of the text stands what the model "
-                    "would say next if it stopped after that layer. Low layers guess frequent words, the answer forms "
-                    "on the way up, and the top row is what the model really predicts. Point at a cell to see its ten "
-                    "best candidates.",
-                    alt_text=f"Logit lens over {len(layers)} layers and {len(result.positions)} positions. {summary}",
+                    title=_TITLES.get(result.passage.family, "What each layer would say next"),
+                    reading=_READINGS.get(result.passage.family, _NEXT)
+                    + " Point at a cell to see its best candidates.",
+                    alt_text=f"Logit lens over {len(layers)} layers and {len(result.places)} places. {summary}",
                     chart=lens_grid(
                         layers,
-                        [result.passage.tokens[position].label for position in result.positions],
+                        [place_name(result.passage, place) for place in result.places],
                         [token.label for token in result.next_tokens],
                         cells,
                     ),
@@ -225,8 +224,8 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
                 ChartFigure(
                     id="lines",
                     title=f"Probability of {' and '.join(words)} by layer",
-                    reading="The same lens at the last token of the prompt, for chosen tokens only: the layer where a "
-                    "line climbs is where the model makes up its mind.",
+                    reading=f"The same lens for the {voice_of(result.passage.family).expected} alone, and for chosen "
+                    "candidates only: the layer where a line climbs is where the model makes up its mind.",
                     alt_text=", ".join(f"{word} ends at {final:.1%}" for word, final in zip(words, finals, strict=True))
                     + ".",
                     chart=lens_lines(layers, names, result.watched_probabilities),
@@ -236,15 +235,16 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
 
     def table(self, result: LogitLensResult) -> Table:
         """One row per layer and position."""
+        right = voice_of(result.passage.family).expected
         rows = []
         for row, state in enumerate(result.states):
-            for column, position in enumerate(result.positions):
+            for column, place in enumerate(result.places):
                 best = result.vocabulary[int(result.candidates[row, column, 0])]
                 rows.append(
                     (
                         layer_name(state),
-                        position,
-                        result.passage.tokens[position].label,
+                        place,
+                        place_name(result.passage, place),
                         best.label,
                         float(result.probabilities[row, column, 0]),
                         result.next_tokens[column].label,
@@ -261,9 +261,9 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
                 "token",
                 "first choice",
                 "its probability",
-                "next token",
-                "probability of the next token",
-                "rank of the next token",
+                right,
+                f"probability of the {right}",
+                f"rank of the {right}",
                 "entropy (bits)",
                 "KL to the last layer (nats)",
             ),
@@ -272,11 +272,61 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
         )
 
 
-def _positions(params: LogitLensParams, prompt_length: int, length: int) -> list[int]:
-    """The positions asked for that are followed by a token, in the order of the text."""
-    if params.positions == "all":
-        return list(range(length - 1))
-    return sorted({position % prompt_length for position in params.positions} & set(range(length - 1)))
+_NEXT = (
+    "Read a column from the bottom up: under each token of the text stands what the model would say next if it stopped "
+    "after that layer. Low layers guess frequent words, the answer forms on the way up, and the top row is what the "
+    "model really predicts."
+)
+_TITLES = {
+    Family.MASKED: "What each layer would put in each place",
+    Family.CLASSIFICATION: "The class that each layer would choose",
+    Family.QUESTION_ANSWERING: "The answer that each layer would point at",
+}
+_READINGS = {
+    Family.MASKED: "Read a column from the bottom up: under each token of the text stands what the model would put in "
+    "its place if it stopped after that layer. A token that it can see is easy to repeat; under a mask the answer "
+    "forms on the way up, and the top row is what the model really fills in.",
+    Family.CLASSIFICATION: "Read the column from the bottom up: it is the class that the model would choose if it "
+    "stopped after that layer. The top row is what it really chooses.",
+    Family.QUESTION_ANSWERING: "Read a column from the bottom up: it is the token at which the model would start, or "
+    "end, its answer if it stopped after that layer. The top row is its real choice.",
+}
+
+
+def _right(reading: Reading) -> dict[int, int]:
+    """What was right at each place: what came next or stands there, and what the model said where it was asked."""
+    ids, family = reading.ids, reading.family
+    known: dict[int, int] = {}
+    if family in (Family.CAUSAL, Family.ENCODER_DECODER):
+        known = {place: ids[place + 1] for place in reading.places if place + 1 < len(ids)}
+    elif family is Family.MASKED:
+        known = {place: ids[place] for place in reading.places}
+    return known | {one.place: one.outcome for one in reading.spoken}
+
+
+def _token_at(model: LanguageModel, reading: Reading, place: int, number: int) -> Token:
+    """What a reader sees of what was right: in its context where it stands in the text."""
+    position = place + 1 if reading.family in (Family.CAUSAL, Family.ENCODER_DECODER) else place
+    tokens = reading.passage.tokens
+    if reading.family is Family.CLASSIFICATION or position >= len(tokens) or tokens[position].id != number:
+        return model.outcome(reading, number)
+    return tokens[position]
+
+
+def _places(params: LogitLensParams, reading: Reading, right: Mapping[int, int]) -> list[int]:
+    """The places asked for of which it is known what was right, in the order of the text."""
+    if params.positions == "all" or reading.family in (Family.CLASSIFICATION, Family.QUESTION_ANSWERING):
+        return sorted(right)
+    length = reading.passage.prompt_length
+    return sorted({position % length for position in params.positions} & right.keys())
+
+
+def _watched(model: LanguageModel, reading: Reading, prompt: Prompt) -> list[int]:
+    """The prompt's target and foil, or the first thing that was said."""
+    words = [word for word in (prompt.target, prompt.foil) if word is not None]
+    return [outcome_of(word, model.facts, model.tokenizer) for word in words] or [
+        one.outcome for one in reading.spoken[:1]
+    ]
 
 
 def _empty(passage: Passage, states: Sequence[int], top_k: int, dtype: str) -> LogitLensResult:
@@ -285,7 +335,8 @@ def _empty(passage: Passage, states: Sequence[int], top_k: int, dtype: str) -> L
     return LogitLensResult(
         passage=passage,
         states=tuple(states),
-        positions=(),
+        places=(),
+        question=None,
         next_tokens=(),
         vocabulary=(),
         candidates=np.zeros((len(states), 0, top_k), np.int32),
@@ -320,10 +371,9 @@ def _cell(result: LogitLensResult, row: int, column: int) -> LensCell:
     )
 
 
-def _last_prompt_column(result: LogitLensResult) -> int | None:
-    """The column of the prompt's last token, which predicts the first generated one."""
-    last = result.passage.prompt_length - 1
-    return result.positions.index(last) if last in result.positions else None
+def _question_column(result: LogitLensResult) -> int | None:
+    """The column that predicts the first thing said, or that the prompt's own target is about."""
+    return result.places.index(result.question) if result.question in result.places else None
 
 
 def _settled(ranks: np.ndarray) -> int | None:

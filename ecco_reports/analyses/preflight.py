@@ -12,7 +12,7 @@ from typing import TypeAlias
 from ecco_reports.analyses import DecodingParams
 from ecco_reports.analyses.layers import LayerChoice
 from ecco_reports.models.base import ModelFacts, TextTokenizer
-from ecco_reports.records import Prompt, Record
+from ecco_reports.records import Family, Prompt, Record
 
 Path: TypeAlias = tuple[str | int, ...]
 FoundProblem: TypeAlias = tuple[Path, str, str]
@@ -22,7 +22,7 @@ def length_problems(params: Record, prompt: Prompt, facts: ModelFacts) -> Iterat
     """A prompt without tokens, or with more than the model reads, what is to be generated included."""
     if facts.tokenize is None:
         return
-    tokens, limit = len(facts.tokenize.ids(prompt.text)), facts.context_length
+    tokens, limit = len(facts.tokenize.encode(prompt).tokens), facts.context_length
     new = params.max_new_tokens if isinstance(params, DecodingParams) else 0
     if tokens == 0:
         yield ("prompt",), f"the model {facts.spec.source!r} sees no token in this prompt.", "Write some text."
@@ -58,13 +58,33 @@ def not_one_token(word: str, path: Path, tokenizer: TextTokenizer) -> Iterator[F
     yield path, f"{word!r} is not one token for this model but {len(ids)}: {pieces}.", hint
 
 
+def outcome_problems(word: str, path: Path, facts: ModelFacts) -> Iterator[FoundProblem]:
+    """A word that is nothing the model could say at one place: not one token, or no class of a classifier."""
+    match facts.family:
+        case Family.CLASSIFICATION:
+            if word not in facts.labels:
+                listed = ", ".join(map(repr, facts.labels))
+                yield path, f"{word!r} is no class of this model, which knows {listed}.", "Write one of these."
+        case Family.QUESTION_ANSWERING:
+            what = f"{word!r} cannot be asked about: this model answers by a span of the text."
+            yield path, what, "Leave it out; the answer that the model gives is explained."
+        case _:
+            if facts.tokenize is not None:
+                yield from not_one_token(word, path, facts.tokenize)
+
+
+def outcome_of(word: str, facts: ModelFacts, tokenizer: TextTokenizer) -> int:
+    """The number of a word among all that the model could say at one place."""
+    if facts.family is Family.CLASSIFICATION:
+        return facts.labels.index(word)
+    return tokenizer.continuation_ids(word)[0]
+
+
 def target_problems(prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
-    """A prompt's target or foil that is not one token."""
-    if facts.tokenize is None:
-        return
+    """A prompt's target or foil that is not one token, or no class of a classifier."""
     for name, word in (("target", prompt.target), ("foil", prompt.foil)):
         if word is not None:
-            yield from not_one_token(word, ("prompt", name), facts.tokenize)
+            yield from outcome_problems(word, ("prompt", name), facts)
 
 
 def layer_problems(layers: LayerChoice, facts: ModelFacts) -> Iterator[FoundProblem]:
@@ -93,7 +113,7 @@ def position_problems(
     """
     if facts.tokenize is None:
         return
-    length = len(facts.tokenize.ids(prompt.text))
+    length = len(facts.tokenize.encode(prompt).tokens)
     for index, position in enumerate(positions):
         if not -length <= position < length:
             yield (

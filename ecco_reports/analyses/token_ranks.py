@@ -9,15 +9,17 @@ import numpy as np
 from pydantic import Field
 
 from ecco_reports.analyses import Analysis, DecodingParams
-from ecco_reports.analyses.layers import LayerChoice, layer_name, place, states_of
+from ecco_reports.analyses.layers import LayerChoice, layer_in_words, layer_name, states_of
 from ecco_reports.analyses.preflight import (
     layer_problems,
-    not_one_token,
+    outcome_of,
+    outcome_problems,
     position_problems,
     target_problems,
 )
-from ecco_reports.models.base import READOUT_TOLERANCE, Capability, LanguageModel, ModelFacts
-from ecco_reports.records import Array, Check, Direction, Metric, Passage, Prompt, Record, Table, Token
+from ecco_reports.analyses.voice import place_name, voice_of
+from ecco_reports.models.base import READOUT_TOLERANCE, Capability, LanguageModel, ModelFacts, Reading
+from ecco_reports.records import Array, Check, Direction, Family, Metric, Passage, Prompt, Record, Table, Token
 
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
@@ -44,10 +46,12 @@ class TokenRanksResult(Record):
     Attributes:
         passage: The prompt and the continuation.
         states: The residual states read out: 0 is the embedding, ``n`` the output of layer ``n - 1``.
-        ranks: Rank of each generated token, ``[state, step]``; 1 is the most probable.
+        spoken: What the model said: the tokens it wrote, those it put in masks, its class, the ends of its answer.
+        positions: Where each of them stands in the text, or None.
+        ranks: Its rank, ``[state, step]``; 1 is the most probable.
         probabilities: Its probability, ``[state, step]``.
         watched: The watched tokens.
-        watch_position: The position after which they compete.
+        watch_place: The place at which they compete.
         watched_ranks: ``[state, token]``.
         watched_probabilities: ``[state, token]``.
         target: The rank of the prompt's target at its last position at each state, ``[state]``; empty without one.
@@ -61,10 +65,12 @@ class TokenRanksResult(Record):
 
     passage: Passage
     states: tuple[int, ...]
+    spoken: tuple[Token, ...]
+    positions: tuple[int | None, ...]
     ranks: Array
     probabilities: Array
     watched: tuple[Token, ...]
-    watch_position: int
+    watch_place: int
     watched_ranks: Array
     watched_probabilities: Array
     target: Array
@@ -78,7 +84,7 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
     """The token ranks room."""
 
     name: ClassVar[str] = "token_ranks"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Token ranks"
     question: ClassVar[str] = "At which layer did each word the model wrote become its first choice?"
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.LAYER_READOUT})
@@ -94,35 +100,34 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
         yield from position_problems([params.position], ("position",), prompt, facts)
         if facts.tokenize is not None:
             for index, word in enumerate(params.watch):
-                yield from not_one_token(word, ("watch", index), facts.tokenize)
+                yield from outcome_problems(word, ("watch", index), facts)
 
     def run(self, model: LanguageModel, prompt: Prompt, params: TokenRanksParams) -> TokenRanksResult:
         """Counts, at every layer, the tokens that are more probable than the one that was written."""
-        import torch
-
         from ecco_reports.methods.lens import token_ranks
 
-        written = model.generate(model.tokenizer.ids(prompt.text), params.decoding)
+        reading = model.read(prompt, params.decoding)
         states = states_of(params.layers, model.layers)
-        last = written.prompt_length - 1
         words = params.watch or tuple(word for word in (prompt.target, prompt.foil) if word is not None)
-        watched = [model.tokenizer.continuation_ids(word)[0] for word in words]
-        position = params.position % written.prompt_length
-        target = [] if prompt.target is None else model.tokenizer.continuation_ids(prompt.target)[:1]
-        places = [(last + step, token) for step, token in enumerate(written.generated)]
-        places += [(position, token) for token in watched]
-        # Where nothing was written and nothing is watched, any token at the end of the prompt carries the proof.
-        places += [(last, token) for token in target or [written.ids[last]]]
-        found = token_ranks(model, torch.tensor(written.ids), states, places)
+        watched = [outcome_of(word, model.facts, model.tokenizer) for word in words]
+        target = [] if prompt.target is None else [outcome_of(prompt.target, model.facts, model.tokenizer)]
+        place = _watch_place(reading, params.position, "position" in params.model_fields_set)
+        places = [(one.place, one.outcome) for one in reading.spoken]
+        places += [(place, number) for number in watched]
+        # Where nothing was said and nothing is watched, any outcome carries the proof.
+        places += [(reading.question, number) for number in target or [0]]
+        found = token_ranks(model, reading, states, places)
         ranks, probabilities = found.ranks.cpu().numpy().astype(np.int32), found.probabilities.cpu().numpy()
-        steps, end = len(written.generated), len(written.generated) + len(watched)
+        steps, end = len(reading.spoken), len(reading.spoken) + len(watched)
         return TokenRanksResult(
-            passage=Passage(tokens=model.tokenizer.tokens(written.ids), prompt_length=written.prompt_length),
+            passage=reading.passage,
+            spoken=tuple(one.token for one in reading.spoken),
+            positions=tuple(one.position for one in reading.spoken),
             states=tuple(states),
             ranks=ranks[:, :steps],
             probabilities=probabilities[:, :steps],
-            watched=tuple(model.tokenizer.token(token) for token in watched),
-            watch_position=position,
+            watched=tuple(model.outcome(reading, number) for number in watched),
+            watch_place=place,
             watched_ranks=ranks[:, steps:end],
             watched_probabilities=probabilities[:, steps:end],
             target=ranks[:, end] if target else np.zeros(0, np.int32),
@@ -170,12 +175,12 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
 
     def summary(self, result: TokenRanksResult) -> str:
         """How far the tokens climbed, and which watched word won."""
-        tokens = result.passage.generated
-        first = "The model wrote nothing."
+        tokens = result.spoken
+        first = voice_of(result.passage.family).silence
         if tokens:
             first = (
-                f"“{tokens[0].word}” goes from rank {result.ranks[0, 0]:,} at {place(result.states[0])} to rank "
-                f"{result.ranks[-1, 0]:,} at {place(result.states[-1])}."
+                f"“{tokens[0].word}” goes from rank {result.ranks[0, 0]:,} at {layer_in_words(result.states[0])} to rank "
+                f"{result.ranks[-1, 0]:,} at {layer_in_words(result.states[-1])}."
             )
         if len(result.watched) < 2:
             return first
@@ -194,31 +199,28 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
 
         layers = [layer_name(state) for state in result.states]
         figures: list[Figure] = []
-        if result.passage.generated:
+        voice = voice_of(result.passage.family)
+        if result.spoken:
             figures.append(
                 ChartFigure(
                     id="grid",
-                    title="Rank of each generated token, layer by layer",
-                    reading="Each column is a token the model wrote, read from the bottom up; the number is its rank "
-                    f"among the {result.vocab_size:,} tokens of the vocabulary if the model stopped after that layer. "
-                    "Rank 1 means it is the first choice. The layer where a column turns to 1 is where that word was "
-                    "decided.",
-                    alt_text=f"Ranks of {len(result.passage.generated)} generated tokens over {len(layers)} layers. "
+                    title=f"Rank of each {voice.thing}, layer by layer",
+                    reading=f"Each column is a {voice.thing}, read from the bottom up; the number is its rank among "
+                    f"the {result.vocab_size:,} candidates if the model stopped after that layer. Rank 1 means it is "
+                    "the first choice. The layer where a column turns to 1 is where that was decided.",
+                    alt_text=f"Ranks of {len(result.spoken)} {voice.things} over {len(layers)} layers. "
                     + self.summary(result),
-                    chart=rank_grid(
-                        layers, [t.label for t in result.passage.generated], result.ranks, result.vocab_size
-                    ),
+                    chart=rank_grid(layers, [t.label for t in result.spoken], result.ranks, result.vocab_size),
                 )
             )
         if result.watched:
-            after = result.passage.tokens[result.watch_position].word
+            where = _where(result)
             figures.append(
                 ChartFigure(
                     id="watch",
                     title="The watched words compete",
-                    reading=f"The rank of each watched word right after “{after}” (position {result.watch_position}), "
-                    "layer by layer; the scale is logarithmic and 1 is on top. Where lines cross, the model changed "
-                    "its mind.",
+                    reading=f"The rank of each watched word {where}, layer by layer; the scale is logarithmic "
+                    "and 1 is on top. Where lines cross, the model changed its mind.",
                     alt_text="; ".join(
                         f"“{token.word}” ends at rank {result.watched_ranks[-1, index]:,}"
                         for index, token in enumerate(result.watched)
@@ -235,12 +237,12 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
         """One row per layer and token."""
         rows = []
         for row, state in enumerate(result.states):
-            for step, token in enumerate(result.passage.generated):
+            for step, (token, position) in enumerate(zip(result.spoken, result.positions, strict=True)):
                 rows.append(
                     (
                         "generated",
                         layer_name(state),
-                        result.passage.prompt_length + step,
+                        position,
                         token.label,
                         int(result.ranks[row, step]),
                         float(result.probabilities[row, step]),
@@ -251,7 +253,7 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
                     (
                         "watched",
                         layer_name(state),
-                        result.watch_position + 1,
+                        _stands_at(result),
                         token.label,
                         int(result.watched_ranks[row, index]),
                         float(result.watched_probabilities[row, index]),
@@ -262,3 +264,32 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
             rows=tuple(rows),
             caption="One row per layer and token; the position is where the token stands or would stand.",
         )
+
+
+def _watch_place(reading: Reading, position: int, given: bool) -> int:
+    """Where watched words compete: at the position asked for, else where the model is asked."""
+    if not given or reading.family not in (Family.CAUSAL, Family.MASKED, Family.ENCODER_DECODER):
+        return reading.question
+    place = position % reading.passage.prompt_length
+    return place if place in reading.places else reading.question
+
+
+def _where(result: TokenRanksResult) -> str:
+    """Where watched words compete, in a sentence."""
+    passage, place = result.passage, result.watch_place
+    match passage.family:
+        case Family.CLASSIFICATION:
+            return "for the whole text"
+        case Family.QUESTION_ANSWERING:
+            return f"as the {place_name(passage, place)} of the answer"
+        case Family.MASKED:
+            return f"in the place of “{passage.tokens[place].word}” (position {place})"
+        case _:
+            return f"right after “{passage.tokens[place].word}” (position {place})"
+
+
+def _stands_at(result: TokenRanksResult) -> int | None:
+    """Where a watched word would stand."""
+    if result.passage.family in (Family.CLASSIFICATION, Family.QUESTION_ANSWERING):
+        return None
+    return result.watch_place + (result.passage.family is not Family.MASKED)

@@ -17,23 +17,28 @@ VALUE_WIDTH = 128
 
 @dataclass(frozen=True)
 class Step:
-    """One generated token and what could have stood in its place.
+    """One thing that was said and what could have stood in its place.
 
     Attributes:
-        position: Where it stands in the whole sequence, from 0.
+        position: Where it stands in the whole sequence, from 0; None when it does not stand there.
         chosen: Its label.
         candidates: Labels and probabilities, most probable first.
-        rank: Rank of the chosen token, from 1.
-        probability: Probability of the chosen token, 0 to 1.
-        entropy: Entropy of the whole distribution, in bits.
+        rank: Rank of what was chosen, from 1; None when it is only known to be behind the candidates.
+        probability: Probability of what was chosen, 0 to 1.
+        entropy: Entropy of the whole distribution, in bits, or None when unknown.
     """
 
-    position: int
+    position: int | None
     chosen: str
     candidates: Sequence[tuple[str, float]]
-    rank: int
+    rank: int | None
     probability: float
-    entropy: float
+    entropy: float | None
+
+    @property
+    def place(self) -> str:
+        """Its rank in words."""
+        return "beyond the list" if self.rank is None else f"rank {self.rank:,}"
 
 
 def candidates_chart(steps: Sequence[Step]) -> alt.VConcatChart:
@@ -71,17 +76,19 @@ def _step(number: int, step: Step) -> dict[str, Any]:
         "position": step.position,
         "token": token,
         "p": round(step.probability, 5),
-        "entropy": round(step.entropy, 2),
         "rank": step.rank,
-        "says": f"step {number}, {style.isolated(token)}: probability {step.probability:.1%}, "
-        f"rank {step.rank:,}, entropy {step.entropy:.2f} bits",
+        "says": f"step {number}, {style.isolated(token)}: probability {step.probability:.1%}, {step.place}"
+        + ("" if step.entropy is None else f", entropy {step.entropy:.2f} bits"),
+        **({} if step.entropy is None else {"entropy": round(step.entropy, 2)}),
     }
 
 
 def _bars(number: int, step: Step) -> list[dict[str, Any]]:
     """The candidates of a step; a chosen token that is not among them comes last, with its rank."""
-    listed = [(rank, label, probability) for rank, (label, probability) in enumerate(step.candidates, 1)]
-    if step.rank > len(listed):
+    listed: list[tuple[int | None, str, float]] = [
+        (rank, label, probability) for rank, (label, probability) in enumerate(step.candidates, 1)
+    ]
+    if step.rank is None or step.rank > len(listed):
         listed.append((step.rank, step.chosen, step.probability))
     return [
         {
@@ -91,7 +98,8 @@ def _bars(number: int, step: Step) -> list[dict[str, Any]]:
             "token": style.shown(label),
             "p": round(probability, 5),
             "chosen": rank == step.rank,
-            "says": f"rank {rank:,}: {style.isolated(style.shown(label))}, {probability:.1%}"
+            "says": ("beyond the list" if rank is None else f"rank {rank:,}")
+            + f": {style.isolated(style.shown(label))}, {probability:.1%}"
             + (", chosen" if rank == step.rank else ""),
         }
         for row, (rank, label, probability) in enumerate(listed)
@@ -117,8 +125,9 @@ def _overview(steps: Sequence[Step], chosen: alt.Parameter) -> alt.VConcatChart:
         alt.Tooltip("position:Q", title="position"),
         alt.Tooltip("p:Q", title="probability", format=".2%"),
         alt.Tooltip("rank:Q", title="rank", format=","),
-        alt.Tooltip("entropy:Q", title="entropy (bits)", format=".2f"),
     ]
+    if all(step.entropy is not None for step in steps):
+        tooltip.append(alt.Tooltip("entropy:Q", title="entropy (bits)", format=".2f"))
     dimmed = alt.when(chosen).then(alt.value(1)).otherwise(alt.value(0.45))
     base = alt.Chart(alt.NamedData("steps")).encode(x=x)
     target = base.mark_rect(fill=style.INK, cursor="pointer").encode(
@@ -132,15 +141,18 @@ def _overview(steps: Sequence[Step], chosen: alt.Parameter) -> alt.VConcatChart:
         opacity=dimmed,
         tooltip=tooltip,
     )
+    upper = alt.layer(target.add_params(chosen), probability).properties(
+        name="chosen_probability", width=alt.Step(column), height=84
+    )
+    if any(step.entropy is None for step in steps):
+        return alt.vconcat(upper)
     entropy = base.mark_bar(fill=style.INK, aria=False, cornerRadiusEnd=2).encode(
         y=alt.Y("entropy:Q", title="entropy, bits", axis=alt.Axis(tickCount=2)),
         opacity=alt.when(chosen).then(alt.value(0.6)).otherwise(alt.value(0.28)),
         tooltip=tooltip,
     )
     overview: alt.VConcatChart = alt.vconcat(
-        alt.layer(target.add_params(chosen), probability).properties(
-            name="chosen_probability", width=alt.Step(column), height=84
-        ),
+        upper,
         alt.layer(_silent(target).encode(x=x.axis(None)), entropy).properties(
             name="entropy", width=alt.Step(column), height=44
         ),
@@ -184,7 +196,10 @@ def _choice(rows: int, chosen: alt.Parameter) -> alt.LayerChart:
     labels = base.mark_text(align="right", baseline="middle", limit=LABEL_WIDTH - 12, fontSize=12, aria=False).encode(
         x=alt.value(LABEL_WIDTH - 8), text="token:N"
     )
-    outside = f"(datum.rank > {rows - 1} ? ', rank ' + format(datum.rank, ',') : '')"
+    outside = (
+        "(datum.rank === null ? ', beyond the list' : "
+        f"datum.rank > {rows - 1} ? ', rank ' + format(datum.rank, ',') : '')"
+    )
     note = f"{style.percent('datum.p')} + (datum.chosen ? '  chosen' + {outside} : '')"
     values = (
         base.transform_calculate(note=note)

@@ -172,7 +172,7 @@ def _gap(logits: torch.Tensor, own: torch.Tensor) -> float:
 
 
 def _rank_gap(ranks: torch.Tensor, own: torch.Tensor, tokens: torch.Tensor, tolerance: float) -> int:
-    """How far ranks ``[watched]`` are from what logits ``[watched, outcome]`` allow if each may be off by the tolerance."""
+    """How far ranks ``[watched]`` are from what logits ``[watched, outcome]`` allow, each off by the tolerance."""
     margin = tolerance * own.abs().max().clamp_min(1.0)
     values = own.gather(-1, tokens[:, None])
     best = 1 + count_above(own, values + margin)

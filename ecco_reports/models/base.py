@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecco_reports.errors import CapabilityError
+from ecco_reports.models.memory import Memory
 from ecco_reports.records import Decoding, Family, ModelSpec, Passage, Prompt, Token
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class ModelFacts:
         tokenize: Text to tokens, or None when the tokenizer cannot be had without loading.
         family: What it was made for, or None when its configuration does not say.
         labels: The names of the classes of a classifier, by number.
+        notes: What a page should say of how it is loaded, one sentence each: own code, an adapter, quantization.
     """
 
     spec: ModelSpec
@@ -74,6 +77,7 @@ class ModelFacts:
     tokenize: TextTokenizer | None = field(default=None, compare=False)
     family: Family | None = None
     labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class TextTokenizer(ABC):
@@ -139,18 +143,21 @@ class Reading:
     through the whole passage: what an encoder reads, then what the decoder starts with, then what was written.
 
     Attributes:
-        family: What kind of model read it.
         passage: Everything that was read, what the model wrote included.
         segments: As in ``Encoding``; for the encoder's part.
         places: All places where the model speaks.
         spoken: What it said of itself: the tokens it wrote, the masks it filled in, the class or the span it chose.
     """
 
-    family: Family
     passage: Passage
     segments: tuple[int, ...]
     places: tuple[int, ...]
     spoken: tuple[Spoken, ...]
+
+    @property
+    def family(self) -> Family:
+        """What kind of model read it."""
+        return self.passage.family
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -224,6 +231,11 @@ class LanguageModel(ABC):
         if missing := sorted(capabilities - self.capabilities):
             why = "; ".join(f"{name}: {self.reasons[name]}" if name in self.reasons else name for name in missing)
             raise CapabilityError(self.facts.spec.source, f"{self.facts.spec.source} cannot do this: it has no {why}.")
+
+    @cached_property
+    def memory(self) -> Memory:
+        """Does its work in parts that fit into memory."""
+        return Memory(self.facts.spec.source)
 
     def lacks(self, capability: Capability) -> CapabilityError:
         """The error of a method that needs what this model cannot do: which capability it is, and why it is absent."""

@@ -49,7 +49,9 @@ class Speech(ABC):
 
     def reading(self, passage: Passage, segments: tuple[int, ...], spoken: tuple[Spoken, ...] = ()) -> Reading:
         """A reading of a passage by this family."""
-        return Reading(self.family, passage, segments, self.places(passage), spoken)
+        answers = () if passage.generated else tuple(one.token for one in spoken)
+        passage = passage.model_copy(update={"family": self.family, "answers": answers})
+        return Reading(passage, segments, self.places(passage), spoken)
 
     def unspoken(self, encoding: Encoding) -> Reading:
         """A reading of which the model has not said anything yet."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from ecco_reports.analyses.layers import layer_name, place, states_of
+from ecco_reports.analyses.layers import layer_in_words, layer_name, states_of
 from ecco_reports.analyses.preflight import layer_problems, not_one_token, position_problems, target_problems
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.tokens import FastTokenizer
@@ -88,4 +88,4 @@ def test_states_are_layers_and_the_embedding_below_them():
     assert states_of("all", 3) == [0, 1, 2, 3]
     assert states_of((-1, "embedding", 0, 2), 3) == [0, 1, 3]
     assert [layer_name(state) for state in (0, 1, 3)] == ["embedding", "0", "2"]
-    assert (place(0), place(3)) == ("the embedding", "layer 2")
+    assert (layer_in_words(0), layer_in_words(3)) == ("the embedding", "layer 2")

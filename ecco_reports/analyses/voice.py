@@ -1,0 +1,99 @@
+"""How a page speaks of what a model said: one writes, another fills in masks, a third chooses a class or a span.
+
+In: the family of a model. Out: words that fit into the sentences of all rooms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ecco_reports.records import Family, Passage
+
+
+@dataclass(frozen=True)
+class Voice:
+    """The words for one family.
+
+    Attributes:
+        did: What the model did: "wrote".
+        thing: What each thing it said is called: "generated token".
+        things: The same in the plural.
+        expected: What a place is about: "the next token".
+        silence: A sentence for a model that said nothing.
+        choices: Title of the figure that shows what it could have said.
+    """
+
+    did: str
+    thing: str
+    things: str
+    expected: str
+    silence: str
+    choices: str
+
+
+_WRITER = Voice(
+    did="wrote",
+    thing="generated token",
+    things="generated tokens",
+    expected="next token",
+    silence="The model wrote nothing.",
+    choices="What it wrote, and what it could have written",
+)
+_VOICES: Mapping[Family, Voice] = {
+    Family.CAUSAL: _WRITER,
+    Family.ENCODER_DECODER: _WRITER,
+    Family.MASKED: Voice(
+        did="filled in",
+        thing="filled mask",
+        things="filled masks",
+        expected="token in this place",
+        silence="There is no mask in this text that the model could fill in.",
+        choices="What it filled in, and what it could have filled in",
+    ),
+    Family.CLASSIFICATION: Voice(
+        did="chose the class",
+        thing="class",
+        things="classes",
+        expected="class",
+        silence="The model chose no class.",
+        choices="The classes it chose between",
+    ),
+    Family.QUESTION_ANSWERING: Voice(
+        did="answered",
+        thing="end of the answer",
+        things="ends of the answer",
+        expected="end of the answer",
+        silence="The model gave no answer.",
+        choices="Where the answer starts and ends, and where else it could",
+    ),
+    Family.NONE: Voice(
+        did="said",
+        thing="word",
+        things="words",
+        expected="word",
+        silence="The model has no head and says nothing.",
+        choices="What it said",
+    ),
+}
+
+
+def voice_of(family: Family) -> Voice:
+    """The words for a family."""
+    return _VOICES[family]
+
+
+def place_name(passage: Passage, place: int) -> str:
+    """What the heading of a column calls a place: the token read there, or what is said about the whole text."""
+    match passage.family:
+        case Family.CLASSIFICATION:
+            return "class"
+        case Family.QUESTION_ANSWERING:
+            return ("start", "end")[place]
+        case _:
+            return passage.tokens[place].label
+
+
+def answer(passage: Passage, start: int, end: int) -> str:
+    """The text of a span as it stands in the passage."""
+    return "".join(token.text for token in passage.tokens[start : end + 1]).strip()
