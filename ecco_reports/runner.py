@@ -189,7 +189,7 @@ class _Collector:
         victims = [task for task in left if task.key in self._started] or left
         message = f"The process that computed this was ended from outside ({loss.reason}), perhaps for want of memory."
         for task in victims:
-            provenance = provenance_of(task, loss.item, 0.0, task.spec.device)
+            provenance = provenance_of(task, loss.item, 0.0)
             failure = Failure(kind="WorkerLost", message=message)
             self._store.put_failure(task.key, failure, provenance)
             self._finish(Outcome(task, None, failure, provenance, fresh=True))

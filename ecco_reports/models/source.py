@@ -100,7 +100,7 @@ def find(spec: ModelSpec, weights: bool = False) -> Found:
     """
     if spec.source.startswith(BUNDLED):
         return Found(_bundled(spec))
-    if spec.behind_api:
+    if spec.is_served:
         raise ModelLoadError(spec.source, f"{spec.source} is behind an API: it has no files that could be loaded.")
     if (local := _local(spec.source)) is not None:
         if spec.revision:
