@@ -145,8 +145,8 @@ class ServerFields(Record):
     @classmethod
     def _name_of_a_variable(cls, name: str | None) -> str | None:
         # The value is not repeated: it may be the key itself.
-        if name is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise ValueError("this must be the name of an environment variable, never the key itself")
+        if name is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
+            raise ValueError("this must be the name of an environment variable in capitals, never the key itself")
         return name
 
     @model_validator(mode="after")
