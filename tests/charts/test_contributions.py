@@ -74,10 +74,7 @@ def test_standard_errors_stand_in_the_tooltip_and_only_where_there_are_any():
 
 def test_a_line_parts_what_the_encoder_read_from_the_rest():
     chart = contribution_matrix(["a", "b", "c"], ["X", "Y"], SCORES, "nats", True, border=2)
-    (line,) = [
-        item
-        for item in scene(ChartFigure("x", "x", "x", "x", chart))
-        if item.get("strokeDash") == [4, 3] and "x" in item
-    ]
+    items = scene(ChartFigure("x", "x", "x", "x", chart))
+    (line,) = [item for item in items if item.get("strokeDash") == [4, 3] and "x" in item]
     width = 46  # Of a column that shows its number.
     assert 2 * width <= line["x"] <= 2 * width + 2
