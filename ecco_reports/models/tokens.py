@@ -202,11 +202,6 @@ class FastTokenizer(TextTokenizer):
         """The token numbers of a text that goes on after a prompt: no special tokens are added."""
         return list(self._backend.encode(text, add_special_tokens=False).ids)
 
-    @property
-    def mask(self):
-        number = self._backend.token_to_id("[MASK]")
-        return None if number is None else self.token(number)
-
     def token(self, token_id: int) -> Token:
         """What a reader sees of a single token out of any context."""
         return self.tokens([token_id])[0]
