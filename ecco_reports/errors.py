@@ -126,7 +126,15 @@ class ModelMemoryError(ModelError):
 
 
 class ModelApiError(ModelError):
-    """A model behind an API answered with an error."""
+    """A model behind an API answered with an error, or not at all.
+
+    Attributes:
+        status: The HTTP status of the answer, or None when there was none or another thing was wrong.
+    """
+
+    def __init__(self, source: str, message: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(source, message)
 
 
 class StoreError(EccoReportsError):

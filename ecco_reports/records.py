@@ -11,7 +11,8 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 import numpy as np
 from pydantic import (
@@ -22,6 +23,7 @@ from pydantic import (
     ValidationInfo,
     computed_field,
     field_validator,
+    model_validator,
 )
 
 SCHEMA_VERSION = 1
@@ -108,11 +110,50 @@ class Quantization(BaseModel):
         return dict(self.__pydantic_extra__ or {})
 
 
-class ModelSpec(Record):
+SERVED = "openai:"
+"""How the source of a model behind an OpenAI-compatible server begins."""
+
+
+class ServerFields(Record):
+    """Where a model is that runs behind a server, and what it may cost.
+
+    Attributes:
+        base_url: Of a model behind a server: the address that ``/completions`` follows; without it, OpenAI's own.
+        api_key_env: The environment variable that holds the key for this server; without it, OPENAI_API_KEY for
+            OpenAI's own server, and no key for any other.
+        endpoint: Whether the server continues texts (``completions``) or answers messages (``chat``).
+        max_calls: How many calls a run may make at most, repeated ones included; without it, 1,000.
+        max_tokens: How many tokens a run may send and receive at most; without it, 1,000,000.
+        timeout: Seconds to wait for one answer.
+        top_logprobs: How many of the most probable tokens to ask for; without it, 5 of completions and 20 of chat.
+    """
+
+    base_url: str | None = Field(default=None, examples=["http://127.0.0.1:8000/v1"])
+    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", examples=["OPENAI_API_KEY"])
+    endpoint: Literal["completions", "chat"] = "completions"
+    max_calls: int | None = Field(default=None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    timeout: float = Field(default=60.0, gt=0, le=3600)
+    top_logprobs: int | None = Field(default=None, ge=1, le=100)
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_address(cls, address: str | None) -> str | None:
+        return None if address is None else plain_address(address)
+
+    @model_validator(mode="after")
+    def _keys_travel_encrypted(self) -> Self:
+        if self.api_key_env and self.base_url and self.base_url.startswith("http:") and not is_local(self.base_url):
+            raise ValueError("a key is not sent over http:, where everybody can read it; use https:, or no api_key_env")
+        return self
+
+
+class ModelSpec(ServerFields):
     """A model as an experiment names it.
 
     Attributes:
-        source: ``bundled:NAME``, a local folder, or a Hugging Face hub id.
+        source: ``bundled:NAME``, a local folder, a Hugging Face hub id, or ``openai:MODEL`` for a model behind an
+            OpenAI-compatible server.
         revision: Branch, tag or commit of a hub id.
         subfolder: The folder inside the source that holds the model.
         family: What the model was made for; without it, what its configuration says.
@@ -150,12 +191,19 @@ class ModelSpec(Record):
         return value
 
     @property
-    def behind_api(self) -> bool:
-        """Whether the source names a server rather than weights."""
-        return not self.source.startswith("bundled:") and _API_SOURCE.match(self.source) is not None
+    def is_served(self) -> bool:
+        """Whether the model runs behind a server."""
+        return self.source.startswith(SERVED)
+
+    @model_validator(mode="after")
+    def _server_fields_need_a_server(self) -> Self:
+        if self.source == SERVED:
+            raise ValueError(f"the name of the server's model must follow {SERVED!r}")
+        if not self.is_served and (told := sorted(self.model_fields_set & set(ServerFields.model_fields))):
+            raise ValueError(f"{told[0]} is for models behind a server, whose source begins with {SERVED!r}")
+        return self
 
 
-_API_SOURCE = re.compile(r"[a-z][a-z0-9_-]+:")
 _OF_WEIGHTS = {
     *("revision", "subfolder", "device_map", "quantization", "token_env"),
     *("trust_remote_code", "adapter", "adapter_revision"),
@@ -168,7 +216,7 @@ def _objection(key: str, value: Any, others: Mapping[str, Any]) -> str | None:
     source = str(others.get("source", ""))
     if key in _OF_THE_HUB and source.startswith("bundled:"):
         return "a model that comes with ecco-reports has no such thing; remove this key"
-    if key in _OF_WEIGHTS and not source.startswith("bundled:") and _API_SOURCE.match(source):
+    if key in _OF_WEIGHTS and source.startswith(SERVED):
         return "a model behind an API is loaded by its server, which this key cannot reach; remove it"
     if key == "device" and value == "mps" and others.get("dtype") == "float64":
         return "mps has no float64; take another dtype, or device: cpu"
@@ -385,6 +433,26 @@ class Provenance(Record):
     commit: str | None
     versions: Mapping[str, str]
     notes: tuple[str, ...] = ()
+
+
+def plain_address(address: str) -> str:
+    """The address of a server without a slash at its end.
+
+    Raises:
+        ValueError: It is no address, or it holds what must not be written in a file: a name, a password, a query.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must begin with https:// or http:// and name a server")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError("must hold no user name, password, ? or #; a key belongs in the environment (api_key_env)")
+    return address.rstrip("/")
+
+
+def is_local(address: str) -> bool:
+    """Whether an address is of this very machine, so that what is sent to it meets nobody."""
+    host = urlsplit(address).hostname or ""
+    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
 def visible(text: str) -> str:

@@ -26,7 +26,7 @@ def assignment(store, *arguments, threads=None, **settings):
     """The only batch of an experiment, ready to be worked on."""
     asked = experiment(*arguments, **settings)
     (batch,) = make_plan([asked], store, analyses=ANALYSES, facts_of=facts_of).batches
-    return Assignment(batch, store.folder, ANALYSES, load, {asked.name: "c0ffee"}, threads)
+    return Assignment(batch, store.folder, ANALYSES, load, {asked.name: "c0ffee"}, threads, "run")
 
 
 def provenance(store, *arguments, **settings):

@@ -239,8 +239,13 @@ class LanguageModel(ABC):
 
     def lacks(self, capability: Capability) -> CapabilityError:
         """The error of a method that needs what this model cannot do: which capability it is, and why it is absent."""
-        why = self.reasons.get(capability, f"it has no {capability}")
-        return CapabilityError(self.facts.spec.source, f"{self.facts.spec.source} has no {capability}: {why}.")
+        why = f": {self.reasons[capability]}" if capability in self.reasons else ""
+        return CapabilityError(self.facts.spec.source, f"{self.facts.spec.source} has no {capability}{why}.")
+
+    @property
+    def served(self) -> Mapping[str, str]:
+        """What a server says of the model behind it, by names for the page; a local model has none."""
+        return {}
 
     def keep_answers(self, folder: Path, run: str) -> None:  # noqa: B027
         """Keeps what a server answers in a folder, so that nothing is asked twice; a local model has none.

@@ -221,7 +221,7 @@ class HuggingFaceModel(LanguageModel):
         """The mean of the input embeddings of the whole vocabulary, ``[width]``."""
         module = self._passes.streams[0].module
         size = module.weight.shape[0]  # type: ignore[index]
-        vocabulary = torch.arange(int(size), device=self._passes.device)  # type: ignore[arg-type]
+        vocabulary = torch.arange(int(size), device=self._passes.device)
         total: torch.Tensor = module(vocabulary[None])[0].mean(0)
         return total
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from ecco_reports.errors import ModelLoadError, nearest
 from ecco_reports.models import configs, hub
+from ecco_reports.models.api import server
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.hashes import sha256_of
 from ecco_reports.models.tokens import FastTokenizer
@@ -53,6 +54,8 @@ def facts_of(spec: ModelSpec) -> ModelFacts:
     Raises:
         ModelLoadError: There is no such model, it cannot be had, or it is of a kind that is not loaded.
     """
+    if spec.is_served:
+        return server.facts_of(spec)
     found = find(spec)
     config = read_config(spec, found.folder)
     notes = [*_own_code(spec, config), *_quantized(spec, config)]
@@ -97,7 +100,7 @@ def find(spec: ModelSpec, weights: bool = False) -> Found:
     """
     if spec.source.startswith(BUNDLED):
         return Found(_bundled(spec))
-    if spec.behind_api:
+    if spec.is_served:
         raise ModelLoadError(spec.source, f"{spec.source} is behind an API: it has no files that could be loaded.")
     if (local := _local(spec.source)) is not None:
         if spec.revision:
