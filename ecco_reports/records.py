@@ -336,6 +336,7 @@ class Passage(Record):
         encoder_length: How many of the given ones an encoder reads; 0 for a model that has one stream of text.
         family: What kind of model read it.
         answers: What a model that does not write on said of it: a token for each mask, a class, the ends of a span.
+        answer_positions: Where each answer stands, or None for a class, which stands nowhere.
     """
 
     tokens: tuple[Token, ...]
@@ -343,6 +344,7 @@ class Passage(Record):
     encoder_length: int = 0
     family: Family = Family.CAUSAL
     answers: tuple[Token, ...] = ()
+    answer_positions: tuple[int | None, ...] = ()
 
     @property
     def prompt(self) -> tuple[Token, ...]:
