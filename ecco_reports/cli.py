@@ -190,6 +190,16 @@ def plan(files: tuple[Path, ...], store: Path) -> None:
         table.add_row(*map(str, row))
     console = Console()
     console.print(table)
+    for load in made.workloads:
+        if (cost := load.cost) is not None:
+            console.print(
+                f"{load.spec.source}: at most {_count(cost.calls, 'call')} and about {_count(cost.tokens, 'token')}, "
+                f"if no call fails (limits: {cost.max_calls:,} and {cost.max_tokens:,}); "
+                f"{_count(cost.kept, 'answer')} kept, which cost nothing.",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
     for batch in made.batches:
         for task in batch.tasks:
             console.print(
@@ -371,7 +381,7 @@ def _stage(name: str) -> Iterator[None]:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
     ├── ModelError
     │   ├── ModelLoadError     the model or its tokenizer cannot be had (models)
     │   ├── CapabilityError    the model cannot do what an analysis needs (models, analyses)
+    │   ├── ModelMemoryError   a single step of an analysis is too much for the memory (models, worker)
     │   └── ModelApiError      a model behind an API answered with an error (models)
     ├── StoreError             the store cannot be read or written (store)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
@@ -107,8 +108,33 @@ class CapabilityError(ModelError):
     """The model lacks what an analysis needs; the message says what and why."""
 
 
+class ModelMemoryError(ModelError):
+    """There is not enough memory for a step that cannot be made smaller.
+
+    Attributes:
+        wanted: How many bytes could not be had, or None where the system does not tell.
+    """
+
+    def __init__(self, source: str, work: str, wanted: int | None) -> None:
+        self.wanted = wanted
+        size = "how much was wanted is not told" if wanted is None else f"{_readable(wanted)} more were wanted"
+        super().__init__(
+            source,
+            f"{source}: there is not enough memory for {work}; {size}. Choose a smaller dtype (bfloat16 takes half of "
+            "float32), a shorter prompt, fewer positions, or a device with more memory.",
+        )
+
+
 class ModelApiError(ModelError):
-    """A model behind an API answered with an error."""
+    """A model behind an API answered with an error, or not at all.
+
+    Attributes:
+        status: The HTTP status of the answer, or None when there was none or another thing was wrong.
+    """
+
+    def __init__(self, source: str, message: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(source, message)
 
 
 class StoreError(EccoReportsError):
@@ -129,6 +155,15 @@ class SiteError(EccoReportsError):
     def __init__(self, message: str, warnings: Sequence[str] = ()) -> None:
         self.warnings = tuple(warnings)
         super().__init__("\n".join([message, *self.warnings]))
+
+
+def _readable(size: int) -> str:
+    """A number of bytes, with the nearest binary unit before it."""
+    exact = f"{size:,} bytes"
+    for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit} ({exact})"
+    return exact
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:

@@ -21,16 +21,20 @@ def load_model(source: str | ModelSpec | Any, tokenizer: Any = None) -> Language
     """Loads a model that can be explained.
 
     Args:
-        source: ``bundled:NAME``, a folder, a hub id, a ``ModelSpec``, or a transformers model.
+        source: ``bundled:NAME``, a folder, a hub id, ``openai:MODEL``, a ``ModelSpec``, or a transformers model.
         tokenizer: The tokenizer of a transformers model.
 
     Raises:
         ModelLoadError: The model cannot be had.
     """
+    if isinstance(source, str):
+        source = ModelSpec(source=source)
+    if isinstance(source, ModelSpec) and source.is_served:
+        from ecco_reports.models.api import model
+
+        return model.load(source)
     from ecco_reports.models import huggingface
 
-    if isinstance(source, str):
-        return huggingface.load(ModelSpec(source=source))
     if isinstance(source, ModelSpec):
         return huggingface.load(source)
     return huggingface.wrap(source, tokenizer)

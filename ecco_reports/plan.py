@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ecco_reports.analyses import ANALYSES, AnyAnalysis, DecodingParams
 from ecco_reports.analyses.preflight import length_problems
 from ecco_reports.errors import ExperimentError, ModelLoadError, Problem
+from ecco_reports.models.api.cost import Cost, Question, estimate, units_of
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.source import facts_of
-from ecco_reports.records import SCHEMA_VERSION, ModelSpec, Prompt, Record, Sampling, digest
+from ecco_reports.records import SCHEMA_VERSION, Decoding, ModelSpec, Prompt, Record, Sampling, digest
 from ecco_reports.registry import Registry
 from ecco_reports.store import Store
 
@@ -72,7 +73,12 @@ class Batch:
     tasks: tuple[Task, ...]
 
     def split(self, parts: int) -> tuple[Batch, ...]:
-        """The same tasks as at most ``parts`` batches of nearly equal size; a text is never divided."""
+        """The same tasks as at most ``parts`` batches of nearly equal size; a text is never divided.
+
+        Neither is the work of a server, whose answers and limits all tasks share.
+        """
+        if self.spec.is_served:
+            return (self,)
         pieces: list[list[Task]] = [[]]
         for _, together in groupby(self.tasks, key=lambda task: task.prompt.text):
             group = list(together)
@@ -94,12 +100,14 @@ class Workload:
         tasks: Number of results that the experiments ask for.
         prompts: Number of different texts among them.
         stored: How many of the results are stored.
+        cost: What the missing ones would cost at a server; None for a local model.
     """
 
     spec: ModelSpec
     tasks: int
     prompts: int
     stored: int
+    cost: Cost | None = None
 
     @property
     def missing(self) -> int:
@@ -116,12 +124,14 @@ class Plan:
         tasks: Every task, in the order of the pages: experiment, model, prompt, analysis.
         batches: The tasks whose results are missing, each key once, one batch per model.
         stored: Keys of the results that are there.
+        costs: What the missing results of models behind servers would cost at most.
     """
 
     experiments: tuple[Experiment, ...]
     tasks: tuple[Task, ...]
     batches: tuple[Batch, ...]
     stored: frozenset[str]
+    costs: Mapping[ModelSpec, Cost] = field(default_factory=dict)
 
     @property
     def workloads(self) -> tuple[Workload, ...]:
@@ -135,6 +145,7 @@ class Plan:
                 tasks=len(tasks),
                 prompts=len({task.prompt.text for task in tasks.values()}),
                 stored=len(self.stored & tasks.keys()),
+                cost=self.costs.get(spec),
             )
             for spec, tasks in by_spec.items()
         )
@@ -197,10 +208,12 @@ def make_plan(
             if task.key not in stored:
                 found = objections(task, analyses[task.analysis], facts[task.spec])
                 problems.extend(objection.problem(task, experiment) for objection in found)
+    batches = batches_of(task for task in tasks if task.key not in stored)
+    costs = {batch.spec: _cost(batch, analyses, store) for batch in batches if batch.spec.is_served}
+    problems.extend(_too_expensive(experiments, costs))
     if problems:
         raise ExperimentError(sorted(set(problems)))
-    missing = [task for task in tasks if task.key not in stored]
-    return Plan(tuple(experiments), tuple(tasks), batches_of(missing), frozenset(stored))
+    return Plan(tuple(experiments), tuple(tasks), batches, frozenset(stored), costs)
 
 
 def batches_of(tasks: Iterable[Task]) -> tuple[Batch, ...]:
@@ -225,6 +238,31 @@ def objections(task: Task, analysis: AnyAnalysis, facts: ModelFacts) -> Iterator
         return
     for path, message, hint in analysis.problems(task.params, task.prompt, facts):
         yield Objection(path, message, hint)
+
+
+def _cost(batch: Batch, analyses: Registry[AnyAnalysis], store: Store) -> Cost:
+    """What the tasks of a model behind a server would cost at most."""
+    questions = [
+        Question(
+            prompt=task.prompt,
+            decoding=task.params.decoding if isinstance(task.params, DecodingParams) else Decoding(),
+            variants=analyses[task.analysis].variants(task.params, units_of(task.prompt)),
+        )
+        for task in batch.tasks
+    ]
+    return estimate(batch.spec, questions, store.answers)
+
+
+def _too_expensive(experiments: Iterable[Experiment], costs: Mapping[ModelSpec, Cost]) -> Iterator[Problem]:
+    """A problem for every model that would be asked for more than its limits allow."""
+    for experiment in experiments:
+        for name, spec in experiment.models.items():
+            if spec in costs and (excess := costs[spec].excess):
+                yield experiment.problem(
+                    ("models", name),
+                    f"what is asked of {spec.source} {excess}.",
+                    "Ask for less (fewer prompts, fewer tokens, fewer permutations), or raise the limit.",
+                )
 
 
 def sampling_seed(experiment_seed: int, text: str, sampling: Sampling) -> int:

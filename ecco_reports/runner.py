@@ -7,6 +7,7 @@ Never: drawing, judging, or losing what was finished: each result is stored by i
 from __future__ import annotations
 
 import subprocess
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,9 +123,12 @@ def execute(
     collector = _Collector(plan, store, progress or Silent(), analyses)
     missing = collector.recall()
     commits = {experiment.name: _commit(experiment.path.parent) for experiment in plan.experiments} if missing else {}
+    name = uuid.uuid4().hex
     while missing:
         batches = _spread(batches_of(missing), executor.jobs)
-        assignments = [Assignment(batch, store.folder, analyses, load, commits, executor.threads) for batch in batches]
+        assignments = [
+            Assignment(batch, store.folder, analyses, load, commits, executor.threads, name) for batch in batches
+        ]
         lost = executor.run(work, assignments, collector.receive)
         missing = [task for loss in lost for task in collector.mourn(loss)]
     return collector.run()
@@ -185,7 +189,7 @@ class _Collector:
         victims = [task for task in left if task.key in self._started] or left
         message = f"The process that computed this was ended from outside ({loss.reason}), perhaps for want of memory."
         for task in victims:
-            provenance = provenance_of(task, loss.item, 0.0, task.spec.device)
+            provenance = provenance_of(task, loss.item, 0.0)
             failure = Failure(kind="WorkerLost", message=message)
             self._store.put_failure(task.key, failure, provenance)
             self._finish(Outcome(task, None, failure, provenance, fresh=True))

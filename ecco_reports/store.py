@@ -6,6 +6,7 @@ Never: torch, drawing, a result that is not exactly what was written.
     results/ab/ab12.../result.json              everything but the arrays, sealed with its own checksum; written last
     results/ab/ab12.../arrays-<checksum>.npz    the arrays, where there are any
     failures/ab12....json                       why a task ended without a result; never counts as one
+    answers/                                    what servers answered, kept by those who ask them (models/api)
 
 Every file is written under a temporary name, brought to the disk, and renamed. A killed writer leaves at most a
 ``*.tmp`` file or an arrays file that no metadata names; nothing reads either. The arrays' name comes from their
@@ -64,6 +65,11 @@ class Store:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self._reported: set[str] = set()
+
+    @property
+    def answers(self) -> Path:
+        """The folder of what servers answered; whoever asks them keeps it there and reads it."""
+        return self.folder / "answers"
 
     def has(self, key: str) -> bool:
         """Whether a result seems to be there, without reading its arrays.

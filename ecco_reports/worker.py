@@ -19,8 +19,9 @@ from typing import TypeAlias
 
 import ecco_reports
 from ecco_reports.analyses import AnyAnalysis
-from ecco_reports.errors import CapabilityError, StoreError
+from ecco_reports.errors import CapabilityError, ModelApiError, StoreError
 from ecco_reports.models.base import LanguageModel
+from ecco_reports.models.memory import told
 from ecco_reports.models.threads import threads_for
 from ecco_reports.plan import Batch, Objection, Task, objections
 from ecco_reports.records import ModelSpec, Provenance, Record
@@ -56,6 +57,7 @@ class Assignment:
         load: How the model is loaded.
         commits: Commit of each experiment's folder.
         threads: How many threads the arithmetic should use; None leaves it alone.
+        run: Names the run that the assignment is a part of; all workers of a run share the limits of a server.
     """
 
     batch: Batch
@@ -64,6 +66,7 @@ class Assignment:
     load: Load
     commits: Mapping[str, str | None]
     threads: int | None
+    run: str
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,15 @@ Message: TypeAlias = Started | Finished | Objected
 
 
 def load_model(spec: ModelSpec) -> LanguageModel:
-    """Loads a model; the first call imports torch.
+    """Loads a model; the first call of a local one imports torch.
 
     Raises:
         ModelLoadError: It cannot be had.
     """
+    if spec.is_served:
+        from ecco_reports.models.api import model
+
+        return model.load(spec)
     from ecco_reports.models.huggingface import load
 
     return load(spec)
@@ -113,11 +120,12 @@ def work(assignment: Assignment) -> Iterator[Message]:
     began = time.perf_counter()
     try:
         model = assignment.load(assignment.batch.spec)
+        model.keep_answers(store.answers, assignment.run)
         objected = tuple(_objections(tasks, model, assignment.analyses))
     except Exception as error:
-        failure = _failure(error)
+        failure = _failure(told(error, assignment.batch.spec.source, "loading it"))
         for task in tasks:
-            provenance = provenance_of(task, assignment, time.perf_counter() - began, task.spec.device)
+            provenance = provenance_of(task, assignment, time.perf_counter() - began)
             store.put_failure(task.key, failure, provenance)
             yield Finished(task.key, failure, provenance)
         return
@@ -146,13 +154,15 @@ def _compute(task: Task, model: LanguageModel, assignment: Assignment, store: St
     try:
         model.demand(analysis.needs(task.params))
         result = analysis.run(model, task.prompt, task.params)
-        provenance = provenance_of(task, assignment, time.perf_counter() - began, model.device)
+        seconds, notes = time.perf_counter() - began, model.memory.collect()
+        provenance = provenance_of(task, assignment, seconds, model, notes)
         store.put(task.key, result, provenance, task.made_of)
     except StoreError:
         raise
     except Exception as error:
-        failure = _failure(error)
-        provenance = provenance_of(task, assignment, time.perf_counter() - began, model.device)
+        failure = _failure(told(error, task.spec.source, f"the analysis {task.label}"))
+        seconds, notes = time.perf_counter() - began, model.memory.collect()
+        provenance = provenance_of(task, assignment, seconds, model, notes)
         store.put_failure(task.key, failure, provenance)
         return Finished(task.key, failure, provenance)
     return Finished(task.key, None, provenance)
@@ -160,21 +170,36 @@ def _compute(task: Task, model: LanguageModel, assignment: Assignment, store: St
 
 def _failure(error: Exception) -> Failure:
     kind = type(error).__name__
-    # A model that lacks something is no accident: its sentence says all.
-    trace = "" if isinstance(error, CapabilityError) else "".join(traceback.format_exception(error))
+    # A model that lacks something, or a server that refuses, is no accident: its sentence says all.
+    trace = "" if isinstance(error, CapabilityError | ModelApiError) else "".join(traceback.format_exception(error))
     return Failure(kind=kind, message=str(error) or kind, traceback=trace)
 
 
-def provenance_of(task: Task, assignment: Assignment, seconds: float, device: str) -> Provenance:
-    """Where a result or a failure of this assignment comes from."""
+def provenance_of(
+    task: Task,
+    assignment: Assignment,
+    seconds: float,
+    model: LanguageModel | None = None,
+    notes: tuple[str, ...] = (),
+) -> Provenance:
+    """Where a result or a failure of this assignment comes from.
+
+    Args:
+        task: The task.
+        assignment: What it is a part of.
+        seconds: How long it took.
+        model: The model, or None where it could not be loaded.
+        notes: What a reader should know of the way it was computed.
+    """
     return Provenance(
         created=_now(),
         seconds=round(seconds, 6),
-        device=device,
-        dtype=task.spec.dtype,
+        device=model.device if model else task.spec.device,
+        dtype=model.facts.spec.dtype if model else task.spec.dtype,
         seed=task.seed,
         commit=assignment.commits[task.experiment],
-        versions=_versions(),
+        versions={**_versions(), **(model.served if model else {})},
+        notes=(*(model.facts.notes if model else ()), *notes),
     )
 
 

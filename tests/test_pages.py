@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import jinja2
@@ -224,6 +225,17 @@ class TestExperimentPage:
     def test_the_provenance_is_at_the_end(self, page):
         text = read(as_html(page)[1]).text
         assert "abacus" in text[text.index("Where these numbers come from") :]
+
+    @pytest.mark.parametrize("note", ["For want of memory, the lens took 4 states at a time.", HOSTILE])
+    def test_what_went_otherwise_than_asked_for_stands_by_the_provenance(self, note):
+        one = tale()
+        found = outcome(one, "first")
+        noted = replace(found, provenance=found.provenance.model_copy(update={"notes": (note,)}))
+        made = read(as_html(rendered(run_of(one, outcomes=[noted]))["experiments/tale.md"])[1])
+        end = made.text[made.text.index("Where these numbers come from") :]
+        assert f"first-m-story: {escape.one_line(note)}" in end
+        plain = read(as_html(rendered(run_of(one, outcomes=[found]))["experiments/tale.md"])[1])
+        assert len(made.tags) == len(plain.tags) + 2
 
     def test_a_long_table_is_cut_and_says_so(self):
         one = tale()

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from ecco_reports.records import Array, Check, Decoding, Passage, Record, Token, canonical_json, digest, visible
+from ecco_reports.records import (
+    Array,
+    Check,
+    Decoding,
+    Passage,
+    Provenance,
+    Record,
+    Token,
+    canonical_json,
+    digest,
+    visible,
+)
 
 
 def passage(*generated: Token) -> Passage:
@@ -20,7 +31,10 @@ def test_what_was_written_is_the_text_of_the_generated_tokens() -> None:
 
 
 def test_a_character_in_pieces_stands_once() -> None:
-    pieces = (Token(id=1, text="⟨E6⟩", partial=True), Token(id=2, text="⟨97 A5⟩", partial=True, completes="日"))
+    pieces = (
+        Token(id=1, text="⟨E6⟩", utf8="e6", partial=True),
+        Token(id=2, text="⟨97 A5⟩", utf8="97a5", partial=True, completes="日"),
+    )
     assert passage(*pieces, Token(id=3, text="b")).written == "日b"
 
 
@@ -34,6 +48,22 @@ def test_a_sentence_speaks_of_a_token_without_the_space_around_it() -> None:
 
 def test_a_sentence_shows_a_token_that_is_only_space() -> None:
     assert Token(id=1, text="\n").word == "⏎"
+
+
+def test_provenance_that_was_stored_before_there_were_notes_can_be_read() -> None:
+    stored = {
+        "created": "2026-01-02T03:04:05+00:00",
+        "seconds": 0.5,
+        "device": "cpu",
+        "dtype": "float32",
+        "seed": 7,
+        "commit": None,
+        "versions": {"python": "3.11"},
+    }
+    read = Provenance.model_validate(stored)
+    assert read.notes == ()
+    noted = read.model_copy(update={"notes": ("It was hot.",)})
+    assert Provenance.model_validate(noted.model_dump(mode="json")) == noted
 
 
 @pytest.mark.parametrize(

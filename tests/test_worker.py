@@ -11,9 +11,10 @@ import pytest
 from ecco_reports.errors import StoreError
 from ecco_reports.plan import make_plan
 from ecco_reports.records import ModelSpec, Sampling
+from ecco_reports.registry import Registry
 from ecco_reports.store import Store
 from ecco_reports.worker import Assignment, Finished, Objected, Started, work
-from tests.fakes import ANALYSES, ROOT, FakeModel, entry, experiment, facts_of, lines, load
+from tests.fakes import ANALYSES, ROOT, Echo, EchoResult, FakeModel, entry, experiment, facts_of, lines, load
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def assignment(store, *arguments, threads=None, **settings):
     """The only batch of an experiment, ready to be worked on."""
     asked = experiment(*arguments, **settings)
     (batch,) = make_plan([asked], store, analyses=ANALYSES, facts_of=facts_of).batches
-    return Assignment(batch, store.folder, ANALYSES, load, {asked.name: "c0ffee"}, threads)
+    return Assignment(batch, store.folder, ANALYSES, load, {asked.name: "c0ffee"}, threads, "run")
 
 
 def provenance(store, *arguments, **settings):
@@ -102,6 +103,61 @@ def test_a_result_says_where_it_comes_from(store, monkeypatch):
 def test_a_reproducible_build_prescribes_the_time(store, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
     assert provenance(store, {"p": "x"}).created == "1970-01-02T00:00:00+00:00"
+
+
+class Cramped(FakeModel):
+    """A model that can do one thing at a time, and for some texts not even that."""
+
+    def answer(self, text):
+        def compute(parts):
+            if len(parts) > 1 or "huge" in text:
+                raise MemoryError("Unable to allocate 2.00 KiB for an array")
+            return parts
+
+        return list(self.memory.chunks("the echo", "part", range(4), 4, compute))
+
+
+class Strained(Echo):
+    """An echo that asks its model."""
+
+    def run(self, model, prompt, params):
+        if "outside" in prompt.text:
+            raise MemoryError("Unable to allocate 2.00 KiB for an array")
+        if "small" not in prompt.text:
+            model.answer(prompt.text)
+        return super().run(model, prompt, params)
+
+
+def strained(store, **texts):
+    """What becomes of texts, by name."""
+    todo = assignment(store, texts)
+    analyses = Registry("analysis", {"echo": "tests.test_worker:Strained"}, group="ecco_reports.no_such_group")
+    ended = [each for each in work(replace(todo, load=Cramped, analyses=analyses)) if isinstance(each, Finished)]
+    return dict(zip(texts, ended, strict=True))
+
+
+def test_what_was_done_in_parts_for_want_of_memory_is_noted_where_a_result_comes_from_and_only_there(store):
+    found = strained(store, first="x", second="small", third="y")
+    note = "For want of memory, the echo took one part at a time instead of 4."
+    assert [each.provenance.notes for each in found.values()] == [(note,), (), (note,)]
+    assert store.get(found["first"].key, EchoResult).provenance.notes == (note,)
+
+
+def test_what_is_too_much_even_in_parts_fails_with_the_bytes_that_it_wanted(store):
+    found = strained(store, first="huge", second="outside", third="x")
+    assert [each.failure and each.failure.kind for each in found.values()] == ["ModelMemoryError"] * 2 + [None]
+    assert "memory for the echo, even one part at a time; 2.0 KiB (2,048 bytes)" in found["first"].failure.message
+    assert "memory for the analysis echo; 2.0 KiB (2,048 bytes)" in found["second"].failure.message
+    assert "MemoryError: Unable to allocate" in found["second"].failure.traceback
+
+
+def test_a_model_that_does_not_fit_says_how_much_it_wanted(store):
+    def load_all(_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4096 bytes.")
+
+    (finished,) = work(replace(assignment(store, {"p": "x"}), load=load_all))
+    assert finished.failure.kind == "ModelMemoryError"
+    assert "memory for loading it; 4.0 KiB (4,096 bytes)" in finished.failure.message
 
 
 class Modest(FakeModel):

@@ -59,6 +59,15 @@ class Analysis(ABC, Generic[P, R]):
         """
         return iter(())
 
+    def variants(self, params: P, units: int) -> int:
+        """How many variants of a prompt it has a model score at most, for people who pay for each of them.
+
+        Args:
+            params: The settings.
+            units: How many parts the prompt has.
+        """
+        return 0
+
     @abstractmethod
     def run(self, model: LanguageModel, prompt: Prompt, params: P) -> R:
         """Computes the result; the only method that touches a model. Imports ``methods`` inside."""

@@ -1,58 +1,153 @@
-"""What is explained about a prompt: the tokens the model wrote, and the one its author asks about.
+"""What is explained about a prompt: what the model said, and what its author asks about.
 
-In: a prompt and its continuation. Out: targets as a reader sees them, from which the numeric ones follow.
+In: a prompt and how a model read it. Out: targets as a reader sees them, from which the numeric ones follow.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
-from ecco_reports.models.base import Continuation, TextTokenizer
-from ecco_reports.records import Passage, Prompt, Record, Token
+from ecco_reports.analyses.preflight import FoundProblem, not_one_token
+from ecco_reports.errors import did_you_mean
+from ecco_reports.models.base import LanguageModel, ModelFacts, Reading, TextTokenizer
+from ecco_reports.records import Family, Prompt, Record, Token
 
 Choice: TypeAlias = Literal["all", "generated", "given"]
+Kind: TypeAlias = Literal["next", "mask", "class", "start", "end"]
+
+_KINDS: dict[Family, tuple[Kind, ...]] = {
+    Family.CAUSAL: ("next",),
+    Family.ENCODER_DECODER: ("next",),
+    Family.MASKED: ("mask",),
+    Family.CLASSIFICATION: ("class",),
+    Family.QUESTION_ANSWERING: ("start", "end"),
+}
 
 
 class Explained(Record):
     """A target as a reader sees it.
 
     Attributes:
-        token: The token whose prediction is explained.
-        foil: The token it is compared with, or None.
-        position: Where it stands in the text, or None when it is not in it.
+        kind: What was said: the next token, the token at a mask, a class, the start or the end of an answer.
+        token: What is explained.
+        foil: What it is compared with, or None.
+        place: Where the model said it, as ``Reading`` counts places.
+        outcome: Its number among everything that could have been said there; -1 where a server does not tell it.
+        foil_outcome: That of the foil.
+        said: Which of the things the model said it is, from 0; None for the prompt's own target.
+        position: The token of the text to choose it by, or None where it is not in the text.
         after: The last position it can depend on.
     """
 
+    kind: Kind = "next"
     token: Token
     foil: Token | None = None
+    place: int
+    outcome: int
+    foil_outcome: int | None = None
+    said: int | None = None
     position: int | None
     after: int
 
     @property
     def label(self) -> str:
         """Its name on axes and buttons: ``·Tokyo``, or ``Tokyo rather than Paris``."""
-        return self.token.label if self.foil is None else f"{self.token.word} rather than {self.foil.word}"
+        if self.foil is not None:
+            return f"{self.token.word} rather than {self.foil.word}"
+        return f"{self.kind}: {self.token.label}" if self.kind in ("start", "end") else self.token.label
 
     @property
     def word(self) -> str:
         """Its name in a sentence: “Tokyo” rather than “Paris”."""
         return f"“{self.token.word}”" if self.foil is None else f"“{self.token.word}” rather than “{self.foil.word}”"
 
+    @property
+    def phrase(self) -> str:
+        """What it is, in a sentence: the prediction “Tokyo”."""
+        match self.kind:
+            case "mask":
+                return f"{self.word} at the mask"
+            case "class":
+                return f"the class {self.word}"
+            case "start" | "end":
+                return f"the answer's {self.kind} at {self.word}"
+        return f"the prediction {self.word}"
 
-def explained_of(
-    prompt: Prompt, choice: Choice, written: Continuation, passage: Passage, tokenizer: TextTokenizer
-) -> tuple[Explained, ...]:
-    """The targets asked for: the prompt's own one first, then every generated token.
 
-    A given target that is just what the model wrote first is not said twice.
+def explained_of(prompt: Prompt, choice: Choice, reading: Reading, model: LanguageModel) -> tuple[Explained, ...]:
+    """The targets asked for: the prompt's own one first, then everything the model said.
+
+    A given target that the model said itself, at the place in question, is not said twice.
     """
     found: list[Explained] = []
-    if prompt.target is not None and choice != "generated":
-        token = tokenizer.token(tokenizer.continuation_ids(prompt.target)[0])
-        foil = None if prompt.foil is None else tokenizer.token(tokenizer.continuation_ids(prompt.foil)[0])
-        if foil is not None or choice == "given" or written.generated[:1] != (token.id,):
-            found.append(Explained(token=token, foil=foil, position=None, after=written.prompt_length - 1))
+    if choice != "generated" and (given := _given(prompt, reading, model)) is not None:
+        said = [(spoken.place, spoken.outcome) for spoken in reading.spoken]
+        if given.foil is not None or choice == "given" or (given.place, given.outcome) not in said:
+            found.append(given)
     if choice != "given":
-        for position in range(written.prompt_length, len(written.ids)):
-            found.append(Explained(token=passage.tokens[position], position=position, after=position - 1))
+        kinds = _KINDS.get(reading.family, ("next",))
+        # The start and the end of an answer may be one token, by which only one of them could be chosen.
+        in_text = reading.family is not Family.QUESTION_ANSWERING
+        found += [
+            Explained(
+                kind=kinds[index % len(kinds)],
+                token=spoken.token,
+                place=spoken.place,
+                outcome=spoken.outcome,
+                said=index,
+                position=spoken.position if in_text else None,
+                after=reading.reach(spoken.place),
+            )
+            for index, spoken in enumerate(reading.spoken)
+        ]
     return tuple(found)
+
+
+def outcome_number(text: str, family: Family, tokenizer: TextTokenizer, labels: Sequence[str]) -> int:
+    """The number of an outcome that a prompt names: of a class, or of a token that goes on after a text."""
+    return list(labels).index(text) if family is Family.CLASSIFICATION else tokenizer.continuation_ids(text)[0]
+
+
+def outcome_problems(prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
+    """A prompt's target or foil that is nothing the model could say."""
+    for name, word in (("target", prompt.target), ("foil", prompt.foil)):
+        if word is None:
+            continue
+        if facts.family is Family.QUESTION_ANSWERING:
+            yield (
+                ("prompt", name),
+                f"the model {facts.spec.source!r} answers by a span of the text, so there is no {name} to name.",
+                f"Leave out {name}: the start and the end of the answer are explained.",
+            )
+        elif facts.family is Family.CLASSIFICATION:
+            if facts.labels and word not in facts.labels:
+                what = f"{word!r} is no class of the model {facts.spec.source!r}."
+                yield ("prompt", name), what, did_you_mean(word, facts.labels)
+        elif facts.tokenize is not None:
+            yield from not_one_token(word, ("prompt", name), facts.tokenize)
+
+
+def _given(prompt: Prompt, reading: Reading, model: LanguageModel) -> Explained | None:
+    """The prompt's own target against its foil, or None where there is none or the text has no place for it."""
+    kind = _KINDS.get(reading.family, ("next",))[0]
+    nowhere = kind == "start" or (kind == "mask" and not reading.spoken)
+    if prompt.target is None or nowhere:
+        return None
+    numbers = [
+        outcome_number(text, reading.family, model.tokenizer, model.facts.labels)
+        for text in (prompt.target, prompt.foil)
+        if text is not None
+    ]
+    tokens = [model.outcome(reading, number) for number in numbers]
+    place = reading.question
+    return Explained(
+        kind=kind,
+        token=tokens[0],
+        foil=tokens[1] if len(tokens) > 1 else None,
+        place=place,
+        outcome=numbers[0],
+        foil_outcome=numbers[1] if len(numbers) > 1 else None,
+        position=None,
+        after=reading.reach(place),
+    )

@@ -179,8 +179,8 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
         first = voice_of(result.passage.family).silence
         if tokens:
             first = (
-                f"“{tokens[0].word}” goes from rank {result.ranks[0, 0]:,} at {layer_in_words(result.states[0])} to rank "
-                f"{result.ranks[-1, 0]:,} at {layer_in_words(result.states[-1])}."
+                f"“{tokens[0].word}” goes from rank {result.ranks[0, 0]:,} at {layer_in_words(result.states[0])} to "
+                f"rank {result.ranks[-1, 0]:,} at {layer_in_words(result.states[-1])}."
             )
         if len(result.watched) < 2:
             return first

@@ -16,7 +16,16 @@ SPACIOUS = 14
 
 
 def contribution_matrix(
-    inputs: Sequence[str], outputs: Sequence[str], scores: np.ndarray, unit: str, signed: bool
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    scores: np.ndarray,
+    unit: str,
+    signed: bool,
+    *,
+    positions: Sequence[int] | None = None,
+    errors: np.ndarray | None = None,
+    border: int = 0,
+    input_name: str = "input token",
 ) -> alt.LayerChart:
     """Outputs as rows, inputs as columns; orange raises, blue lowers, nothing stands where an input comes too late.
 
@@ -26,46 +35,71 @@ def contribution_matrix(
         scores: ``[output, input]`` in ``unit``; NaN where the input comes after the output.
         unit: What a score is.
         signed: Whether scores can be negative.
+        positions: Where the inputs stand in the text; None counts them from 0.
+        errors: Standard errors of the scores, ``[output, input]``; None where they have none.
+        border: How many of the inputs an encoder reads, if the others are a decoder's; a line parts the two.
+        input_name: What an input is.
     """
     table = np.asarray(scores, dtype=float)
     largest, sign = _largest(table), "+" if signed else ""
     numbers = len(inputs) <= SPACIOUS
     alpha = style.TEXT_ALPHA if numbers else style.BARE_ALPHA
+    places = list(range(len(inputs)) if positions is None else positions)
+    columns = grid.columns("i", "inputs", len(inputs), input_name)
     base = (
-        grid.flattened("i", ["score"])
+        grid.flattened("i", ["score"] if errors is None else ["score", "error"])
         .transform_filter("isValid(datum.score)")
         .transform_calculate(
             input="inputs[datum.i]",
+            position="positions[datum.i]",
             output="outputs[datum.o]",
             shade=f"datum.score / (scope == 'row' ? datum.largest : {largest:.4g})",
             number=f"abs(datum.score) < {largest / 1000:.4g} ? '0' : format(datum.score, '{sign}.2f')",
             says=f"inputs[datum.i] + ' for ' + outputs[datum.o] + ': ' + format(datum.score, '{sign}.3g')",
         )
         .encode(
-            x=grid.columns("i", "inputs", len(inputs), "input token"),
+            x=columns,
             y=grid.rows("o", "outputs", len(outputs), "output", upwards=False, labelLimit=190, labelFontSize=12),
         )
     )
     tooltip = [
         alt.Tooltip("input:N", title="input"),
-        alt.Tooltip("i:Q", title="position"),
+        alt.Tooltip("position:Q", title="position"),
         alt.Tooltip("output:N", title="output"),
         alt.Tooltip("score:Q", title=unit, format=f"{sign}.4g"),
+        *([] if errors is None else [alt.Tooltip("error:Q", title="standard error", format=".2g")]),
     ]
     tiles = grid.tiles(base, _colour(unit, signed, alpha))
     answers = grid.answers(base, tooltip)
     text = base.mark_text(baseline="middle", fontSize=10, aria=False, tooltip=None).encode(text="number:N")
-    layers = [tiles, text, answers] if numbers else [tiles, answers]
+    layers = [tiles, *([text] if numbers else []), *([_line_before(border, columns)] if border else []), answers]
     chart = alt.LayerChart(
         layer=layers,
-        datasets={"cells": [_row(index, row) for index, row in enumerate(table)]},
-    ).add_params(_scope(), style.names("inputs", inputs), style.names("outputs", outputs))
+        datasets={
+            "cells": [_row(index, row, None if errors is None else errors[index]) for index, row in enumerate(table)]
+        },
+    ).add_params(
+        _scope(),
+        style.names("inputs", inputs),
+        style.names("outputs", outputs),
+        alt.param(name="positions", value=places),
+    )
     return style.themed(
         chart,
-        f"{unit} of {len(inputs)} input tokens for {len(outputs)} outputs.",
+        f"{unit} of {len(inputs)} {input_name}s for {len(outputs)} outputs.",
         width=alt.Step(46 if numbers else 24),
         height=alt.Step(26 if numbers else style.ROW),
     )
+
+
+def _line_before(column: int, columns: alt.X) -> alt.Chart:
+    """A line from top to bottom, on the left of a column."""
+    line: alt.Chart = (
+        alt.Chart(alt.InlineData([{"i": column}]))
+        .mark_rule(color=style.INK, strokeWidth=1.5, strokeDash=[4, 3], opacity=0.7, aria=False, tooltip=None)
+        .encode(x=columns.copy().bandPosition(0))
+    )
+    return line
 
 
 def _scope() -> alt.Parameter:
@@ -97,12 +131,15 @@ def _colour(unit: str, signed: bool, alpha: float) -> alt.Color:
     )
 
 
-def _row(index: int, scores: np.ndarray) -> dict[str, Any]:
+def _row(index: int, scores: np.ndarray, errors: np.ndarray | None) -> dict[str, Any]:
     """One output: its scores as an array, which the chart flattens, because keys would weigh more than numbers."""
     rounded = [float(f"{score:.3g}") if math.isfinite(score) else None for score in scores.tolist()]
     while rounded and rounded[-1] is None:
         rounded.pop()
-    return {"o": index, "score": rounded, "largest": float(f"{_largest(scores):.4g}")}
+    row = {"o": index, "score": rounded, "largest": float(f"{_largest(scores):.4g}")}
+    if errors is not None:
+        row["error"] = [float(f"{error:.2g}") for error in errors[: len(rounded)].tolist()]
+    return row
 
 
 def _largest(scores: np.ndarray) -> float:

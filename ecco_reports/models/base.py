@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecco_reports.errors import CapabilityError
+from ecco_reports.models.memory import Memory
 from ecco_reports.records import Decoding, Family, ModelSpec, Passage, Prompt, Token
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class ModelFacts:
         tokenize: Text to tokens, or None when the tokenizer cannot be had without loading.
         family: What it was made for, or None when its configuration does not say.
         labels: The names of the classes of a classifier, by number.
+        notes: What a page should say of how it is loaded, one sentence each: own code, an adapter, quantization.
     """
 
     spec: ModelSpec
@@ -74,6 +77,7 @@ class ModelFacts:
     tokenize: TextTokenizer | None = field(default=None, compare=False)
     family: Family | None = None
     labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class TextTokenizer(ABC):
@@ -228,10 +232,20 @@ class LanguageModel(ABC):
             why = "; ".join(f"{name}: {self.reasons[name]}" if name in self.reasons else name for name in missing)
             raise CapabilityError(self.facts.spec.source, f"{self.facts.spec.source} cannot do this: it has no {why}.")
 
+    @cached_property
+    def memory(self) -> Memory:
+        """Does its work in parts that fit into memory."""
+        return Memory(self.facts.spec.source)
+
     def lacks(self, capability: Capability) -> CapabilityError:
         """The error of a method that needs what this model cannot do: which capability it is, and why it is absent."""
-        why = self.reasons.get(capability, f"it has no {capability}")
-        return CapabilityError(self.facts.spec.source, f"{self.facts.spec.source} has no {capability}: {why}.")
+        why = f": {self.reasons[capability]}" if capability in self.reasons else ""
+        return CapabilityError(self.facts.spec.source, f"{self.facts.spec.source} has no {capability}{why}.")
+
+    @property
+    def served(self) -> Mapping[str, str]:
+        """What a server says of the model behind it, by names for the page; a local model has none."""
+        return {}
 
     def keep_answers(self, folder: Path, run: str) -> None:  # noqa: B027
         """Keeps what a server answers in a folder, so that nothing is asked twice; a local model has none.

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ecco_reports.errors import CapabilityError, ModelLoadError
+from ecco_reports.models import configs
 from ecco_reports.models.anatomy import BlockTrace, replaced_output, trace_blocks
 from ecco_reports.models.base import (
     Capability,
@@ -27,8 +28,9 @@ from ecco_reports.models.base import (
 )
 from ecco_reports.models.exploring import explore
 from ecco_reports.models.families import SPEECHES, MaskedSpeech, SpanSpeech, label_token, mask_positions
+from ecco_reports.models.loading import load_module
 from ecco_reports.models.passes import Passes
-from ecco_reports.models.source import facts_of, locate
+from ecco_reports.models.source import facts_of
 from ecco_reports.models.threads import threads_for
 from ecco_reports.models.tokens import FastTokenizer
 from ecco_reports.models.variants import said_by, without
@@ -46,38 +48,11 @@ def load(spec: ModelSpec) -> LanguageModel:
     Raises:
         ModelLoadError: There is no such model, its weights are not safetensors, or it is not what it is said to be.
     """
-    import json
-
-    import transformers as t
-
     facts = facts_of(spec)
     if facts.tokenize is None:
-        raise ModelLoadError(spec.source, f"{spec.source} has no tokenizer.json, which is needed to show its tokens.")
-    folder = locate(spec, weights=True)
-    config = json.loads((folder / "config.json").read_text())
-    family = family_of(config["architectures"][0], False)
-    facts = replace(facts, family=family, labels=tuple(config.get("id2label", {}).values()))
-    cls = {
-        Family.CAUSAL: t.AutoModelForCausalLM,
-        Family.MASKED: t.AutoModelForMaskedLM,
-        Family.ENCODER_DECODER: t.AutoModelForSeq2SeqLM,
-        Family.CLASSIFICATION: t.AutoModelForSequenceClassification,
-        Family.QUESTION_ANSWERING: t.AutoModelForQuestionAnswering,
-        Family.NONE: t.AutoModel,
-    }[family]
-    return HuggingFaceModel(cls.from_pretrained(folder, dtype=getattr(torch, spec.dtype)), facts.tokenize, facts)
-
-
-def family_of(architecture: str, is_encoder_decoder: bool) -> Family:
-    """What a class of models was made for, by the end of its name."""
-    ends = {
-        Family.CLASSIFICATION: ("ForSequenceClassification",),
-        Family.QUESTION_ANSWERING: ("ForQuestionAnswering",),
-        Family.MASKED: ("ForMaskedLM",),
-        Family.CAUSAL: ("ForCausalLM", "LMHeadModel"),
-        Family.ENCODER_DECODER: ("ForConditionalGeneration",),
-    }
-    return next((family for family, names in ends.items() if architecture.endswith(names)), Family.NONE)
+        raise ModelLoadError(spec.source, f"{spec.source} has no tokenizer, which is needed to show its tokens.")
+    loaded = load_module(spec, facts)
+    return HuggingFaceModel(loaded.module, facts.tokenize, loaded.facts, loaded.device)
 
 
 def wrap(module: nn.Module, tokenizer: Any) -> LanguageModel:
@@ -93,25 +68,19 @@ def wrap(module: nn.Module, tokenizer: Any) -> LanguageModel:
         ModelLoadError: This is no transformers model, or its tokenizer is not a fast one.
     """
     source = getattr(module, "name_or_path", "") or type(module).__name__
-    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    if not hasattr(backend, "get_added_tokens_decoder"):
-        kind = type(tokenizer).__name__
-        raise ModelLoadError(source, f"{kind} is no fast tokenizer, which is needed to show tokens.")
-    config: Any = getattr(module, "config", None)
-    if config is None or not hasattr(config, "get_text_config"):
+    tokenize = FastTokenizer.of(tokenizer)
+    if not hasattr(getattr(module, "config", None), "get_text_config"):
         raise ModelLoadError(source, f"{source} is no model of the transformers library.")
-    family = family_of(type(module).__name__, bool(getattr(config, "is_encoder_decoder", False)))
-    labels = getattr(config, "id2label", None) or {}
-    config = config.get_text_config()
-    tokenize = FastTokenizer(backend)
+    config = {**module.config.to_dict(), "architectures": [type(module).__name__]}  # type: ignore[operator, union-attr]
+    family = configs.family_of(config)
     facts = ModelFacts(
         spec=ModelSpec(source=source, dtype=str(next(module.parameters()).dtype).removeprefix("torch.")),
         identity={"memory": source},
-        layers=getattr(config, "num_hidden_layers", None),
-        context_length=getattr(config, "max_position_embeddings", None),
+        layers=configs.layers_of(config, family),
+        context_length=configs.context_of(config, None, family),
         tokenize=tokenize,
         family=family,
-        labels=tuple(labels[number] for number in sorted(labels)) if family is Family.CLASSIFICATION else (),
+        labels=configs.labels_of(config) if family is Family.CLASSIFICATION else (),
     )
     return HuggingFaceModel(module, tokenize, facts)
 
@@ -141,13 +110,13 @@ class HuggingFaceModel(LanguageModel):
     What the analyses of one prompt share (the continuation, the residual stream) is kept for the last prompt only.
     """
 
-    def __init__(self, module: Any, tokenizer: TextTokenizer, facts: ModelFacts) -> None:
+    def __init__(self, module: Any, tokenizer: TextTokenizer, facts: ModelFacts, device: str | None = None) -> None:
         self.tokenizer = tokenizer
         self.facts = facts
         self.family = facts.family or Family.CAUSAL
         self._module = module.eval().requires_grad_(False)
         self._speech = SPEECHES[self.family]
-        self._passes = Passes(module, self._speech)
+        self._passes = Passes(module, self._speech, device)
         self._readings: dict[tuple[str, str], Reading] = {}
         self._traces: dict[tuple[object, ...], _Trace] = {}
         with threads_for(self):
@@ -252,7 +221,7 @@ class HuggingFaceModel(LanguageModel):
         """The mean of the input embeddings of the whole vocabulary, ``[width]``."""
         module = self._passes.streams[0].module
         size = module.weight.shape[0]  # type: ignore[index]
-        vocabulary = torch.arange(int(size), device=self._passes.device)  # type: ignore[arg-type]
+        vocabulary = torch.arange(int(size), device=self._passes.device)
         total: torch.Tensor = module(vocabulary[None])[0].mean(0)
         return total
 

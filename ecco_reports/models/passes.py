@@ -39,25 +39,21 @@ class Passes:
 
     Attributes:
         module: The transformers model.
+        device: Where its input goes.
         speech: How its family reads and speaks.
         narrows: Whether only the places asked for go through the head; set to False where that proves wrong.
         streams: The calls that embed the text: one, or the encoder's and the decoder's.
     """
 
-    def __init__(self, module: Any, speech: Speech) -> None:
+    def __init__(self, module: Any, speech: Speech, device: str | None = None) -> None:
         self.module = module
+        self.device = torch.device(device) if device else next(module.parameters()).device
         self.speech = speech
         self.narrows = speech.per_position
         self.streams: tuple[EmbeddingCall, ...] = ()
         parameters = inspect.signature(module.forward).parameters
         self._parameters = frozenset(parameters)
         self._open = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-
-    @property
-    def device(self) -> torch.device:
-        """Where its first parameter lies."""
-        device: torch.device = next(self.module.parameters()).device
-        return device
 
     def logits(
         self,

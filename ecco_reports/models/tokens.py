@@ -1,163 +1,304 @@
 """Tokens as a reader sees them: text as it was written, and bytes where a token is only a part of a character.
 
-In: a ``tokenizers.Tokenizer``. Out: token numbers and ``Token`` records. Needs neither torch nor transformers.
+In: a ``tokenizers.Tokenizer`` and the settings beside it. Out: token numbers and ``Token`` records. Needs neither torch
+nor transformers, except for a folder that has no ``tokenizer.json``.
 """
 
 from __future__ import annotations
 
-import codecs
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models.base import Encoding, TextTokenizer
+from ecco_reports.models.chat import ChatTemplate
+from ecco_reports.models.pieces import Vocabulary, as_signs, finished, unfinished
+from ecco_reports.models.spans import Raw, lay_over
 from ecco_reports.records import Prompt, Token
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    import tokenizers
 
-_BYTE_FALLBACK = re.compile(r"<0x([0-9A-Fa-f]{2})>")
-# Decoding a token needs the few before it (leading spaces, joined pieces), never the whole text.
+# Where a decoder puts spaces depends on the few tokens before, never on the whole text.
 _WINDOW = 6
+_OTHER_FORMS = ("*.model", "vocab*", "*.tiktoken", "tekken.json")
+_MASKS = ("[MASK]", "<mask>")
+
+
+@dataclass(frozen=True)
+class TokenizerSettings:
+    """What stands beside a tokenizer rather than in it.
+
+    Attributes:
+        signs: The texts of its special tokens by their names: ``bos_token``, ``mask_token`` and so on.
+        template: The Jinja template of conversations, or None when there is none.
+        reads_segments: Whether the model is told which of two texts a token belongs to; None where nothing says so.
+    """
+
+    signs: Mapping[str, str] = field(default_factory=dict)
+    template: str | None = None
+    reads_segments: bool | None = None
 
 
 class FastTokenizer(TextTokenizer):
-    """A tokenizer of the ``tokenizers`` library: byte-level BPE, SentencePiece-like, WordPiece."""
+    """A tokenizer of the ``tokenizers`` library: byte-level BPE, SentencePiece-like, WordPiece, words or characters."""
 
-    def __init__(self, backend: Tokenizer) -> None:
+    def __init__(self, backend: tokenizers.Tokenizer, settings: TokenizerSettings | None = None) -> None:
+        if backend.truncation or backend.padding:
+            # Whoever trained with it cut and filled up its texts; a report shows all of a prompt and nothing else.
+            backend = type(backend).from_str(backend.to_str())
+            backend.no_truncation()
+            backend.no_padding()
         self._backend = backend
+        self._settings = settings or TokenizerSettings()
 
     @classmethod
-    def from_file(cls, path: Path) -> FastTokenizer:
-        """Reads a ``tokenizer.json``."""
+    def from_folder(cls, folder: Path) -> FastTokenizer:
+        """The tokenizer of a model's folder, with its mask and its chat template.
+
+        Raises:
+            ModelLoadError: There is no tokenizer, or it cannot be read.
+        """
         from tokenizers import Tokenizer
 
-        return cls(Tokenizer.from_file(str(path)))
+        if not (folder / "tokenizer.json").is_file():
+            return cls._converted(folder)
+        config = _json_file(folder, "tokenizer_config.json")
+        try:
+            backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # The library raises nothing more precise.
+            raise ModelLoadError(str(folder), f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
+        signs = _signs({**_json_file(folder, "special_tokens_map.json"), **config})
+        _set_template(backend, config, signs)
+        names = config.get("model_input_names")
+        return cls(
+            backend,
+            TokenizerSettings(
+                signs=signs,
+                template=_chat_template(folder, config),
+                reads_segments=None if names is None else "token_type_ids" in names,
+            ),
+        )
+
+    @classmethod
+    def _converted(cls, folder: Path) -> FastTokenizer:
+        """A tokenizer in another form (a SentencePiece model, word lists), which transformers converts."""
+        if not any(path for pattern in _OTHER_FORMS for path in folder.glob(pattern)):
+            raise ModelLoadError(str(folder), f"{folder} has no tokenizer: neither a tokenizer.json nor a vocabulary.")
+        from transformers import AutoTokenizer
+
+        try:
+            return cls.of(AutoTokenizer.from_pretrained(folder, local_files_only=True))
+        except ModelLoadError:
+            raise
+        except Exception as error:
+            hint = "Install `sentencepiece`, `protobuf` and `tiktoken`, or save it as a fast tokenizer where it loads."
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ModelLoadError(
+                str(folder),
+                f"{folder} has no tokenizer.json, and its tokenizer cannot be converted: {reason.rstrip('.')}. {hint}",
+            ) from error
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> FastTokenizer:
+        """A tokenizer in memory: one of transformers with a fast backend, or a bare ``tokenizers.Tokenizer``.
+
+        Raises:
+            ModelLoadError: It is neither.
+        """
+        from tokenizers import Tokenizer
+
+        if isinstance(tokenizer, Tokenizer):
+            return cls(tokenizer)
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        if not isinstance(backend, Tokenizer):
+            kind = type(tokenizer).__name__
+            message = f"{kind} does not say which characters a token stands for; a fast tokenizer is needed."
+            raise ModelLoadError(kind, message)
+        return cls(
+            backend,
+            TokenizerSettings(
+                signs=_signs(tokenizer.special_tokens_map),
+                template=_default_template(tokenizer.chat_template),
+                reads_segments="token_type_ids" in tokenizer.model_input_names,
+            ),
+        )
 
     @cached_property
-    def _byte_of_char(self) -> dict[str, int] | None:
-        """What each character of a piece stands for, if pieces are bytes in disguise (GPT-2's byte-level BPE)."""
-        kinds = set(_decoder_types(json.loads(self._backend.to_str()).get("decoder")))
-        return {char: byte for byte, char in enumerate(_byte_level_alphabet())} if "ByteLevel" in kinds else None
+    def _vocabulary(self) -> Vocabulary:
+        return Vocabulary(self._backend)
 
-    @cached_property
-    def _added(self) -> dict[int, Any]:
-        return dict(self._backend.get_added_tokens_decoder())
+    @property
+    def mask(self) -> Token | None:
+        """The token that a masked language model fills in, or None when there is none."""
+        names = (self._settings.signs.get("mask_token"), *_MASKS)
+        found = (self._backend.token_to_id(name) for name in names if name)
+        number = next((number for number in found if number is not None), None)
+        return None if number is None else self.token(number)
 
     def encode(self, prompt: Prompt) -> Encoding:
-        """What a model reads of a prompt, special tokens of the tokenizer's template included."""
-        return Encoding(self.tokens(self._backend.encode(prompt.text).ids))
+        """What a model reads of a prompt: its text, its pair of texts, or its conversation in the model's template.
+
+        Spans count in ``prompt.text``, which of a conversation is ``chat.turns(prompt.messages)``. Those of a second
+        text go on after the first: they count in ``prompt.text + prompt.text_pair``. Tokens of a template have none.
+
+        Raises:
+            CapabilityError: The model has no way to read such a prompt, or its chat template refuses it.
+        """
+        if prompt.messages:
+            return self._encode_conversation(prompt)
+        pair = prompt.text_pair
+        if pair is not None and self._backend.num_special_tokens_to_add(is_pair=True) == 0:
+            way_out = "Write both as one text, in the words that the model knows."
+            raise CapabilityError("", f"its tokenizer has no sign to set two texts apart. {way_out}")
+        encoded = self._backend.encode(prompt.text, pair)
+        tokens = self._laid(encoded, [prompt.text, *([] if pair is None else [pair])])
+        told = any(encoded.type_ids) and self._settings.reads_segments is not False
+        return Encoding(tuple(tokens), tuple(encoded.type_ids) if told else ())
+
+    def _encode_conversation(self, prompt: Prompt) -> Encoding:
+        template = self._settings.template
+        if template is None:
+            way_out = "Write `text:` with the words that the model shall go on from, or take a model made for chat."
+            raise CapabilityError("", f"it has no chat template, so it cannot read a conversation. {way_out}")
+        rendered = ChatTemplate(template, self._settings.signs).render(prompt.messages)
+        # The template writes the sign for the beginning of a text itself.
+        encoded = self._backend.encode(rendered.text, add_special_tokens=False)
+        tokens = []
+        for token in self._laid(encoded, [rendered.text]):
+            span = rendered.origin(*token.span) if token.span else None
+            tokens.append(token.model_copy(update={"span": span, "special": span is None}))
+        return Encoding(tuple(tokens))
+
+    def _laid(self, encoded: tokenizers.Encoding, texts: Sequence[str]) -> list[Token]:
+        """The tokens of an encoding, those of each text laid over it."""
+        given = [bool(special) or number is None for special, number in self._kinds(encoded)]
+        tokens: list[Token | None] = [
+            self._added_token(token_id) if special else None
+            for token_id, special in zip(encoded.ids, given, strict=True)
+        ]
+        shift = 0
+        for number, text in enumerate(texts):
+            where = [index for index, mine in enumerate(encoded.sequence_ids) if mine == number and not given[index]]
+            raws = [
+                Raw(encoded.ids[i], encoded.tokens[i], self._vocabulary.spelling(encoded.ids[i]), encoded.offsets[i])
+                for i in where
+            ]
+            for index, token in zip(where, lay_over(text, raws, self._vocabulary.byte_level), strict=True):
+                first, last = token.span or (0, 0)
+                tokens[index] = token.model_copy(update={"span": (first + shift, last + shift)}) if shift else token
+            shift += len(text)
+        return [token for token in tokens if token is not None]
+
+    def _kinds(self, encoded: tokenizers.Encoding) -> Iterator[tuple[int, int | None]]:
+        """For each token whether the template added it, and the text it belongs to."""
+        return zip(encoded.special_tokens_mask, encoded.sequence_ids, strict=True)
 
     def continuation_ids(self, text: str) -> list[int]:
         """The token numbers of a text that goes on after a prompt: no special tokens are added."""
         return list(self._backend.encode(text, add_special_tokens=False).ids)
-
-    @property
-    def mask(self):
-        number = self._backend.token_to_id("[MASK]")
-        return None if number is None else self.token(number)
 
     def token(self, token_id: int) -> Token:
         """What a reader sees of a single token out of any context."""
         return self.tokens([token_id])[0]
 
     def tokens(self, ids: Sequence[int], after: Sequence[Token] = ()) -> tuple[Token, ...]:
-        """What a reader sees of a sequence, one record per token."""
-        if self._byte_of_char is not None:
-            return tuple(self._tokens_from_bytes(ids, self._byte_of_char))
-        return tuple(self._tokens_from_text(ids))
+        """What a reader sees of a sequence that goes on after other tokens, one record per token."""
+        return tuple(self._tokens(ids, after))
 
-    def _tokens_from_bytes(self, ids: Sequence[int], byte_of_char: dict[str, int]) -> Iterator[Token]:
-        pending = b""
+    def _tokens(self, ids: Sequence[int], after: Sequence[Token]) -> Iterator[Token]:
+        before = [token.id for token in after[-_WINDOW:]]
+        pending = unfinished(b"".join(bytes.fromhex(token.utf8) for token in after[-_WINDOW:] if token.partial))
+        pending = pending if after and after[-1].partial else b""
         for token_id in ids:
-            piece = self._backend.id_to_token(token_id)
-            if token_id in self._added or piece is None:
+            if self._vocabulary.is_special(token_id):
                 pending = b""
-                yield self._added_token(token_id, piece)
-                continue
-            data = bytes(byte_of_char[char] for char in piece)
-            yield _byte_token(token_id, pending, data)
-            pending = _unfinished(pending + data)
-
-    def _tokens_from_text(self, ids: Sequence[int]) -> Iterator[Token]:
-        pending = b""
-        for index, token_id in enumerate(ids):
-            piece = self._backend.id_to_token(token_id)
-            fallback = _BYTE_FALLBACK.fullmatch(piece or "")
-            if piece is None or (token_id in self._added and not fallback):
-                pending = b""
-                yield self._added_token(token_id, piece)
-            elif fallback:
-                data = bytes.fromhex(fallback[1])
-                yield _byte_token(token_id, pending, data)
-                pending = _unfinished(pending + data)
+                yield self._added_token(token_id)
             else:
-                pending = b""
-                before = list(ids[max(0, index - _WINDOW) : index])
-                yield Token(id=token_id, text=self._gain(before, token_id, piece))
+                data = self._vocabulary.spelling(token_id)
+                token = self._plain_token(token_id, pending, data)
+                space = "" if self._vocabulary.spells_spaces or token.partial else self._space(before, token_id)
+                yield token.model_copy(update={"before": space}) if space else token
+                pending = unfinished(pending + data)
+            before = [*before, token_id][-_WINDOW:]
 
-    def _gain(self, before: list[int], token_id: int, piece: str) -> str:
-        """What the token adds to the text of those before it."""
-        head = self._backend.decode(before, skip_special_tokens=False)
+    def _space(self, before: Sequence[int], token_id: int) -> str:
+        """The space that a decoder puts between two words of a vocabulary that has none of its own."""
+        head = self._backend.decode(list(before), skip_special_tokens=False)
         whole = self._backend.decode([*before, token_id], skip_special_tokens=False)
-        if whole.startswith(head):
-            gain = whole[len(head) :]
-            return " " + gain if not before and piece.startswith("▁") and not gain.startswith(" ") else gain
-        return piece.replace("▁", " ")
+        return " " if before and whole.startswith(head + " ") else ""
 
-    def _added_token(self, token_id: int, piece: str | None) -> Token:
-        added = self._added.get(token_id)
+    def _plain_token(self, token_id: int, pending: bytes, data: bytes) -> Token:
+        """A token that is ``data``, after the bytes of an unfinished character."""
+        piece = self._vocabulary.piece(token_id) or ""
+        if not pending:
+            try:
+                return Token(id=token_id, text=data.decode(), piece=piece, utf8=data.hex())
+            except UnicodeDecodeError:
+                pass
+        done = finished(pending + data)
+        completes = done[0] if pending and done and done[0] != "\ufffd" else None
+        return Token(id=token_id, text=as_signs(data), piece=piece, utf8=data.hex(), partial=True, completes=completes)
+
+    def _added_token(self, token_id: int) -> Token:
+        piece = self._vocabulary.piece(token_id)
         if piece is None:
             return Token(id=token_id, text=f"⟨{token_id}⟩", special=True)
-        return Token(id=token_id, text=piece, special=bool(added is None or added.special))
+        return Token(id=token_id, text=piece, piece=piece, special=True)
 
 
-def _byte_token(token_id: int, pending: bytes, data: bytes) -> Token:
-    """A token that is ``data``, after the bytes of an unfinished character."""
-    if not pending:
-        try:
-            return Token(id=token_id, text=data.decode())
-        except UnicodeDecodeError:
-            pass
-    finished = _finished(pending + data)
-    completes = finished[0] if pending and finished and finished[0] != "\ufffd" else None
-    return Token(id=token_id, text=_with_bytes(data), partial=True, completes=completes)
+def _json_file(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / name
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ModelLoadError(str(folder), f"{path} cannot be read: {error}") from error
+    return found if isinstance(found, dict) else {}
 
 
-def _with_bytes(data: bytes) -> str:
-    """Text where it is text, and ``⟨E3 81⟩`` where it is not."""
-    codecs_text = data.decode("utf-8", errors="surrogateescape")
-    parts = re.split(r"([\udc80-\udcff]+)", codecs_text)
-    return "".join(
-        "⟨" + " ".join(f"{ord(char) - 0xDC00:02X}" for char in part) + "⟩" if index % 2 else part
-        for index, part in enumerate(parts)
+def _signs(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The special tokens among the settings of a tokenizer, by their names."""
+    found = {name: value for name, value in settings.items() if name.endswith("_token")}
+    texts = {name: value["content"] if isinstance(value, dict) else value for name, value in found.items()}
+    return {name: str(text) for name, text in texts.items() if text is not None and not isinstance(text, bool)}
+
+
+def _set_template(backend: tokenizers.Tokenizer, config: Mapping[str, Any], signs: Mapping[str, str]) -> None:
+    """Lets settings that speak of a first or last token rule over the tokenizer's own file, as transformers does."""
+    if "add_bos_token" not in config and "add_eos_token" not in config:
+        return
+    from tokenizers.processors import TemplateProcessing
+
+    first, last = (signs.get(f"{name}_token") if config.get(f"add_{name}_token") else None for name in ("bos", "eos"))
+    single, pair = ([*([first] if first else []), text, *([last] if last else [])] for text in ("$A", "$B"))
+    special = [(sign, backend.token_to_id(sign)) for sign in (first, last) if sign]
+    backend.post_processor = TemplateProcessing(
+        single=[f"{part}:0" for part in single],
+        pair=[*(f"{part}:0" for part in single), *(f"{part}:1" for part in pair)],
+        special_tokens=list(dict.fromkeys(special)),
     )
 
 
-def _finished(data: bytes) -> str:
-    """The characters of ``data`` that are complete."""
-    return codecs.getincrementaldecoder("utf-8")("replace").decode(data, final=False)
+def _chat_template(folder: Path, config: Mapping[str, Any]) -> str | None:
+    """The template of conversations: a file of its own, or a setting of the tokenizer."""
+    path = folder / "chat_template.jinja"
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    return _default_template(
+        config.get("chat_template") or _json_file(folder, "chat_template.json").get("chat_template")
+    )
 
 
-def _unfinished(data: bytes) -> bytes:
-    """The bytes at the end of ``data`` that begin a character without ending it."""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    decoder.decode(data, final=False)
-    return decoder.getstate()[0]
-
-
-def _decoder_types(decoder: dict[str, Any] | None) -> Iterator[str]:
-    if decoder:
-        yield decoder["type"]
-        for inner in decoder.get("decoders", ()):
-            yield from _decoder_types(inner)
-
-
-def _byte_level_alphabet() -> list[str]:
-    """The character by which byte-level BPE writes each byte (Radford et al. 2019): printable ones as themselves."""
-    printable = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
-    shifted = iter(range(256, 512))
-    return [chr(byte) if byte in printable else chr(next(shifted)) for byte in range(256)]
+def _default_template(found: Any) -> str | None:
+    """One template, where there may be several for several uses."""
+    if isinstance(found, list):
+        found = {entry["name"]: entry["template"] for entry in found}
+    if isinstance(found, Mapping):
+        found = found.get("default")
+    return found if isinstance(found, str) else None

@@ -9,7 +9,7 @@ import pytest
 
 from ecco_reports.errors import ModelLoadError
 from ecco_reports.models.source import bundled_names, facts_of, locate
-from ecco_reports.records import ModelSpec
+from ecco_reports.records import ModelSpec, Prompt
 from tests import tiny
 
 
@@ -29,9 +29,9 @@ def spec(folder):
 
 def test_facts_are_read_without_torch():
     code = (
-        "import sys; from ecco_reports.models.source import facts_of; from ecco_reports.records import ModelSpec; "
+        "import sys; from ecco_reports.models.source import facts_of; from ecco_reports.records import ModelSpec, Prompt; "
         "facts = facts_of(ModelSpec(source='bundled:facts')); assert facts.layers and facts.context_length; "
-        "facts.tokenize.ids('x'); sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+        "facts.tokenize.encode(Prompt(name='p', text='x')); sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -39,7 +39,7 @@ def test_facts_are_read_without_torch():
 def test_a_folder_says_how_deep_and_how_long(folder):
     facts = facts_of(spec(folder))
     assert (facts.layers, facts.context_length) == (tiny.LAYERS, tiny.CONTEXT)
-    assert facts.tokenize.ids(tiny.TEXT) == tiny.word_tokenizer().encode(tiny.TEXT).ids
+    assert list(facts.tokenize.encode(Prompt(name="p", text=tiny.TEXT)).ids) == tiny.word_tokenizer().encode(tiny.TEXT).ids
 
 
 def test_the_text_part_of_a_larger_model_counts(folder):

@@ -1,0 +1,107 @@
+"""Which parts of the input moved what the model said: gradients, occlusion, Shapley values.
+
+``settings`` is what an experiment says, ``computing`` asks the model, ``results`` is what is stored, ``words`` and
+``figures`` are what the page shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from ecco_reports.analyses import Analysis
+from ecco_reports.analyses.attribution.computing import attribute
+from ecco_reports.analyses.attribution.results import AttributionResult, MethodResult
+from ecco_reports.analyses.attribution.settings import AttributionParams
+from ecco_reports.analyses.attribution.words import checks, metrics_of, summary_of
+from ecco_reports.analyses.explained import outcome_problems
+from ecco_reports.methods.perturbation import shapley_variants
+from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
+from ecco_reports.records import Check, Metric, Prompt, Table
+
+if TYPE_CHECKING:
+    from ecco_reports.charts.figure import Figure
+
+__all__ = ["Attribution", "AttributionParams", "AttributionResult", "MethodResult"]
+
+
+class Attribution(Analysis[AttributionParams, AttributionResult]):
+    """The attribution room."""
+
+    name: ClassVar[str] = "attribution"
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "Input attribution"
+    question: ClassVar[str] = "Which parts of the input moved what the model said, and which way?"
+    requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION})
+    Params = AttributionParams
+    Result = AttributionResult
+
+    def needs(self, params: AttributionParams) -> frozenset[Capability]:
+        """What a model must be able to do for any of the methods; ``run`` sees which of them it can do."""
+        deletes = params.perturbs and params.replacement == "delete"
+        return self.requires if deletes else self.requires | {Capability.GRADIENTS}
+
+    def variants(self, params: AttributionParams, units: int) -> int:
+        """How many variants of a prompt with so many units are scored, at most.
+
+        Every one is one pass over the text, for all targets together. Gradients are no variants: integrated gradients
+        cost at least 32 passes with as many backwards, the others two and a half.
+        """
+        count = 0
+        if "shapley" in params.methods:
+            count += shapley_variants(units, params.samples)
+        if "occlusion" in params.methods:
+            # All coalitions, if Shapley values need them, hold these too.
+            count = max(count, units + 1) if count == 2**units else count + units + 1
+        return count
+
+    def problems(
+        self, params: AttributionParams, prompt: Prompt, facts: ModelFacts
+    ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """A target that the model cannot say, or none although it is asked for."""
+        yield from outcome_problems(prompt, facts)
+        if params.targets == "given" and prompt.target is None:
+            yield (
+                ("targets",),
+                f"targets: given explains the target of a prompt, and prompt {prompt.name!r} has none.",
+                "Give the prompt a target, or leave targets out to explain what the model says.",
+            )
+        if prompt.foil is not None and prompt.target is None:
+            yield (
+                ("prompt", "foil"),
+                "a foil needs a target to be compared with.",
+                "Write target: as well: the explanation is why the target rather than the foil.",
+            )
+
+    def run(self, model: LanguageModel, prompt: Prompt, params: AttributionParams) -> AttributionResult:
+        """Lets the model read the prompt, then explains every target by every method."""
+        return attribute(model, prompt, params)
+
+    def proof(self, result: AttributionResult) -> Sequence[Check]:
+        """Sums that must come out, derivatives and scores measured another way, and causality."""
+        return list(checks(result))
+
+    def metrics(self, result: AttributionResult) -> Mapping[str, Metric]:
+        """How concentrated the explanation of the first target is, by the first method."""
+        return metrics_of(result)
+
+    def summary(self, result: AttributionResult) -> str:
+        """What moved the first target most, and what could not be done."""
+        return summary_of(result)
+
+    def charts(self, result: AttributionResult) -> Sequence[Figure]:
+        """Per method the text to choose outputs in, and the matrix of all contributions."""
+        from ecco_reports.analyses.attribution.figures import figures_of
+
+        return list(figures_of(result))
+
+    def table(self, result: AttributionResult) -> Table:
+        """One row per method, target and input token or word."""
+        from ecco_reports.analyses.attribution.figures import table_columns, table_rows
+
+        return Table(
+            columns=table_columns(result),
+            rows=tuple(table_rows(result)),
+            caption="One row per method, output and input; contributions as computed, before any normalising. A word "
+            "of several tokens stands once, at the position of its first.",
+        )

@@ -1,0 +1,62 @@
+"""The parts of a prompt that perturbation keeps or drops as a whole: its tokens, or its words.
+
+In: a passage. Out: units as positions. Tokens of a template belong to no unit, and half a character is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal, TypeAlias
+
+from ecco_reports.records import Passage, Token
+
+Grain: TypeAlias = Literal["token", "word"]
+Unit: TypeAlias = tuple[int, ...]
+
+# Thai, Lao, Burmese, Khmer, kana and ideographs: texts without spaces, in which each token is a word.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+
+
+def units_of(passage: Passage, grain: Grain) -> tuple[Unit, ...]:
+    """The units of what a model was given to read, in reading order.
+
+    A word is what stands between white space, with the punctuation marks that touch it. What the model wrote itself is
+    no unit: it stays while the prompt before it changes.
+
+    Args:
+        passage: Prompt and continuation.
+        grain: What a unit is.
+    """
+    found: list[list[int]] = []
+    last: Token | None = None
+    for position, token in _of_the_text(passage):
+        joined = last is not None and found[-1][-1] == position - 1 and _goes_on(last, token, grain)
+        if joined:
+            found[-1].append(position)
+        else:
+            found.append([position])
+        last = token
+    return tuple(map(tuple, found))
+
+
+def is_template(passage: Passage, position: int) -> bool:
+    """Whether a token was put there by the model's template, not by the author of the prompt nor by the model."""
+    token = passage.tokens[position]
+    return token.special or (token.span is None and position < passage.prompt_length)
+
+
+def _of_the_text(passage: Passage) -> Iterator[tuple[int, Token]]:
+    for position in range(passage.encoder_length or passage.prompt_length):
+        if not is_template(passage, position):
+            yield position, passage.tokens[position]
+
+
+def _goes_on(last: Token, token: Token, grain: Grain) -> bool:
+    """Whether a token belongs to the unit of the token before it."""
+    if token.partial and last.partial and last.completes is None:
+        return True
+    if grain == "token" or last.text[-1:].isspace() or token.text[:1].isspace():
+        return False
+    apart = last.span is not None and token.span is not None and token.span[0] > last.span[1]
+    return not apart and not _UNSPACED.match(token.completes or token.text)

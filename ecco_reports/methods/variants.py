@@ -1,0 +1,212 @@
+"""Scorers of coalitions: how a model is asked what it would have said, had parts of the prompt not been there.
+
+In: a reading, units as positions of its prompt. Out: callables as ``methods.perturbation`` wants them. Three ways: the
+embeddings of what is dropped are replaced, or taken out, or the model itself is asked (which a server can do).
+
+A text is never tokenised anew here: dropping a token drops its number, and the tokens around it stay what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from ecco_reports.methods.perturbation import Scored, Scorer
+from ecco_reports.methods.targets import Score, Target, score_targets
+from ecco_reports.models.base import LanguageModel, Reading
+from ecco_reports.records import Family, Token
+
+# What one pass holds at once: positions of all rows together, and numbers of logits.
+_TOKENS_AT_ONCE = 4096
+_LOGITS_AT_ONCE = 2**24
+# The families whose places are positions, which move up when something before them is taken out.
+_SPEAKING_AT_POSITIONS = (Family.CAUSAL, Family.MASKED, Family.ENCODER_DECODER)
+
+
+def own_scores(model: LanguageModel, reading: Reading, targets: Sequence[Target], score: Score) -> np.ndarray:
+    """The targets' scores as the model has them after the whole text, ``[target]``."""
+    with torch.no_grad():
+        logits = model.logits(reading, [target.place for target in targets])[None]
+        return score_targets(logits, targets, score)[0].double().cpu().numpy()
+
+
+def by_model(model: LanguageModel, reading: Reading, units: Sequence[Sequence[int]], spoken: Sequence[int]) -> Scorer:
+    """A scorer that leaves the work to the model, which deletes what is dropped.
+
+    Args:
+        model: A model that gives scores.
+        reading: What it read and said.
+        units: Positions of the tokens of each unit.
+        spoken: Which of the things it said are the targets; their scores are log-probabilities.
+    """
+
+    def scores(kept: np.ndarray) -> Scored:
+        found = model.scores_without(reading, units, [np.flatnonzero(~row).tolist() for row in kept])
+        bounds = [[(variant, one) in found.bounds for one in spoken] for variant in range(len(kept))]
+        return Scored(np.array(found.logprobs, dtype=float)[:, list(spoken)], np.array(bounds))
+
+    return scores
+
+
+@dataclass(frozen=True)
+class Perturbed:
+    """What the two local scorers share.
+
+    Attributes:
+        model: The model.
+        reading: What it read and said.
+        units: Positions of the tokens of each unit.
+        targets: What is explained.
+        score: What counts as a target's score.
+    """
+
+    model: LanguageModel
+    reading: Reading
+    units: Sequence[Sequence[int]]
+    targets: Sequence[Target]
+    score: Score
+
+    def replacing(self, baseline: torch.Tensor) -> Scorer:
+        """A scorer that puts baseline embeddings ``[position, width]`` in the place of what is dropped."""
+
+        def scores(kept: np.ndarray) -> Scored:
+            gone = torch.from_numpy(self._gone(kept)[:, : self._length]).to(baseline.device)
+            return self._scored(
+                range(len(kept)),
+                self.reading,
+                [target.place for target in self.targets],
+                lambda rows: torch.where(
+                    gone[list(rows), :, None], baseline[: self._length], self._inputs[: self._length]
+                ),
+            )
+
+        return scores
+
+    def deleting(self) -> Scorer:
+        """A scorer that takes out what is dropped.
+
+        Texts of equal length share passes. Where nothing is left to read, the end-of-text token stands alone.
+
+        Raises:
+            CapabilityError: By the scorer: nothing is left to read, and the model has no end-of-text token.
+        """
+
+        def scores(kept: np.ndarray) -> Scored:
+            remains = [np.flatnonzero(~row[: self._length]) for row in self._gone(kept)]
+            values = np.zeros((len(kept), len(self.targets)))
+            for alike in self._alike(remains):
+                values[alike] = self._without([remains[row] for row in alike])
+            return Scored(values, np.zeros(values.shape, bool))
+
+        return scores
+
+    def _without(self, remains: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores of texts that one pass can serve, given the positions that are left of each."""
+        shortened = self._shortened(remains[0])
+
+        def embeddings(rows: Sequence[int]) -> torch.Tensor:
+            return torch.stack(
+                [torch.cat([shortened.stand_in, self._inputs[torch.from_numpy(remains[row])]]) for row in rows]
+            )
+
+        return self._scored(range(len(remains)), shortened.reading, shortened.places, embeddings).values
+
+    @cached_property
+    def _inputs(self) -> torch.Tensor:
+        with torch.no_grad():
+            return self.model.embed(self.reading)
+
+    @cached_property
+    def _length(self) -> int:
+        """Nothing behind the reach of the last target can matter to any."""
+        return max(self.reading.reach(target.place) for target in self.targets) + 1
+
+    @cached_property
+    def _outcomes(self) -> int:
+        return self.model.logits(self.reading, [self.targets[0].place]).shape[-1]
+
+    def _gone(self, kept: np.ndarray) -> np.ndarray:
+        """Which positions are dropped, ``[coalition, position]``."""
+        gone = np.zeros((len(kept), len(self.reading.passage.tokens)), bool)
+        for unit, positions in enumerate(self.units):
+            gone[:, list(positions)] = ~kept[:, unit, None]
+        return gone
+
+    def _scored(
+        self,
+        rows: Sequence[int],
+        reading: Reading,
+        places: Sequence[int],
+        embeddings: Callable[[Sequence[int]], torch.Tensor],
+    ) -> Scored:
+        """Scores of rows in passes of bounded size; ``embeddings`` makes those of some rows."""
+        width = self._length + 1
+        at_once = max(1, min(_TOKENS_AT_ONCE // width, _LOGITS_AT_ONCE // (len(places) * self._outcomes)))
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(rows), at_once):
+                logits = self.model.logits_from_embeddings(reading, embeddings(rows[start : start + at_once]), places)
+                parts.append(score_targets(logits, self.targets, self.score).double().cpu().numpy())
+        values = np.concatenate(parts)
+        return Scored(values, np.zeros(values.shape, bool))
+
+    def _alike(self, remains: Sequence[np.ndarray]) -> Iterator[list[int]]:
+        """Rows that one pass can serve: of one length, with the same segments, and asked at the same places."""
+        groups: dict[tuple[int, bytes, tuple[int, ...]], list[int]] = {}
+        segments = np.array(self.reading.segments, dtype=np.int8)
+        for row, positions in enumerate(remains):
+            told = segments[positions[positions < len(segments)]].tobytes()
+            groups.setdefault((len(positions), told, self._places_in(positions)), []).append(row)
+        yield from groups.values()
+
+    def _places_in(self, positions: np.ndarray) -> tuple[int, ...]:
+        """The targets' places once only these positions are left; -1 where all before one are gone."""
+        places = [target.place for target in self.targets]
+        if self.reading.family in _SPEAKING_AT_POSITIONS:
+            places = (np.searchsorted(positions, places, side="right") - 1).tolist()
+        return tuple(places)
+
+    def _shortened(self, positions: np.ndarray) -> _Shortened:
+        """The reading of which only these positions are left."""
+        whole, passage = self.reading, self.reading.passage
+        encoder = int((positions < passage.encoder_length).sum())
+        prompt = int((positions < passage.prompt_length).sum())
+        readable = encoder if passage.encoder_length else prompt
+        tokens: list[Token] = [passage.tokens[position] for position in positions]
+        segments = [whole.segments[position] for position in positions if position < len(whole.segments)]
+        places, added = self._places_in(positions), int(readable == 0)
+        stand_in = self._inputs[:0]
+        if added:
+            stand_in = self.model.token_embedding("eos")[None].to(self._inputs)
+            # Its number is never looked up, its embedding is given.
+            tokens, segments = [passage.tokens[0], *tokens], [0, *segments] if whole.segments else []
+            if whole.family in _SPEAKING_AT_POSITIONS:
+                places = tuple(place + 1 for place in places)
+        shortened = passage.model_copy(
+            update={
+                "tokens": tuple(tokens),
+                "prompt_length": prompt + added,
+                "encoder_length": encoder + added if passage.encoder_length else 0,
+            }
+        )
+        reading = replace(whole, passage=shortened, segments=tuple(segments), places=places, spoken=())
+        return _Shortened(reading, places, stand_in)
+
+
+@dataclass(frozen=True)
+class _Shortened:
+    """A reading with tokens taken out.
+
+    Attributes:
+        reading: What is left of it.
+        places: The targets' places in it.
+        stand_in: Embedding of what stands there if nothing is left, ``[0 or 1, width]``.
+    """
+
+    reading: Reading
+    places: tuple[int, ...]
+    stand_in: torch.Tensor
