@@ -195,7 +195,7 @@ def test_what_is_stored_is_not_checked_again(store):
 
     def without_a_tokenizer(spec):
         class Broken(Words):
-            ids = None
+            encode = None
 
         return ModelFacts(spec, {"source": spec.source}, 2, 4, Broken())
 

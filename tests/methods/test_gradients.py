@@ -87,9 +87,7 @@ def test_a_sum_that_is_right_by_luck_is_not_believed():
     model = HandMade(lambda e: e + 5 * torch.exp(-(((e - 0.5) / 0.05) ** 2)))
     inputs = torch.ones(1, 1, dtype=torch.float64)
     reading, target = reading_like(model, inputs), [Target(0, 0)]
-    found = integrated_gradients(
-        model, reading, inputs, torch.zeros_like(inputs), target, "logit", 0.01, ladder=(3,)
-    )
+    found = integrated_gradients(model, reading, inputs, torch.zeros_like(inputs), target, "logit", 0.01, ladder=(3,))
     assert found.vectors.sum().item() == pytest.approx(1.0)
     assert found.residuals.item() > 1.0
     enough = integrated_gradients(model, reading, inputs, torch.zeros_like(inputs), target, "logit", 0.01)

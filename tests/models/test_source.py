@@ -39,7 +39,9 @@ def test_facts_are_read_without_torch():
 def test_a_folder_says_how_deep_and_how_long(folder):
     facts = facts_of(spec(folder))
     assert (facts.layers, facts.context_length) == (tiny.LAYERS, tiny.CONTEXT)
-    assert list(facts.tokenize.encode(Prompt(name="p", text=tiny.TEXT)).ids) == tiny.word_tokenizer().encode(tiny.TEXT).ids
+    assert (
+        list(facts.tokenize.encode(Prompt(name="p", text=tiny.TEXT)).ids) == tiny.word_tokenizer().encode(tiny.TEXT).ids
+    )
 
 
 def test_the_text_part_of_a_larger_model_counts(folder):

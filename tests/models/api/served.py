@@ -141,7 +141,11 @@ class Handler(BaseHTTPRequestHandler):
         """Sends JSON, or bytes as they are."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}.items():
+        for name, value in {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(data)),
+            **(headers or {}),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
@@ -174,7 +178,9 @@ class Handler(BaseHTTPRequestHandler):
             offsets.append(at)
             at += len(piece.decode("utf-8", errors="ignore"))
         behind = len(line.rows) - len(line.numbers)  # 1 where the text had a sign before it, which is not shown.
-        rows = [line.rows[first + place - 1 + behind] if first + place + behind else None for place in range(len(numbers))]
+        rows = [
+            line.rows[first + place - 1 + behind] if first + place + behind else None for place in range(len(numbers))
+        ]
         return {
             "index": index,
             "text": shown,
