@@ -20,10 +20,8 @@ from ecco_reports.analyses.attribution.words import (
     summary_of,
     unit_of,
 )
-from ecco_reports.analyses.units import Unit
 from ecco_reports.charts.contributions import contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, Figure, StripRow, StripToken, TokenStrip, joined, strip_tokens
-from ecco_reports.records import Family, Passage, joined_label
 
 
 def figures_of(result: AttributionResult) -> Iterator[Figure]:
@@ -108,7 +106,7 @@ def _strip(result: AttributionResult, method: MethodResult) -> TokenStrip:
     """The text in which one chooses an output and sees what it drew on."""
     tokens = strip_tokens(result.passage)
     if method.method in PERTURBATIONS:
-        tokens = _joined(tokens, result.units, result.passage)
+        tokens = _joined(tokens, result)
     starts = {column[0]: number for number, column in enumerate(result.columns(method))}
     shown = shown_values(result, method)
     rows = []
@@ -121,8 +119,8 @@ def _strip(result: AttributionResult, method: MethodResult) -> TokenStrip:
         id=method.method,
         title=METHOD_TITLES[method.method],
         reading=reading_of(result, method),
-        alt_text=f"{len(result.passage.tokens)} tokens, {_outputs(result)} to choose from; unit: "
-        f"{unit_of(result, method)}.",
+        alt_text=f"{len(result.passage.tokens)} tokens, {len(rows)} output{'' if len(rows) == 1 else 's'} to choose "
+        f"from; unit: {unit_of(result, method)}.",
         tokens=tokens,
         rows=rows,
         unit=unit_of(result, method),
@@ -130,24 +128,14 @@ def _strip(result: AttributionResult, method: MethodResult) -> TokenStrip:
     )
 
 
-def _outputs(result: AttributionResult) -> str:
-    """How many things can be chosen, by their name."""
-    names = {Family.MASKED: "masks", Family.CLASSIFICATION: "classes", Family.QUESTION_ANSWERING: "ends of the answer"}
-    name = names.get(result.family, "outputs")
-    count = len(result.explained)
-    singular = {"masks": "mask", "classes": "class", "ends of the answer": "end of the answer", "outputs": "output"}
-    return f"{count} {singular[name] if count == 1 else name}"
-
-
-def _joined(tokens: Sequence[StripToken], units: Sequence[Unit], passage: Passage) -> tuple[StripToken, ...]:
+def _joined(tokens: Sequence[StripToken], result: AttributionResult) -> tuple[StripToken, ...]:
     """The tokens of a strip, where those of one unit are one piece of text, which carries one number."""
-    unit_at = {unit[0]: unit for unit in units}
-    inside = {position for unit in units for position in unit[1:]}
+    unit_at = {unit[0]: unit for unit in result.units}
+    inside = {position for unit in result.units for position in unit[1:]}
     whole = []
     for index, token in enumerate(tokens):
         if token.position in inside:
             continue
         unit = unit_at.get(token.position, (token.position,))
-        label = joined_label([passage.tokens[position] for position in unit])
-        whole.append(joined(tokens[index : index + len(unit)], label))
+        whole.append(joined(tokens[index : index + len(unit)], result.label(unit)))
     return tuple(whole)
