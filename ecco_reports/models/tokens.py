@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Where a decoder puts spaces depends on the few tokens before, never on the whole text.
 _WINDOW = 6
-_OTHER_FORMS = ("*.model", "vocab*", "*.tiktoken", "tekken.json")
+_OTHER_FORMS = ("*.model", "*.spm", "vocab*", "*.tiktoken", "tekken.json")
 _MASKS = ("[MASK]", "<mask>")
 
 
@@ -91,7 +91,7 @@ class FastTokenizer(TextTokenizer):
         from transformers import AutoTokenizer
 
         try:
-            return cls.of(AutoTokenizer.from_pretrained(folder, local_files_only=True))
+            return cls.of(AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
         except ModelLoadError:
             raise
         except Exception as error:
