@@ -24,7 +24,8 @@ class BlockTrace:
 
     Attributes:
         states: Input of the first call, then the output of each, ``[state, batch, position, width]``.
-        outputs: The raw outputs of the calls (tensor, or tuple with the tensor first), for replay.
+        outputs: What the calls returned beside the hidden states, for replay: a tuple (or list) that begins with None
+            in their place, or None for a call that returned nothing else.
         logits: What the model itself predicted in that pass, ``[batch, position, vocab]``.
     """
 
@@ -101,17 +102,16 @@ def trace_blocks(blocks: Sequence[nn.Module], forward: Callable[[], torch.Tensor
 
     States are cloned: some architectures add into the residual stream in place.
     """
-    first: list[torch.Tensor] = []
     states: list[torch.Tensor] = []
     outputs: list[Any] = []
 
     def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if not first:
-            first.append(taken_of(args, kwargs).detach().clone())
+        if not states:
+            states.append(taken_of(args, kwargs).detach().clone())
 
     def after(_module: nn.Module, _args: tuple[Any, ...], output: Any) -> None:
         states.append(hidden_of(output).detach().clone())
-        outputs.append(output)
+        outputs.append(type(output)((None, *output[1:])) if isinstance(output, tuple | list) else None)
 
     # One module may be called several times (ALBERT): the hooks go on modules, the record is of calls.
     modules = list(dict.fromkeys(blocks))
@@ -122,7 +122,15 @@ def trace_blocks(blocks: Sequence[nn.Module], forward: Callable[[], torch.Tensor
     finally:
         for handle in handles:
             handle.remove()
-    return BlockTrace(torch.stack([*first, *states]), tuple(outputs), logits)
+    return BlockTrace(_stacked(states), tuple(outputs), logits)
+
+
+def _stacked(states: list[torch.Tensor]) -> torch.Tensor:
+    """All states in one tensor; each is given up as soon as it is copied, and the list is empty in the end."""
+    whole = states[0].new_empty(len(states), *states[0].shape)
+    for row in whole:
+        row.copy_(states.pop(0))
+    return whole
 
 
 class CallCounter:
@@ -168,7 +176,7 @@ def replaced_output(blocks: Sequence[nn.Module], outputs: Sequence[Any], state: 
 
     Args:
         blocks: The model's blocks.
-        outputs: What the block calls returned in a real pass; their extra members are handed on.
+        outputs: What the block calls returned in a real pass, as in a ``BlockTrace``; it is handed on.
         state: ``[batch, position, width]``.
     """
 
