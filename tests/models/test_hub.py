@@ -178,14 +178,14 @@ def test_without_a_network_the_answer_comes_at_once(hub, monkeypatch):
     for endpoint in ("http://127.0.0.1:9", "https://no-such-host.invalid"):
         monkeypatch.setattr(constants, "ENDPOINT", endpoint)
         began = time.monotonic()
-        assert "and the hub cannot be reached" in refusal(source="org/other")
+        assert "and the hub cannot be reached at" in refusal(source="org/other")
         assert time.monotonic() - began < 2
 
 
 def test_a_name_server_that_is_silent_is_not_waited_for(hub, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: time.sleep(4) or [])
     began = time.monotonic()
-    assert "and the hub cannot be reached" in refusal(source="org/other")
+    assert "and the hub cannot be reached at" in refusal(source="org/other")
     assert time.monotonic() - began < 2
 
 
