@@ -85,11 +85,6 @@ def bundled_names() -> list[str]:
     return sorted(config.parent.name for config in bundled_models().glob("*/config.json"))
 
 
-def locate(spec: ModelSpec, weights: bool = False) -> Path:
-    """The folder that holds the model's files; see ``find``."""
-    return find(spec, weights).folder
-
-
 def find(spec: ModelSpec, weights: bool = False) -> Found:
     """The folder that holds the model's files.
 
