@@ -91,7 +91,7 @@ class FastTokenizer(TextTokenizer):
         from transformers import AutoTokenizer
 
         try:
-            return cls.of(AutoTokenizer.from_pretrained(folder, local_files_only=True))
+            return cls.of(AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
         except ModelLoadError:
             raise
         except Exception as error:
