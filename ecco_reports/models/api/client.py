@@ -112,9 +112,9 @@ class Client:
     def _asked(self, body: Mapping[str, Any], tokens: int) -> bytes:
         """The bytes of a good answer, after as many attempts as it takes and patience allows."""
         patience, began, attempt = self._patience, self._patience.clock(), 0
-        headers = self._headers()
+        headers, failure = self._headers(), None
         while True:
-            self.budget.take(tokens)
+            self._take(tokens, failure)
             reply = self._attempt(headers, body)
             if reply.status == 200:
                 return reply.data
@@ -125,13 +125,21 @@ class Client:
             asked = wait_asked(reply.headers or {}, patience.now())
             wait = patience.pause(attempt - 1, asked)
             hopeless = bool(reply.status) and not is_worth_another(reply.status, code)
-            if hopeless or attempt == patience.attempts:
-                raise self._failure(reply, said, attempt)
-            if asked is not None and asked > patience.longest_asked:
-                raise self._failure(reply, f"{said} (it asks to wait {asked:.0f} s)", attempt)
-            if patience.clock() - began + wait > patience.total:
-                raise self._failure(reply, said, attempt)
+            if not hopeless and asked is not None and asked > patience.longest_asked:
+                hopeless, said = True, f"{said} (it asks to wait {asked:.0f} s)".strip()
+            failure = self._failure(reply, said, attempt)
+            if hopeless or attempt == patience.attempts or patience.clock() - began + wait > patience.total:
+                raise failure
             patience.sleep(wait)
+
+    def _take(self, tokens: int, failure: ModelApiError | None) -> None:
+        """Takes one call of the budget; why another one is needed is no less important than that there is none."""
+        try:
+            self.budget.take(tokens)
+        except ModelApiError as limit:
+            if failure is None:
+                raise
+            raise ModelApiError(limit.source, f"{limit} The call before: {failure}", failure.status) from None
 
     def _attempt(self, headers: Mapping[str, str], body: Mapping[str, Any]) -> _Reply:
         deadline = self._patience.clock() + self._server.spec.timeout
