@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
-
-from ecco_reports.models.base import Continuation
 
 
 def silent(model: Any) -> Any:
-    """The same model, which writes nothing at all."""
+    """The same model, which reads and says nothing at all."""
     quiet = copy.copy(model)
-    quiet.generate = lambda ids, decoding: Continuation(tuple(ids), len(ids), ())
+
+    def read(prompt: Any, decoding: Any) -> Any:
+        said = model.read(prompt, decoding)
+        passage = said.passage.model_copy(update={"tokens": said.passage.prompt, "answers": ()})
+        return replace(
+            said, passage=passage, places=tuple(p for p in said.places if p < len(passage.tokens)), spoken=()
+        )
+
+    quiet.read = read
     return quiet
