@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import Any
+
+from ecco_reports.models.families import SPEECHES
 
 
 def silent(model: Any) -> Any:
     """The same model, which reads and says nothing at all."""
-    quiet = copy.copy(model)
 
     def read(prompt: Any, decoding: Any) -> Any:
-        said = model.read(prompt, decoding)
-        passage = said.passage.model_copy(update={"tokens": said.passage.prompt, "answers": ()})
-        return replace(
-            said, passage=passage, places=tuple(p for p in said.places if p < len(passage.tokens)), spoken=()
-        )
+        reading = model.read(prompt, decoding)
+        given = reading.passage.model_copy(update={"tokens": reading.passage.prompt})
+        return SPEECHES[model.family].reading(given, reading.segments)
 
+    quiet = copy.copy(model)
     quiet.read = read
     return quiet
