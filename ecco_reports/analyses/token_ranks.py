@@ -289,6 +289,8 @@ def _where(result: TokenRanksResult) -> str:
             return "for the whole text"
         case Family.QUESTION_ANSWERING:
             return f"as the {place_name(passage, place)} of the answer"
+        case Family.ENCODER_DECODER if place == passage.prompt_length - 1:
+            return "as the first token that the decoder writes"
         case Family.MASKED:
             return f"in the place of “{passage.tokens[place].word}” (position {place})"
         case _:
