@@ -65,7 +65,7 @@ def analyze(model: LanguageModel, prompt: str | Prompt, analysis: str, **params:
     except ValidationError as error:
         raise ExperimentError([_problem(analysis, detail, room.Params) for detail in error.errors()]) from None
     about = settings, prompt, model.facts
-    if found := [*length_problems(*about), *family_problems(*about)] or list(room.problems(*about)):
+    if found := list(length_problems(*about)) or list(family_problems(*about)) or list(room.problems(*about)):
         raise ExperimentError([Problem(f"{analysis}.{_dotted(path)}", 0, 0, what, hint) for path, what, hint in found])
     model.demand(room.needs(settings))
     with threads_for(model):

@@ -233,7 +233,7 @@ def batches_of(tasks: Iterable[Task]) -> tuple[Batch, ...]:
 def objections(task: Task, analysis: AnyAnalysis, facts: ModelFacts) -> Iterator[Objection]:
     """Why a task cannot work, as far as ``facts`` can tell."""
     about = task.params, task.prompt, facts
-    if unfit := [*length_problems(*about), *family_problems(*about)]:
+    if unfit := list(length_problems(*about)) or list(family_problems(*about)):
         # What an analysis would find at the positions of such a prompt means nothing.
         yield from (Objection(*problem) for problem in unfit)
         return
@@ -353,6 +353,6 @@ def _ingredients(analysis: AnyAnalysis, params: Record, seed: int, prompt: Promp
         "params": params.model_dump(mode="json", exclude_computed_fields=True),
         "model": dict(facts.identity),
         "dtype": facts.spec.dtype,
-        "prompt": prompt.model_dump(mode="json", include={"text", "target", "foil"}),
+        "prompt": prompt.model_dump(mode="json", exclude={"name", "written"}, exclude_defaults=True),
         "seed": seed,
     }

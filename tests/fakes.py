@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ecco_reports.analyses import Analysis, DecodingParams
-from ecco_reports.errors import ModelLoadError, Problem
-from ecco_reports.models.base import Capability, LanguageModel, ModelFacts, TextTokenizer
+from ecco_reports.errors import CapabilityError, ModelLoadError, Problem
+from ecco_reports.models.base import Capability, Encoding, LanguageModel, ModelFacts, TextTokenizer
 from ecco_reports.records import Array, Check, Direction, Metric, ModelSpec, Prompt, Record, Token
 from ecco_reports.registry import Registry
 
@@ -26,13 +26,15 @@ ROOT = Path(__file__).resolve().parent.parent
 class Words(TextTokenizer):
     """One token per word."""
 
-    def ids(self, text):
-        return [len(word) for word in text.split()]
+    def encode(self, prompt):
+        if prompt.messages:
+            raise CapabilityError("", "the model has no chat template.")
+        return Encoding(self.tokens(self.continuation_ids(prompt.text)))
 
     def continuation_ids(self, text):
-        return self.ids(text)
+        return [len(word) for word in text.split()]
 
-    def tokens(self, ids):
+    def tokens(self, ids, after=()):
         return tuple(self.token(number) for number in ids)
 
     def token(self, token_id):

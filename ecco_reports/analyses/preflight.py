@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from ecco_reports.analyses import DecodingParams
 from ecco_reports.analyses.layers import LayerChoice
+from ecco_reports.errors import CapabilityError
 from ecco_reports.models.base import ModelFacts, TextTokenizer
 from ecco_reports.records import Family, Prompt, Record
 
@@ -22,21 +23,29 @@ _WRITERS = (Family.CAUSAL, Family.ENCODER_DECODER, None)
 
 
 def length_problems(params: Record, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
-    """A prompt without tokens, or with more than the model reads, what is to be written included.
+    """A prompt that a model cannot read, or that is longer than what it reads, what is to be written included.
 
     An encoder-decoder counts what it reads and what it writes apart; a model that does not write on has nothing to add.
     """
     if facts.tokenize is None:
         return
-    tokens, limit = len(facts.tokenize.encode(prompt).tokens), facts.context_length
-    writes = isinstance(params, DecodingParams) and facts.family in _WRITERS
-    new = params.max_new_tokens if isinstance(params, DecodingParams) and writes else 0
-    apart = facts.family is Family.ENCODER_DECODER
-    model = f"the model {facts.spec.source!r}"
-    if tokens == 0:
-        yield ("prompt",), f"{model} sees no token in this prompt.", "Write some text."
-    if limit is None:
+    try:
+        read = facts.tokenize.encode(prompt).tokens
+    except CapabilityError as error:
+        part = "messages" if prompt.messages else "text" if prompt.text_pair is None else "text_pair"
+        yield ("prompt", part), f"{facts.spec.source}: {error}", ""
         return
+    model = f"the model {facts.spec.source!r}"
+    if all(token.special for token in read):
+        yield ("prompt",), f"{model} sees no token in this prompt.", "Write some text."
+    elif facts.context_length is not None:
+        writes = isinstance(params, DecodingParams) and facts.family in _WRITERS
+        new = params.max_new_tokens if isinstance(params, DecodingParams) and writes else 0
+        yield from _too_long(len(read), new, facts.context_length, model, facts.family is Family.ENCODER_DECODER)
+
+
+def _too_long(tokens: int, new: int, limit: int, model: str, apart: bool) -> Iterator[FoundProblem]:
+    """More tokens than a model reads; ``apart`` if what it writes has a limit of its own."""
     room = limit - (1 if apart else tokens)  # A decoder begins with a token of its own.
     after = 0 if apart else new
     if tokens + after > limit:

@@ -142,8 +142,9 @@ def _try_embeddings(
         passes.find_streams(probe)
         embeddings = passes.embed(probe)[None]
         special = torch.tensor([token.special for token in probe.passage.tokens])
-        others = torch.where(special, ids, ids.roll(1, 1) ^ 1)
-        others = torch.where(others < passes.module.get_input_embeddings().weight.shape[0], others, ids)
+        # Only words of the text change places: a padding or end token among them would be more than another word.
+        others = ids.clone()
+        others[:, ~special] = ids[:, ~special].roll(1, 1)
         replaced = passes.logits(probe, others, probe.places, embeddings)[0]
     except _TROUBLE as error:
         found.reasons[Capability.GRADIENTS] = _because("its input embeddings cannot be reached", error)

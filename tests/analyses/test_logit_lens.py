@@ -39,7 +39,7 @@ def test_the_last_row_is_what_the_model_predicts(tiny_model):
 def test_layers_and_positions_are_chosen_as_people_count(tiny_model):
     result = run(tiny_model("gpt2"), layers=["embedding", 0, -1], positions=[-1, 0, 7])
     assert result.states == (0, 1, tiny.LAYERS)
-    assert result.positions == (0, 7)
+    assert result.places == (0, 7)
     assert result.next_tokens[0].text.strip() == "airport"
 
 
@@ -65,7 +65,7 @@ def test_the_settled_layer_is_the_first_from_which_the_rank_stays_one(tiny_model
 def test_a_model_that_writes_nothing_gets_a_page_all_the_same(tiny_model):
     result = run(silent(tiny_model("gpt2")))
     check_words(ROOM, result)
-    assert result.positions == tuple(range(len(result.passage.tokens) - 1))
+    assert result.places == tuple(range(len(result.passage.tokens) - 1))
     assert (result.watched, ROOM.metrics(result)) == ((), {})
 
 

@@ -8,6 +8,7 @@ from ecco_reports.records import Prompt
 from ecco_reports.testing import check_words
 from tests import tiny
 from tests.analyses.stubborn import silent
+from tests.readings import reading_of
 
 ROOM = TokenRanks()
 PROMPT = Prompt(name="p", text=tiny.TEXT)
@@ -27,8 +28,8 @@ def test_the_proofs_hold_in_every_precision(family, dtype, tiny_model):
 def test_ranks_are_counted_in_the_logits_of_each_layer(tiny_model):
     model = tiny_model("neox")
     result = run(model, RACE, watch=["cat", "dog", "sea"], position=2, layers=[0, 2])
-    ids = torch.tensor([token.id for token in result.passage.tokens])
-    logits = model.read_out(ids, model.residual_states(ids))[[1, 3]]
+    reading = reading_of(model, [token.id for token in result.passage.tokens])
+    logits = model.read_out(reading, model.residual_states(reading), reading.places)[[1, 3]]
 
     def rank(position, token):
         return [1 + int((row[position] > row[position, token]).sum()) for row in logits]
@@ -38,7 +39,7 @@ def test_ranks_are_counted_in_the_logits_of_each_layer(tiny_model):
     for column, token in enumerate(result.watched):
         assert result.watched_ranks[:, column].tolist() == rank(2, token.id)
     assert result.target.tolist() == rank(7, model.tokenizer.continuation_ids("London")[0])
-    assert (result.states, result.watch_position) == ((1, 3), 2)
+    assert (result.states, result.watch_place) == ((1, 3), 2)
 
 
 def test_greedy_tokens_end_in_first_place(tiny_model):

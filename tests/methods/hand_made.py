@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 
 from ecco_reports.models.base import LanguageModel
+from ecco_reports.records import Family
 
 
 class HandMade(LanguageModel):
@@ -15,15 +16,16 @@ class HandMade(LanguageModel):
     Only what attribution by gradients needs can be asked of it.
     """
 
+    family = Family.CAUSAL
+
     def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self.function = function
 
-    def logits_from_embeddings(self, embeddings, positions=None):
-        logits = self.function(embeddings)
-        return logits if positions is None else logits[:, list(positions)]
+    def logits_from_embeddings(self, reading, embeddings, places):
+        return self.function(embeddings)[:, list(places)]
 
     def _not_asked(self, *args):
         raise NotImplementedError
 
     device = layers = property(_not_asked)
-    generate = logits = embed = mean_embedding = end_of_text_embedding = residual_states = read_out = _not_asked
+    read = outcome = _not_asked

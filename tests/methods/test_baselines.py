@@ -6,13 +6,18 @@ import pytest
 import torch
 
 from ecco_reports.methods.baselines import baseline_embeddings
+from tests.readings import reading_of
 
 KEEP = torch.tensor([True, False, False])
 
 
+def embeddings(model, ids):
+    return model.embed(reading_of(model, ids))
+
+
 @pytest.fixture
 def inputs(tiny_model):
-    return tiny_model("gpt2").embed(torch.tensor([[0, 3, 5]]))[0]
+    return embeddings(tiny_model("gpt2"), [0, 3, 5])
 
 
 def test_zero_is_zero_and_the_template_stays(tiny_model, inputs):
@@ -23,8 +28,8 @@ def test_zero_is_zero_and_the_template_stays(tiny_model, inputs):
 
 def test_mean_is_the_mean_of_the_vocabulary(tiny_model, inputs):
     model = tiny_model("gpt2")
-    size = model.logits(torch.tensor([[0]])).shape[-1]
-    every = torch.stack([model.embed(torch.tensor([[token]]))[0, 0] for token in range(size)])
+    size = model.logits(reading_of(model, [0]), [0]).shape[-1]
+    every = torch.stack([embeddings(model, [token])[0] for token in range(size)])
     found = baseline_embeddings(model, "mean", inputs, KEEP)
     torch.testing.assert_close(found[1], every.mean(0))
 
@@ -32,4 +37,4 @@ def test_mean_is_the_mean_of_the_vocabulary(tiny_model, inputs):
 def test_eos_is_the_embedding_of_the_end_of_text_token(tiny_model, inputs):
     model = tiny_model("gpt2")
     found = baseline_embeddings(model, "eos", inputs, KEEP)
-    assert found[2].equal(model.embed(torch.tensor([[0]]))[0, 0])
+    assert found[2].equal(embeddings(model, [0])[0])

@@ -8,6 +8,7 @@ from ecco_reports.methods.gradients import gradients, integrated_gradients
 from ecco_reports.methods.targets import Target
 from tests import tiny
 from tests.methods.hand_made import HandMade
+from tests.readings import reading_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -16,12 +17,18 @@ TARGETS = [Target(position, IDS[position + 1]) for position in (7, 8, 9)]
 
 
 def case(family, dtype=torch.float32):
-    """The transformers model, ours around the same object, and the embeddings of the text."""
+    """The transformers model, ours around the same object, a reading of the text, and its embeddings."""
     from ecco_reports.models.huggingface import wrap
 
     model = tiny.build(family, dtype)
     ours = wrap(model, tiny.word_tokenizer())
-    return model, ours, ours.embed(torch.tensor([IDS]))[0]
+    reading = reading_of(ours, IDS)
+    return model, ours, reading, ours.embed(reading)
+
+
+def reading_like(model, inputs):
+    """A reading of as many tokens as there are embeddings; a model made by hand does not look at them."""
+    return reading_of(model, range(len(inputs)))
 
 
 def relu_model():
@@ -31,8 +38,16 @@ def relu_model():
 
 def test_integrated_gradients_solve_the_example_of_their_paper():
     inputs = torch.tensor([[3.0], [1.0]], dtype=torch.float64)
+    model = relu_model()
     found = integrated_gradients(
-        relu_model(), inputs, torch.zeros_like(inputs), [Target(1, 0)], "logit", 0.01, ladder=(200,)
+        model,
+        reading_like(model, inputs),
+        inputs,
+        torch.zeros_like(inputs),
+        [Target(1, 0)],
+        "logit",
+        0.01,
+        ladder=(200,),
     )
     assert found.vectors.flatten().tolist() == pytest.approx([1.5, -0.5], abs=0.02)
     assert found.scores.tolist() == [1.0]
@@ -45,8 +60,9 @@ def test_in_a_linear_model_every_method_is_weight_times_input():
         lambda e: torch.stack([(e * weights).sum((1, 2)), torch.zeros(len(e))], -1)[:, None].repeat(1, 2, 1)
     )
     inputs, target = torch.tensor([[1.0, 2.0], [3.0, -1.0]]), [Target(1, 0)]
-    integrated = integrated_gradients(model, inputs, torch.zeros_like(inputs), target, "logit", 0.01)
-    plain = gradients(model, inputs, target, "logit")
+    reading = reading_like(model, inputs)
+    integrated = integrated_gradients(model, reading, inputs, torch.zeros_like(inputs), target, "logit", 0.01)
+    plain = gradients(model, reading, inputs, target, "logit")
     assert integrated.vectors[0].numpy() == pytest.approx((weights * inputs).numpy(), abs=1e-5)
     assert plain.vectors[0].numpy() == pytest.approx(weights.numpy())
     assert plain.residuals.item() < 1e-4
@@ -56,8 +72,9 @@ def test_in_a_linear_model_every_method_is_weight_times_input():
 def test_a_target_that_is_not_exact_enough_gets_more_nodes_and_the_others_do_not():
     model = HandMade(lambda e: torch.cat([e, torch.exp(-((e - 0.8) ** 2) * 100)], -1))
     inputs = torch.tensor([[1.0], [1.0]], dtype=torch.float64)
+    targets = [Target(1, 0), Target(1, 0, foil=1)]
     found = integrated_gradients(
-        model, inputs, torch.zeros_like(inputs), [Target(1, 0), Target(1, 0, foil=1)], "logit", 1e-6, ladder=(4, 64)
+        model, reading_like(model, inputs), inputs, torch.zeros_like(inputs), targets, "logit", 1e-6, ladder=(4, 64)
     )
     assert found.steps.tolist() == [4, 64]
     assert found.vectors.sum((1, 2)).tolist() == pytest.approx(
@@ -69,23 +86,24 @@ def test_a_sum_that_is_right_by_luck_is_not_believed():
     """A bump in the middle of the path is climbed and descended: the sum is right, and the nodes have not seen it."""
     model = HandMade(lambda e: e + 5 * torch.exp(-(((e - 0.5) / 0.05) ** 2)))
     inputs = torch.ones(1, 1, dtype=torch.float64)
-    found = integrated_gradients(model, inputs, torch.zeros_like(inputs), [Target(0, 0)], "logit", 0.01, ladder=(3,))
+    reading, target = reading_like(model, inputs), [Target(0, 0)]
+    found = integrated_gradients(model, reading, inputs, torch.zeros_like(inputs), target, "logit", 0.01, ladder=(3,))
     assert found.vectors.sum().item() == pytest.approx(1.0)
     assert found.residuals.item() > 1.0
-    enough = integrated_gradients(model, inputs, torch.zeros_like(inputs), [Target(0, 0)], "logit", 0.01)
+    enough = integrated_gradients(model, reading, inputs, torch.zeros_like(inputs), target, "logit", 0.01)
     assert enough.residuals.item() < 0.01
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_integrated_gradients_are_those_of_captum(family):
-    model, ours, inputs = case(family)
-    baseline = ours.end_of_text_embedding().expand_as(inputs)
-    found = integrated_gradients(ours, inputs, baseline, TARGETS, "logprob", 1.0, ladder=(32,)).vectors.sum(-1)
+    model, ours, reading, inputs = case(family)
+    baseline = ours.token_embedding("eos").expand_as(inputs)
+    found = integrated_gradients(ours, reading, inputs, baseline, TARGETS, "logprob", 1.0, ladder=(32,)).vectors.sum(-1)
     oracle = LayerIntegratedGradients(
         lambda ids: model(ids).logits[:, -1].log_softmax(-1), model.get_input_embeddings()
     )
     for row, target in zip(found, TARGETS, strict=True):
-        ids = torch.tensor([IDS[: target.position + 1]])
+        ids = torch.tensor([IDS[: target.place + 1]])
         theirs = oracle.attribute(ids, torch.zeros_like(ids), target=target.token, n_steps=32).sum(-1)[0]
         assert row[: len(theirs)].numpy() == pytest.approx(
             theirs.numpy(), abs=1e-5 * float(theirs.abs().max().clamp_min(1))
@@ -96,29 +114,29 @@ def test_integrated_gradients_are_those_of_captum(family):
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 @pytest.mark.parametrize("score", ["logprob", "logit", "probability"])
 def test_gradients_are_those_of_captum(family, score):
-    model, ours, inputs = case(family)
-    found = gradients(ours, inputs, TARGETS, score)
+    model, ours, reading, inputs = case(family)
+    found = gradients(ours, reading, inputs, TARGETS, score)
 
     def forward(embeddings):
         logits = model(inputs_embeds=embeddings).logits[:, -1]
         return {"logit": logits, "logprob": logits.log_softmax(-1), "probability": logits.softmax(-1)}[score]
 
     for row, target in zip(found.vectors, TARGETS, strict=True):
-        prefix = inputs[None, : target.position + 1].clone().requires_grad_(True)
+        prefix = inputs[None, : target.place + 1].clone().requires_grad_(True)
         times = InputXGradient(forward).attribute(prefix, target=target.token)[0].detach()
         saliency = Saliency(forward).attribute(prefix, target=target.token)[0].detach()
         scale = max(1.0, float(saliency.abs().max()))
-        ours_here = row[: target.position + 1]
-        assert (ours_here * inputs[: target.position + 1]).numpy() == pytest.approx(times.numpy(), abs=1e-5 * scale)
+        ours_here = row[: target.place + 1]
+        assert (ours_here * inputs[: target.place + 1]).numpy() == pytest.approx(times.numpy(), abs=1e-5 * scale)
         assert ours_here.abs().numpy() == pytest.approx(saliency.numpy(), abs=1e-5 * scale)
 
 
 # The RMS norms of transformers compute in single precision whatever the model's type is.
 @pytest.mark.parametrize(("family", "limit"), [("gpt2", 1e-9), ("neox", 1e-9), ("llama", 1e-4), ("gemma2", 1e-4)])
 def test_contributions_are_complete_to_nine_digits_in_double_precision(family, limit):
-    _, ours, inputs = case(family, torch.float64)
+    _, ours, reading, inputs = case(family, torch.float64)
     baseline = ours.mean_embedding().expand_as(inputs)
-    found = integrated_gradients(ours, inputs, baseline, TARGETS, "logprob", limit / 10, ladder=(64, 128, 256))
+    found = integrated_gradients(ours, reading, inputs, baseline, TARGETS, "logprob", limit / 10, ladder=(64, 128, 256))
     missing = found.vectors.sum((1, 2)) - (found.scores - found.baseline_scores)
     assert missing.abs().max().item() < limit
     assert found.residuals.max().item() < limit
@@ -126,40 +144,41 @@ def test_contributions_are_complete_to_nine_digits_in_double_precision(family, l
 
 def test_a_zero_baseline_of_a_model_that_normalises_its_input_is_not_believed():
     """Where the nodes miss what happens next to zero, the sum is right now and then by luck."""
-    _, ours, inputs = case("llama")
-    found = integrated_gradients(ours, inputs, torch.zeros_like(inputs), TARGETS, "logprob", 0.01)
+    _, ours, reading, inputs = case("llama")
+    found = integrated_gradients(ours, reading, inputs, torch.zeros_like(inputs), TARGETS, "logprob", 0.01)
     assert found.residuals.min().item() > 0.1
 
 
 def test_later_tokens_have_no_gradient():
-    _, ours, inputs = case("neox")
-    found = gradients(ours, inputs, TARGETS, "logprob").vectors
+    _, ours, reading, inputs = case("neox")
+    found = gradients(ours, reading, inputs, TARGETS, "logprob").vectors
     assert found[0, 8:].abs().max().item() == 0.0
     assert found[0, :8].abs().max().item() > 0.0
 
 
 def test_two_targets_at_one_position_are_explained_apart():
-    _, ours, inputs = case("gpt2")
-    together = gradients(ours, inputs, [Target(7, 3), Target(7, 5), Target(7, 3, foil=5)], "logit").vectors
-    alone = gradients(ours, inputs, [Target(7, 5)], "logit").vectors
+    _, ours, reading, inputs = case("gpt2")
+    together = gradients(ours, reading, inputs, [Target(7, 3), Target(7, 5), Target(7, 3, foil=5)], "logit").vectors
+    alone = gradients(ours, reading, inputs, [Target(7, 5)], "logit").vectors
     assert together[1].numpy() == pytest.approx(alone[0].numpy(), abs=1e-6)
     assert (together[0] - together[1]).numpy() == pytest.approx(together[2].numpy(), abs=1e-5)
 
 
 def test_chunks_change_nothing(monkeypatch):
-    _, ours, inputs = case("llama")
+    _, ours, reading, inputs = case("llama")
     baseline = ours.mean_embedding().expand_as(inputs)
-    whole = integrated_gradients(ours, inputs, baseline, TARGETS, "logprob", 0.01)
+    whole = integrated_gradients(ours, reading, inputs, baseline, TARGETS, "logprob", 0.01)
     monkeypatch.setattr("ecco_reports.methods.gradients._TOKENS_AT_ONCE", 1)
-    single = integrated_gradients(ours, inputs, baseline, TARGETS, "logprob", 0.01)
+    single = integrated_gradients(ours, reading, inputs, baseline, TARGETS, "logprob", 0.01)
     assert single.vectors.numpy() == pytest.approx(whole.vectors.numpy(), abs=1e-5)
 
 
 def test_a_wrong_gradient_is_found_out():
     class Detached(HandMade):
-        def logits_from_embeddings(self, embeddings, positions=None):
-            return super().logits_from_embeddings(embeddings + (embeddings * 2).detach(), positions)
+        def logits_from_embeddings(self, reading, embeddings, places):
+            return super().logits_from_embeddings(reading, embeddings + (embeddings * 2).detach(), places)
 
     inputs = torch.tensor([[1.0], [2.0]])
-    found = gradients(Detached(lambda e: e.repeat(1, 1, 2)), inputs, [Target(1, 0)], "logit")
+    model = Detached(lambda e: e.repeat(1, 1, 2))
+    found = gradients(model, reading_like(model, inputs), inputs, [Target(1, 0)], "logit")
     assert found.residuals.item() > 0.5
