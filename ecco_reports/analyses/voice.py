@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ecco_reports.records import Family, Passage
+from ecco_reports.records import Family, Passage, Token
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,11 @@ def place_name(passage: Passage, place: int) -> str:
             return passage.tokens[place].label
 
 
+def said(passage: Passage, token: Token) -> str:
+    """The label of something that was said: the name of a class has no white space to make visible."""
+    return token.text if passage.family is Family.CLASSIFICATION else token.label
+
+
 def numbered(passage: Passage, position: int | None) -> str:
     """A token of the text and where it stands, since a word may stand there twice: "Paris (12)"."""
     return "" if position is None else f"{passage.tokens[position].label} ({position})"
@@ -108,4 +113,4 @@ def numbered(passage: Passage, position: int | None) -> str:
 
 def answer(passage: Passage, start: int, end: int) -> str:
     """The text of a span as it stands in the passage."""
-    return "".join(token.text for token in passage.tokens[start : end + 1]).strip()
+    return "".join(token.before + token.text for token in passage.tokens[start : end + 1]).strip()
