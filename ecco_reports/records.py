@@ -202,6 +202,20 @@ class ModelSpec(ServerFields):
         return value
 
     @property
+    def described(self) -> str:
+        """The source, and what is done to its weights: enough to tell the models of an experiment apart."""
+        changes = {
+            "revision": self.revision,
+            "subfolder": self.subfolder,
+            "family": self.family,
+            "adapter": self.adapter,
+            "adapter_revision": self.adapter_revision,
+            "quantization": self.quantization and self.quantization.method,
+        }
+        said = ", ".join(f"{name} {value}" for name, value in changes.items() if value)
+        return f"{self.source} ({said})" if said else self.source
+
+    @property
     def is_served(self) -> bool:
         """Whether the model runs behind a server."""
         return self.source.startswith(SERVED)

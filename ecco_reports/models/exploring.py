@@ -148,11 +148,13 @@ class _Exploration:
             return _because("its input embeddings cannot be reached", error)
 
     def _other_words(self) -> torch.Tensor:
-        """The probe with other tokens in the place of its words; signs of the template stay where they are."""
-        special = torch.tensor([token.special for token in self._probe.passage.tokens])
-        others = torch.where(special, self._ids, self._ids.roll(1, 1) ^ 1)
-        known = self._passes.module.get_input_embeddings().weight.shape[0]
-        return torch.where(others < known, others, self._ids)
+        """The probe with its words in another order; signs of the template stay, as positions may be counted by them."""
+        words = [position for position, token in enumerate(self._probe.passage.tokens) if not token.special]
+        others = self._ids.clone()
+        others[:, words] = self._ids[:, words[1:] + words[:1]]
+        if torch.equal(others, self._ids):  # One word throughout, such as the sign for unknown ones.
+            others[:, words] = (self._ids[:, words] - 1).abs()
+        return others
 
     def _narrow_gap(self) -> float:
         places = self._probe.places
