@@ -64,11 +64,15 @@ def explore(passes: Passes, probe: Reading, layers: int | None, source: str) -> 
         source: The model as the experiment names it.
 
     Raises:
-        ModelLoadError: The model is called causal and looks ahead.
+        ModelLoadError: The model is called causal and looks ahead, or it cannot be run on a text at all.
     """
     found = Findings(blocks=_blocks(passes.module, layers))
     ids = torch.tensor([probe.ids])
-    logits = _whole(passes, probe, ids)
+    try:
+        logits = _whole(passes, probe, ids)
+    except _TROUBLE as error:
+        # A kind of model that none of the families is, such as one that chooses between several texts.
+        raise ModelLoadError(source, _because(f"{source} cannot be run on a text", error) + ".") from error
     tolerance = READOUT_TOLERANCE[str(passes.module.dtype).removeprefix("torch.")]
     silent = probe.family is Family.NONE
     if not silent:
@@ -141,9 +145,10 @@ def _try_embeddings(
     try:
         passes.find_streams(probe)
         embeddings = passes.embed(probe)[None]
-        special = torch.tensor([token.special for token in probe.passage.tokens])
-        others = torch.where(special, ids, ids.roll(1, 1) ^ 1)
-        others = torch.where(others < passes.module.get_input_embeddings().weight.shape[0], others, ids)
+        text = torch.tensor([not token.special for token in probe.passage.tokens])
+        others = ids.clone()
+        # Words of the text change places: any other number might be that of a pad, which models do not count.
+        others[:, text] = ids[:, text].roll(1, 1)
         replaced = passes.logits(probe, others, probe.places, embeddings)[0]
     except _TROUBLE as error:
         found.reasons[Capability.GRADIENTS] = _because("its input embeddings cannot be reached", error)

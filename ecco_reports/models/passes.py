@@ -20,6 +20,8 @@ from ecco_reports.models.base import Reading
 from ecco_reports.models.families import Speech
 from ecco_reports.records import Family
 
+_NO_TOKEN = -1
+
 
 @dataclass(frozen=True)
 class EmbeddingCall:
@@ -195,10 +197,27 @@ class Passes:
             watch()
         if self._open or "use_cache" in self._parameters:
             inputs["use_cache"] = False
+        stack.enter_context(self._batches_of_equals())
         rows = self.speech.rows(self.module(**inputs))
         if not narrowed:
             rows = rows[:, keep.to(rows.device)] if self.speech.family is not Family.NONE else rows[:, :0]
         return rows if rows.dtype == torch.float64 else rows.float()
+
+    @contextmanager
+    def _batches_of_equals(self) -> Iterator[None]:
+        """Inside, a classifier that names no padding token reads several texts at once.
+
+        Without one it looks for the end of none of them and refuses; the texts of a batch here have one length.
+        """
+        config = self.module.config.get_text_config()
+        nameless = self.speech.family is Family.CLASSIFICATION and getattr(config, "pad_token_id", 0) is None
+        if nameless:
+            config.pad_token_id = _NO_TOKEN
+        try:
+            yield
+        finally:
+            if nameless:
+                config.pad_token_id = None
 
     @contextmanager
     def _embedding_by(self, embeddings: torch.Tensor, border: int) -> Iterator[None]:
