@@ -352,6 +352,6 @@ def _ingredients(analysis: AnyAnalysis, params: Record, seed: int, prompt: Promp
         "params": params.model_dump(mode="json", exclude_computed_fields=True),
         "model": dict(facts.identity),
         "dtype": facts.spec.dtype,
-        "prompt": prompt.model_dump(mode="json", include={"text", "target", "foil"}),
+        "prompt": prompt.model_dump(mode="json", exclude={"name", "written"}, exclude_defaults=True),
         "seed": seed,
     }

@@ -129,7 +129,7 @@ class ServerFields(Record):
     """
 
     base_url: str | None = Field(default=None, examples=["http://127.0.0.1:8000/v1"])
-    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", examples=["OPENAI_API_KEY"])
+    api_key_env: str | None = Field(default=None, examples=["OPENAI_API_KEY"])
     endpoint: Literal["completions", "chat"] = "completions"
     max_calls: int | None = Field(default=None, ge=1)
     max_tokens: int | None = Field(default=None, ge=1)
@@ -140,6 +140,14 @@ class ServerFields(Record):
     @classmethod
     def _plain_address(cls, address: str | None) -> str | None:
         return None if address is None else plain_address(address)
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _name_of_a_variable(cls, name: str | None) -> str | None:
+        # The value is not repeated: it may be the key itself.
+        if name is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
+            raise ValueError("this must be the name of an environment variable in capitals, never the key itself")
+        return name
 
     @model_validator(mode="after")
     def _keys_travel_encrypted(self) -> Self:
@@ -328,6 +336,7 @@ class Passage(Record):
         encoder_length: How many of the given ones an encoder reads; 0 for a model that has one stream of text.
         family: What kind of model read it.
         answers: What a model that does not write on said of it: a token for each mask, a class, the ends of a span.
+        answer_positions: Where each answer stands, or None for a class, which stands nowhere.
     """
 
     tokens: tuple[Token, ...]
@@ -335,6 +344,7 @@ class Passage(Record):
     encoder_length: int = 0
     family: Family = Family.CAUSAL
     answers: tuple[Token, ...] = ()
+    answer_positions: tuple[int | None, ...] = ()
 
     @property
     def prompt(self) -> tuple[Token, ...]:

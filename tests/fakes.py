@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ecco_reports.analyses import Analysis, DecodingParams
-from ecco_reports.errors import ModelLoadError, Problem
+from ecco_reports.errors import CapabilityError, ModelLoadError, Problem
 from ecco_reports.models.base import Capability, Encoding, LanguageModel, ModelFacts, TextTokenizer
 from ecco_reports.records import Array, Check, Direction, Metric, ModelSpec, Prompt, Record, Token
 from ecco_reports.registry import Registry
@@ -27,6 +27,8 @@ class Words(TextTokenizer):
     """One token per word."""
 
     def encode(self, prompt):
+        if prompt.messages:
+            raise CapabilityError("", "the model has no chat template.")
         return Encoding(self.tokens(self.continuation_ids(prompt.text)))
 
     def continuation_ids(self, text):

@@ -10,7 +10,7 @@ from ecco_reports.errors import ExperimentError
 from ecco_reports.executors import LocalExecutor
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.plan import Batch, Task, Workload, batches_of, make_plan, sampling_seed
-from ecco_reports.records import ModelSpec, Prompt, Sampling
+from ecco_reports.records import Message, ModelSpec, Prompt, Sampling
 from ecco_reports.runner import execute
 from ecco_reports.store import Store
 from tests.fakes import ANALYSES, ANALYSES_NEXT, ROOT, Words, entry, experiment, facts_of, load
@@ -77,6 +77,7 @@ def test_the_facts_of_a_model_are_asked_for_once(store):
         {"prompt": "hello "},
         {"prompt": Prompt(name="p", text="hello", target=" x")},
         {"prompt": Prompt(name="p", text="hello", foil=" x")},
+        {"prompt": Prompt(name="p", text="hello", text_pair="x")},
         {"depth": 1},
         {"max_new_tokens": 6},
         {"models": {"m": "another"}},
@@ -88,6 +89,21 @@ def test_the_facts_of_a_model_are_asked_for_once(store):
 )
 def test_whatever_changes_a_result_changes_its_key(store, change):
     assert one_key(store, **change) != one_key(store)
+
+
+def test_a_conversation_is_another_prompt_than_its_words(store):
+    def keeping_its_tokenizer(spec):
+        return ModelFacts(spec, {"source": spec.source})
+
+    talk = Prompt(name="p", text="user: hello", messages=(Message(role="user", content="hello"),))
+    keys = [one_key(store, prompt, facts_of=keeping_its_tokenizer) for prompt in ("user: hello", talk)]
+    assert keys[0] != keys[1]
+
+
+def test_a_conversation_for_a_model_without_a_template_is_a_problem(store):
+    talk = Prompt(name="p", text="user: hello", messages=(Message(role="user", content="hello"),))
+    with pytest.raises(ExperimentError, match=r"prompts\.p\.messages: known-model: the model has no chat template\."):
+        plan_of(experiment({"p": talk}, models={"k": "known-model"}), store=store)
 
 
 @pytest.mark.parametrize(

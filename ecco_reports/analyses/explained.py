@@ -5,12 +5,10 @@ In: a prompt and how a model read it. Out: targets as a reader sees them, from w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
-from ecco_reports.analyses.preflight import FoundProblem, not_one_token
-from ecco_reports.errors import did_you_mean
-from ecco_reports.models.base import LanguageModel, ModelFacts, Reading, TextTokenizer
+from ecco_reports.analyses.preflight import outcome_of
+from ecco_reports.models.base import LanguageModel, Reading
 from ecco_reports.records import Family, Prompt, Record, Token
 
 Choice: TypeAlias = Literal["all", "generated", "given"]
@@ -104,41 +102,14 @@ def explained_of(prompt: Prompt, choice: Choice, reading: Reading, model: Langua
     return tuple(found)
 
 
-def outcome_number(text: str, family: Family, tokenizer: TextTokenizer, labels: Sequence[str]) -> int:
-    """The number of an outcome that a prompt names: of a class, or of a token that goes on after a text."""
-    return list(labels).index(text) if family is Family.CLASSIFICATION else tokenizer.continuation_ids(text)[0]
-
-
-def outcome_problems(prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
-    """A prompt's target or foil that is nothing the model could say."""
-    for name, word in (("target", prompt.target), ("foil", prompt.foil)):
-        if word is None:
-            continue
-        if facts.family is Family.QUESTION_ANSWERING:
-            yield (
-                ("prompt", name),
-                f"the model {facts.spec.source!r} answers by a span of the text, so there is no {name} to name.",
-                f"Leave out {name}: the start and the end of the answer are explained.",
-            )
-        elif facts.family is Family.CLASSIFICATION:
-            if facts.labels and word not in facts.labels:
-                what = f"{word!r} is no class of the model {facts.spec.source!r}."
-                yield ("prompt", name), what, did_you_mean(word, facts.labels)
-        elif facts.tokenize is not None:
-            yield from not_one_token(word, ("prompt", name), facts.tokenize)
-
-
 def _given(prompt: Prompt, reading: Reading, model: LanguageModel) -> Explained | None:
     """The prompt's own target against its foil, or None where there is none or the text has no place for it."""
     kind = _KINDS.get(reading.family, ("next",))[0]
     nowhere = kind == "start" or (kind == "mask" and not reading.spoken)
     if prompt.target is None or nowhere:
         return None
-    numbers = [
-        outcome_number(text, reading.family, model.tokenizer, model.facts.labels)
-        for text in (prompt.target, prompt.foil)
-        if text is not None
-    ]
+    words = [prompt.target, *([] if prompt.foil is None else [prompt.foil])]
+    numbers = [outcome_of(word, model.facts, model.tokenizer) for word in words]
     tokens = [model.outcome(reading, number) for number in numbers]
     place = reading.question
     return Explained(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from ecco_reports.analyses import Analysis, DecodingParams
-from ecco_reports.analyses.voice import answer, voice_of
+from ecco_reports.analyses.voice import answer, numbered, place_name, voice_of
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts, Reading
 from ecco_reports.records import Check, Decoding, Direction, Family, Metric, Passage, Prompt, Record, Table, Token
 
@@ -36,10 +36,17 @@ class GenerationParams(DecodingParams):
 
 
 class Candidate(Record):
-    """A token the model could have chosen, with its probability."""
+    """Something the model could have said.
+
+    Attributes:
+        token: What it is.
+        probability: Its probability.
+        position: Where it stands in the text, for an end of an answer.
+    """
 
     token: Token
     probability: float
+    position: int | None = None
 
 
 class Step(Record):
@@ -222,6 +229,8 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
             said = " and ".join(f"“{step.token.word}” (probability {step.probability:.1%})" for step in steps)
             return f"The model {voice.did} {said}."
         written = result.passage.written.strip()
+        # The end of the text is no word that one could be sure of.
+        steps = tuple(step for step in steps if not step.token.special) or steps
         surest, least = max(steps, key=lambda s: s.probability), min(steps, key=lambda s: s.probability)
         how = "It always took its most probable token" if result.decoding.sampling is None else "Tokens were drawn"
         if not written:
@@ -244,28 +253,32 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
         steps = [
             ChartStep(
                 position=step.position,
-                chosen=step.token.label,
-                candidates=[(candidate.token.label, candidate.probability) for candidate in step.candidates],
+                heading=_heading(result.passage, number),
+                chosen=_chosen(result.passage, step),
+                candidates=_offered(result.passage, step),
                 rank=step.rank,
                 probability=step.probability,
                 entropy=step.entropy,
             )
-            for step in result.steps
+            for number, step in enumerate(result.steps)
         ]
+        voice = voice_of(result.passage.family)
         return (
             ChartFigure(
                 id="candidates",
-                title=voice_of(result.passage.family).choices,
-                reading=f"Each column is a {voice_of(result.passage.family).thing}: how probable it was"
+                title=voice.choices,
+                reading=f"{'Each column is one' if len(steps) > 1 else 'The column is the'} {voice.thing}: "
+                "how probable it was"
                 + (
                     ", and how spread out the model's choice was (entropy in bits: 0 is certain, 1 is a coin toss, 3 "
                     "is eight equal candidates). "
                     if result.complete
                     else ". The server lists only its most probable candidates. "
                 )
-                + "Choose a step to see its most probable candidates; the one that was taken is marked.",
+                + ("Choose a step to see" if len(steps) > 1 else "Below are")
+                + " its most probable candidates; the one that was taken is marked.",
                 alt_text=self.summary(result),
-                chart=candidates_chart(steps),
+                chart=candidates_chart(steps, voice.things),
             ),
         )
 
@@ -273,11 +286,9 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
         """One row per candidate and step."""
         rows = []
         for number, step in enumerate(result.steps):
-            offered = [(c.token.label, c.probability) for c in step.candidates]
-            for rank, (label, probability) in enumerate(offered, start=1):
-                rows.append(
-                    (number, step.position, step.token.label, step.rank, step.entropy, rank, label, probability)
-                )
+            chosen = _chosen(result.passage, step)
+            for rank, (label, probability) in enumerate(_offered(result.passage, step), start=1):
+                rows.append((number, step.position, chosen, step.rank, step.entropy, rank, label, probability))
         return Table(
             columns=(
                 "step",
@@ -292,6 +303,23 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
             rows=tuple(rows),
             caption="One row per step and candidate, most probable first.",
         )
+
+
+def _offered(passage: Passage, step: Step) -> list[tuple[str, float]]:
+    """Labels and probabilities of the candidates; of an answer's ends with their positions."""
+    return [
+        (c.token.label if c.position is None else numbered(passage, c.position), c.probability) for c in step.candidates
+    ]
+
+
+def _chosen(passage: Passage, step: Step) -> str:
+    """Label of what was chosen, as it stands among the candidates."""
+    return numbered(passage, step.position) if passage.family is Family.QUESTION_ANSWERING else step.token.label
+
+
+def _heading(passage: Passage, number: int) -> str:
+    """What stands above the column of a step, where that is not its label."""
+    return place_name(passage, number) if passage.family is Family.QUESTION_ANSWERING else ""
 
 
 def _from_logits(model: LanguageModel, reading: Reading, top_k: int) -> tuple[tuple[Step, ...], float, float]:
@@ -314,7 +342,11 @@ def _from_logits(model: LanguageModel, reading: Reading, top_k: int) -> tuple[tu
             entropy=entropies[index] / NATS_PER_BIT,
             nucleus=nuclei[index],
             candidates=tuple(
-                Candidate(token=model.outcome(reading, outcome), probability=probability)
+                Candidate(
+                    token=model.outcome(reading, outcome),
+                    probability=probability,
+                    position=outcome if reading.family is Family.QUESTION_ANSWERING else None,
+                )
                 for outcome, probability in zip(outcomes[index], probabilities[index], strict=True)
             ),
         )

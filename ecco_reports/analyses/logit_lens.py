@@ -11,8 +11,9 @@ from pydantic import Field
 
 from ecco_reports.analyses import Analysis, DecodingParams
 from ecco_reports.analyses.layers import LayerChoice, layer_in_words, layer_name, states_of
+from ecco_reports.analyses.lens_words import grid_reading, grid_title, lens_words
 from ecco_reports.analyses.preflight import layer_problems, outcome_of, position_problems, target_problems
-from ecco_reports.analyses.voice import place_name, voice_of
+from ecco_reports.analyses.voice import numbered, place_name, voice_of
 from ecco_reports.models.base import READOUT_TOLERANCE, Capability, LanguageModel, ModelFacts, Reading
 from ecco_reports.records import Array, Check, Direction, Family, Metric, Passage, Prompt, Record, Table, Token
 
@@ -47,6 +48,7 @@ class LogitLensResult(Record):
         next_tokens: What was right at each place: the token that came next (the prompt's own, or what the model
             wrote), the token that stands there, the class or the end that was chosen.
         vocabulary: Every token that is named by ``candidates``.
+        numbers: Their numbers among all outcomes: of the ends of an answer, where they stand in the text.
         candidates: Most probable tokens as indices into ``vocabulary``, ``[state, place, k]``.
         probabilities: Their probabilities, ``[state, place, k]``.
         entropy: In bits, ``[state, place]``.
@@ -66,6 +68,7 @@ class LogitLensResult(Record):
     question: int | None
     next_tokens: tuple[Token, ...]
     vocabulary: tuple[Token, ...]
+    numbers: tuple[int, ...]
     candidates: Array
     probabilities: Array
     entropy: Array
@@ -127,6 +130,7 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
             question=question,
             next_tokens=tuple(_token_at(model, reading, place, right[place]) for place in places),
             vocabulary=tuple(model.outcome(reading, int(number)) for number in known),
+            numbers=tuple(known.tolist()),
             candidates=indices.reshape(candidates.shape).astype(np.int32),
             probabilities=_stack([row.probabilities for row in lens.rows]),
             entropy=_stack([row.entropy / NATS_PER_BIT for row in lens.rows]),
@@ -197,22 +201,22 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
 
         layers = [layer_name(state) for state in result.states]
         figures: list[Figure] = []
-        summary = self.summary(result)
+        summary, family = self.summary(result), result.passage.family
         if result.places:
             columns = range(len(result.places))
             cells = [[_cell(result, row, column) for column in columns] for row in range(len(layers))]
             figures.append(
                 ChartFigure(
                     id="grid",
-                    title=_TITLES.get(result.passage.family, "What each layer would say next"),
-                    reading=_READINGS.get(result.passage.family, _NEXT)
-                    + " Point at a cell to see its best candidates.",
+                    title=grid_title(family),
+                    reading=grid_reading(family),
                     alt_text=f"Logit lens over {len(layers)} layers and {len(result.places)} places. {summary}",
                     chart=lens_grid(
                         layers,
                         [place_name(result.passage, place) for place in result.places],
-                        [token.label for token in result.next_tokens],
+                        _right_labels(result),
                         cells,
+                        lens_words(family),
                     ),
                 )
             )
@@ -239,13 +243,13 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
         rows = []
         for row, state in enumerate(result.states):
             for column, place in enumerate(result.places):
-                best = result.vocabulary[int(result.candidates[row, column, 0])]
+                (best,) = _names(result, result.candidates[row, column, :1].tolist())
                 rows.append(
                     (
                         layer_name(state),
                         place,
                         place_name(result.passage, place),
-                        best.label,
+                        best,
                         float(result.probabilities[row, column, 0]),
                         result.next_tokens[column].label,
                         math.exp(float(result.next_logprob[row, column])),
@@ -272,25 +276,19 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
         )
 
 
-_NEXT = (
-    "Read a column from the bottom up: under each token of the text stands what the model would say next if it stopped "
-    "after that layer. Low layers guess frequent words, the answer forms on the way up, and the top row is what the "
-    "model really predicts."
-)
-_TITLES = {
-    Family.MASKED: "What each layer would put in each place",
-    Family.CLASSIFICATION: "The class that each layer would choose",
-    Family.QUESTION_ANSWERING: "The answer that each layer would point at",
-}
-_READINGS = {
-    Family.MASKED: "Read a column from the bottom up: under each token of the text stands what the model would put in "
-    "its place if it stopped after that layer. A token that it can see is easy to repeat; under a mask the answer "
-    "forms on the way up, and the top row is what the model really fills in.",
-    Family.CLASSIFICATION: "Read the column from the bottom up: it is the class that the model would choose if it "
-    "stopped after that layer. The top row is what it really chooses.",
-    Family.QUESTION_ANSWERING: "Read a column from the bottom up: it is the token at which the model would start, or "
-    "end, its answer if it stopped after that layer. The top row is its real choice.",
-}
+def _right_labels(result: LogitLensResult) -> list[str]:
+    """What was right in each column; of an answer, where in the text it is, since a word may stand there twice."""
+    passage = result.passage
+    if passage.family is not Family.QUESTION_ANSWERING:
+        return [token.label for token in result.next_tokens]
+    return [numbered(passage, passage.answer_positions[place]) for place in result.places]
+
+
+def _names(result: LogitLensResult, indices: Sequence[int]) -> list[str]:
+    """Labels of outcomes, given as indices into the vocabulary."""
+    if result.passage.family is Family.QUESTION_ANSWERING:
+        return [numbered(result.passage, result.numbers[index]) for index in indices]
+    return [result.vocabulary[index].label for index in indices]
 
 
 def _right(reading: Reading) -> dict[int, int]:
@@ -341,6 +339,7 @@ def _empty(passage: Passage, states: Sequence[int], top_k: int, dtype: str) -> L
         question=None,
         next_tokens=(),
         vocabulary=(),
+        numbers=(),
         candidates=np.zeros((len(states), 0, top_k), np.int32),
         probabilities=np.zeros((len(states), 0, top_k), np.float32),
         entropy=nothing,
@@ -363,7 +362,7 @@ def _stack(rows: Sequence[object]) -> np.ndarray:
 def _cell(result: LogitLensResult, row: int, column: int) -> LensCell:
     from ecco_reports.charts.lens import LensCell
 
-    names = [result.vocabulary[int(index)].label for index in result.candidates[row, column]]
+    names = _names(result, result.candidates[row, column].tolist())
     return LensCell(
         candidates=list(zip(names, result.probabilities[row, column].tolist(), strict=True)),
         target_probability=math.exp(float(result.next_logprob[row, column])),

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from ecco_reports.analyses import DecodingParams
 from ecco_reports.analyses.layers import LayerChoice
+from ecco_reports.errors import CapabilityError
 from ecco_reports.models.base import ModelFacts, TextTokenizer
 from ecco_reports.records import Family, Prompt, Record
 
@@ -19,12 +20,18 @@ FoundProblem: TypeAlias = tuple[Path, str, str]
 
 
 def length_problems(params: Record, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
-    """A prompt without tokens, or with more than the model reads, what is to be generated included."""
+    """A prompt that a model cannot read, or that is longer than what it reads, what is to be generated included."""
     if facts.tokenize is None:
         return
-    tokens, limit = len(facts.tokenize.encode(prompt).tokens), facts.context_length
+    try:
+        read = facts.tokenize.encode(prompt).tokens
+    except CapabilityError as error:
+        part = "messages" if prompt.messages else "text" if prompt.text_pair is None else "text_pair"
+        yield ("prompt", part), f"{facts.spec.source}: {error}", ""
+        return
+    tokens, limit = len(read), facts.context_length
     new = params.max_new_tokens if isinstance(params, DecodingParams) else 0
-    if tokens == 0:
+    if all(token.special for token in read):
         yield ("prompt",), f"the model {facts.spec.source!r} sees no token in this prompt.", "Write some text."
     elif limit is not None and tokens + new > limit:
         included = f", {new} generated ones included" if new else ""

@@ -17,7 +17,7 @@ from ecco_reports.analyses.preflight import (
     position_problems,
     target_problems,
 )
-from ecco_reports.analyses.voice import place_name, voice_of
+from ecco_reports.analyses.voice import numbered, place_name, voice_of
 from ecco_reports.models.base import READOUT_TOLERANCE, Capability, LanguageModel, ModelFacts, Reading
 from ecco_reports.records import Array, Check, Direction, Family, Metric, Passage, Prompt, Record, Table, Token
 
@@ -205,12 +205,12 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
                 ChartFigure(
                     id="grid",
                     title=f"Rank of each {voice.thing}, layer by layer",
-                    reading=f"Each column is a {voice.thing}, read from the bottom up; the number is its rank among "
+                    reading=f"Each column is one {voice.thing}, read from the bottom up; the number is its rank among "
                     f"the {result.vocab_size:,} candidates if the model stopped after that layer. Rank 1 means it is "
                     "the first choice. The layer where a column turns to 1 is where that was decided.",
                     alt_text=f"Ranks of {len(result.spoken)} {voice.things} over {len(layers)} layers. "
                     + self.summary(result),
-                    chart=rank_grid(layers, [t.label for t in result.spoken], result.ranks, result.vocab_size),
+                    chart=rank_grid(layers, _columns(result), result.ranks, result.vocab_size, voice.thing),
                 )
             )
         if result.watched:
@@ -264,6 +264,13 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
             rows=tuple(rows),
             caption="One row per layer and token; the position is where the token stands or would stand.",
         )
+
+
+def _columns(result: TokenRanksResult) -> list[str]:
+    """Labels of what was said; the ends of an answer with their place in the text."""
+    if result.passage.family is Family.QUESTION_ANSWERING:
+        return [numbered(result.passage, position) for position in result.positions]
+    return [token.label for token in result.spoken]
 
 
 def _watch_place(reading: Reading, position: int, given: bool) -> int:

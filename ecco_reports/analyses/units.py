@@ -1,6 +1,6 @@
 """The parts of a prompt that perturbation keeps or drops as a whole: its tokens, or its words.
 
-In: a passage. Out: units as positions. Tokens of a template belong to no unit, and half a character is none.
+In: a reading. Out: units as positions. Tokens of a template belong to no unit, and half a character is none.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
-from ecco_reports.records import Passage, Token
+from ecco_reports.models.base import Reading
+from ecco_reports.records import Family, Token
 
 Grain: TypeAlias = Literal["token", "word"]
 Unit: TypeAlias = tuple[int, ...]
@@ -18,19 +19,19 @@ Unit: TypeAlias = tuple[int, ...]
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
 
-def units_of(passage: Passage, grain: Grain) -> tuple[Unit, ...]:
+def units_of(reading: Reading, grain: Grain) -> tuple[Unit, ...]:
     """The units of what a model was given to read, in reading order.
 
     A word is what stands between white space, with the punctuation marks that touch it. What the model wrote itself is
     no unit: it stays while the prompt before it changes.
 
     Args:
-        passage: Prompt and continuation.
+        reading: What was read.
         grain: What a unit is.
     """
     found: list[list[int]] = []
     last: Token | None = None
-    for position, token in _of_the_text(passage):
+    for position, token in _of_the_text(reading):
         joined = last is not None and found[-1][-1] == position - 1 and _goes_on(last, token, grain)
         if joined:
             found[-1].append(position)
@@ -40,15 +41,20 @@ def units_of(passage: Passage, grain: Grain) -> tuple[Unit, ...]:
     return tuple(map(tuple, found))
 
 
-def is_template(passage: Passage, position: int) -> bool:
-    """Whether a token was put there by the model's template, not by the author of the prompt nor by the model."""
-    token = passage.tokens[position]
-    return token.special or (token.span is None and position < passage.prompt_length)
+def fixed_positions(reading: Reading) -> frozenset[int]:
+    """The tokens that stay what they are whatever is left out: those of the template, and masks to be filled in."""
+    tokens, given = reading.passage.tokens, reading.passage.prompt_length
+    template = {
+        position for position, token in enumerate(tokens) if token.special or (token.span is None and position < given)
+    }
+    masks = {spoken.place for spoken in reading.spoken} if reading.family is Family.MASKED else set()
+    return frozenset(template | masks)
 
 
-def _of_the_text(passage: Passage) -> Iterator[tuple[int, Token]]:
+def _of_the_text(reading: Reading) -> Iterator[tuple[int, Token]]:
+    passage, fixed = reading.passage, fixed_positions(reading)
     for position in range(passage.encoder_length or passage.prompt_length):
-        if not is_template(passage, position):
+        if position not in fixed:
             yield position, passage.tokens[position]
 
 

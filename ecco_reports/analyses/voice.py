@@ -94,6 +94,11 @@ def place_name(passage: Passage, place: int) -> str:
             return passage.tokens[place].label
 
 
+def numbered(passage: Passage, position: int | None) -> str:
+    """A token of the text and where it stands, since a word may stand there twice: "Paris (12)"."""
+    return "" if position is None else f"{passage.tokens[position].label} ({position})"
+
+
 def answer(passage: Passage, start: int, end: int) -> str:
     """The text of a span as it stands in the passage."""
     return "".join(token.text for token in passage.tokens[start : end + 1]).strip()

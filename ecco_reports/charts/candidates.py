@@ -22,6 +22,7 @@ class Step:
     Attributes:
         position: Where it stands in the whole sequence, from 0; None when it does not stand there.
         chosen: Its label.
+        heading: What stands above its column, where that is not its label.
         candidates: Labels and probabilities, most probable first.
         rank: Rank of what was chosen, from 1; None when it is only known to be behind the candidates.
         probability: Probability of what was chosen, 0 to 1.
@@ -34,6 +35,7 @@ class Step:
     rank: int | None
     probability: float
     entropy: float | None
+    heading: str = ""
 
     @property
     def place(self) -> str:
@@ -41,12 +43,14 @@ class Step:
         return "beyond the list" if self.rank is None else f"rank {self.rank:,}"
 
 
-def candidates_chart(steps: Sequence[Step]) -> alt.VConcatChart:
+def candidates_chart(steps: Sequence[Step], things: str = "generated tokens") -> alt.VConcatChart:
     """An overview of all steps over the candidates of the one that a click or the slider chooses.
 
     Args:
-        steps: At least one, in the order of generation.
+        steps: At least one, in the order of generation. A single one leaves nothing to choose, and has no slider.
+        things: What the steps are.
     """
+    slider = style.bound("s", alt.binding_range(min=1, max=len(steps), step=1, name="Step "))
     bars = [bar for number, step in enumerate(steps, 1) for bar in _bars(number, step)]
     chosen = alt.selection_point(
         name="step",
@@ -56,21 +60,19 @@ def candidates_chart(steps: Sequence[Step]) -> alt.VConcatChart:
         clear=False,
         empty=False,
         value=[{"s": 1}],
-        bind=style.bound("s", alt.binding_range(min=1, max=len(steps), step=1, name="Step ")),
+        **({"bind": slider} if len(steps) > 1 else {}),
     )
     chart = alt.vconcat(
         _overview(steps, chosen),
         _choice(1 + max(bar["k"] for bar in bars), chosen),
         spacing=20,
         datasets={"steps": [_step(number, step) for number, step in enumerate(steps, 1)], "bars": bars},
-    ).add_params(style.names("tokens", [step.chosen for step in steps]))
-    return style.themed(
-        chart, f"Probability and entropy of {len(steps)} generated tokens, and the candidates of one chosen step."
-    )
+    ).add_params(style.names("tokens", [step.heading or step.chosen for step in steps]))
+    return style.themed(chart, f"Probability and entropy of {len(steps)} {things}, and the candidates of one of them.")
 
 
 def _step(number: int, step: Step) -> dict[str, Any]:
-    token = style.shown(step.chosen)
+    token = style.shown(step.heading or step.chosen)
     return {
         "s": number,
         "position": step.position,
@@ -109,7 +111,7 @@ def _bars(number: int, step: Step) -> list[dict[str, Any]]:
 def _overview(steps: Sequence[Step], chosen: alt.Parameter) -> alt.VConcatChart:
     """Two rows of columns, one column per step: probability of what was chosen, and entropy."""
     column = max(34, min(72, CHART_WIDTH // len(steps)))
-    slanted = max(len(step.chosen) for step in steps) * 7 > column
+    slanted = max(len(step.heading or step.chosen) for step in steps) * 7 > column
     x = alt.X("s:O", title=None, scale=alt.Scale(paddingInner=0.12, paddingOuter=0.06))
     axis = style.label_axis(
         "tokens",

@@ -41,13 +41,37 @@ def contribution_matrix(
         input_name: What an input is.
     """
     table = np.asarray(scores, dtype=float)
-    largest, sign = _largest(table), "+" if signed else ""
-    numbers = len(inputs) <= SPACIOUS
-    alpha = style.TEXT_ALPHA if numbers else style.BARE_ALPHA
-    places = list(range(len(inputs)) if positions is None else positions)
+    sign, numbers = "+" if signed else "", len(inputs) <= SPACIOUS
     columns = grid.columns("i", "inputs", len(inputs), input_name)
-    base = (
-        grid.flattened("i", ["score"] if errors is None else ["score", "error"])
+    base = _cells(_largest(table), sign, ["score"] if errors is None else ["score", "error"]).encode(
+        x=columns,
+        y=grid.rows("o", "outputs", len(outputs), "output", upwards=False, labelLimit=190, labelFontSize=12),
+    )
+    layers = [grid.tiles(base, _colour(unit, signed, style.TEXT_ALPHA if numbers else style.BARE_ALPHA))]
+    if numbers:
+        layers.append(base.mark_text(baseline="middle", fontSize=10, aria=False, tooltip=None).encode(text="number:N"))
+    if border:
+        layers.append(_line_before(border, columns))
+    layers.append(grid.answers(base, _tooltip(unit, sign, errors is not None)))
+    rows = [_row(index, row, None if errors is None else errors[index]) for index, row in enumerate(table)]
+    chart = alt.LayerChart(layer=layers, datasets={"cells": rows}).add_params(
+        _scope(),
+        style.names("inputs", inputs),
+        style.names("outputs", outputs),
+        alt.param(name="positions", value=list(range(len(inputs)) if positions is None else positions)),
+    )
+    return style.themed(
+        chart,
+        f"{unit} of {len(inputs)} {input_name}s for {len(outputs)} outputs.",
+        width=alt.Step(46 if numbers else 24),
+        height=alt.Step(26 if numbers else style.ROW),
+    )
+
+
+def _cells(largest: float, sign: str, measures: Sequence[str]) -> alt.Chart:
+    """One row of data per cell, with what is shown and said of it."""
+    return (
+        grid.flattened("i", measures)
         .transform_filter("isValid(datum.score)")
         .transform_calculate(
             input="inputs[datum.i]",
@@ -57,39 +81,17 @@ def contribution_matrix(
             number=f"abs(datum.score) < {largest / 1000:.4g} ? '0' : format(datum.score, '{sign}.2f')",
             says=f"inputs[datum.i] + ' for ' + outputs[datum.o] + ': ' + format(datum.score, '{sign}.3g')",
         )
-        .encode(
-            x=columns,
-            y=grid.rows("o", "outputs", len(outputs), "output", upwards=False, labelLimit=190, labelFontSize=12),
-        )
     )
-    tooltip = [
+
+
+def _tooltip(unit: str, sign: str, with_errors: bool) -> list[alt.Tooltip]:
+    shown = [
         alt.Tooltip("input:N", title="input"),
         alt.Tooltip("position:Q", title="position"),
         alt.Tooltip("output:N", title="output"),
         alt.Tooltip("score:Q", title=unit, format=f"{sign}.4g"),
-        *([] if errors is None else [alt.Tooltip("error:Q", title="standard error", format=".2g")]),
     ]
-    tiles = grid.tiles(base, _colour(unit, signed, alpha))
-    answers = grid.answers(base, tooltip)
-    text = base.mark_text(baseline="middle", fontSize=10, aria=False, tooltip=None).encode(text="number:N")
-    layers = [tiles, *([text] if numbers else []), *([_line_before(border, columns)] if border else []), answers]
-    chart = alt.LayerChart(
-        layer=layers,
-        datasets={
-            "cells": [_row(index, row, None if errors is None else errors[index]) for index, row in enumerate(table)]
-        },
-    ).add_params(
-        _scope(),
-        style.names("inputs", inputs),
-        style.names("outputs", outputs),
-        alt.param(name="positions", value=places),
-    )
-    return style.themed(
-        chart,
-        f"{unit} of {len(inputs)} {input_name}s for {len(outputs)} outputs.",
-        width=alt.Step(46 if numbers else 24),
-        height=alt.Step(26 if numbers else style.ROW),
-    )
+    return [*shown, alt.Tooltip("error:Q", title="standard error", format=".2g")] if with_errors else shown
 
 
 def _line_before(column: int, columns: alt.X) -> alt.Chart:

@@ -16,14 +16,14 @@ ANSWERS = "answers"
 """Style name of the marks that a static picture does without."""
 
 
-def columns(field: str, labels: str, count: int, title: str, **axis: Any) -> alt.X:
+def columns(field: str, labels: str, count: int, title: str | None, **axis: Any) -> alt.X:
     """A column per position, its label above.
 
     Args:
         field: The positions, from 0.
         labels: The parameter that holds the labels.
         count: How many there are.
-        title: What they are.
+        title: What they are, or None where the labels say it.
         axis: Further properties of the axis.
     """
     look = {"orient": "top", "labelAngle": -45, "labelLimit": 110, "labelFontSize": 12} | axis

@@ -19,6 +19,8 @@ HUNDREDTHS = 100
 """Bits and nats are stored as integers of 0.01."""
 NARROW, WIDE, LETTER = 44, 68, 6.3
 """Least and greatest width of a position in pixels, and the width of a letter: nine tokens of ten fit."""
+ROOMY = 360
+"""A grid that stays within so many pixels may have wider columns: names of classes are longer than tokens."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,32 @@ class LensCell:
     kl: float
 
 
+@dataclass(frozen=True)
+class LensWords:
+    """How a lens speaks of its columns, and of what was right in them.
+
+    Attributes:
+        columns: Title above the columns; None where their labels say enough.
+        at: Leads from a layer to the label of a column: "layer 3, after ·city".
+        right: What was right in a column.
+        briefly: The same, short enough for a tooltip.
+    """
+
+    columns: str | None = "the model has read"
+    at: str = "after"
+    right: str = "the token that came next"
+    briefly: str = "came next"
+
+
+_NEXT_TOKEN = LensWords()
+
+
 def lens_grid(
     layers: Sequence[str],
     inputs: Sequence[str],
     targets: Sequence[str | None],
     cells: Sequence[Sequence[LensCell]],
+    words: LensWords = _NEXT_TOKEN,
 ) -> alt.LayerChart:
     """Layers bottom to top, positions left to right, in each cell the token that the layer would say.
 
@@ -55,6 +78,7 @@ def lens_grid(
         inputs: Label of the token at each position.
         targets: Label of the token that came next, or None where the text ends.
         cells: ``[layer][position]``.
+        words: What columns and targets are called, where they are not tokens and those that follow them.
     """
     catalogue = _Catalogue()
     rows = [_row(layer, row, catalogue) for layer, row in enumerate(cells)]
@@ -65,7 +89,7 @@ def lens_grid(
     }
     column = _column(inputs, cells)
     letters = int((column - 4) / LETTER)
-    base = _base(len(layers), len(inputs))
+    base = _base(len(layers), len(inputs), words)
     text: dict[str, Any] = {"baseline": "middle", "aria": False, "tooltip": None}
     known = alt.Chart(alt.NamedData("settled")).encode(x=base.encoding.x, y=base.encoding.y)
     shade, colour = _colour(scales)
@@ -75,16 +99,16 @@ def lens_grid(
             base.transform_filter("datum.r !== 1").mark_text(**text).encode(text="top:N"),
             base.transform_filter("datum.r === 1").mark_text(fontWeight="bold", **text).encode(text="top:N"),
             grid.frames(known),
-            _answers(base, top_k),
+            _answers(base, top_k, words),
         ]
     )
     has_targets = any(target is not None for target in targets)
     title: dict[str, Any] = {}
     if has_targets:
-        title["title"] = style.footnote("Bold: the token that came next. Framed: from this layer on it stays first.")
-        chart = alt.LayerChart(layer=[_next_axis(len(inputs)), chart]).resolve_axis(x="independent")
+        title["title"] = style.footnote(f"Bold: {words.right}. Framed: from this layer on it stays first.")
+        chart = alt.LayerChart(layer=[_next_axis(len(inputs), words), chart]).resolve_axis(x="independent")
     chart = chart.add_params(
-        _measures(has_targets),
+        _measures(words.right if has_targets else None),
         style.names("layers", layers),
         *_labels(inputs, targets, catalogue, letters),
     )
@@ -95,7 +119,7 @@ def lens_grid(
     }
     return style.themed(
         chart,
-        f"The most probable next token at {len(layers)} layers and {len(inputs)} positions.",
+        f"The first choice of {len(layers)} layers at {len(inputs)} places.",
         width=alt.Step(column),
         height=alt.Step(style.ROW + 2),
         **title,
@@ -197,16 +221,16 @@ def _column(inputs: Sequence[str], cells: Sequence[Sequence[LensCell]]) -> int:
     """A width of the columns that suits the labels."""
     labels = [*inputs, *(cell.candidates[0][0] for row in cells for cell in row)]
     usual = sorted(map(len, labels))[len(labels) * 9 // 10]
-    return round(max(NARROW, min(WIDE, LETTER * usual + 10)))
+    return round(max(NARROW, min(max(WIDE, ROOMY // len(inputs)), LETTER * usual + 10)))
 
 
-def _base(layers: int, positions: int) -> alt.Chart:
+def _base(layers: int, positions: int, words: LensWords) -> alt.Chart:
     """The cells, one row each, in their places."""
     return (
         grid.flattened("p", ["k", "v", "q", "r", "e", "d"])
         .transform_calculate(top="cut[datum.k[0]] || tokens[datum.k[0]]")
         .encode(
-            x=grid.columns("p", "heads", positions, "the model has read", labelAngle=0, labelLimit=0),
+            x=grid.columns("p", "heads", positions, words.columns, labelAngle=0, labelLimit=0),
             y=grid.rows("l", "layers", layers, "layer", upwards=True),
         )
     )
@@ -232,8 +256,8 @@ def _colour(scales: Mapping[str, float]) -> tuple[str, alt.Color]:
     )
 
 
-def _answers(base: alt.Chart, top_k: int) -> alt.Chart:
-    """What a cell says: the candidates as a list, then the token that came next, entropy and divergence."""
+def _answers(base: alt.Chart, top_k: int, words: LensWords) -> alt.Chart:
+    """What a cell says: the candidates as a list, then what was right, entropy and divergence."""
     candidates = {
         f"c{rank}": f"length(datum.k) > {rank} ? {style.percent(f'datum.v[{rank}] / {SHARES}', pad=True)}"
         f" + '  ' + tokens[datum.k[{rank}]] : ''"
@@ -243,7 +267,7 @@ def _answers(base: alt.Chart, top_k: int) -> alt.Chart:
     says = "datum.place + ': ' + tokens[datum.k[0]] + ' ' + format(datum.v[0] / 100, '.1f') + ' %'"
     return grid.answers(
         base.transform_calculate(
-            place="'layer ' + layers[datum.l] + ', after ' + inputs[datum.p]",
+            place=f"'layer ' + layers[datum.l] + ', {words.at} ' + inputs[datum.p]",
             next=f"{known} ? {style.percent(f'datum.q / {SHARES}', pad=True)}"
             " + '  ' + targets[datum.p] + ', rank ' + format(datum.r, ',') : 'the text ends here'",
             entropy=f"isValid(datum.e) ? format(datum.e / {HUNDREDTHS}, '.2f') + ' bits' : '∞'",
@@ -253,16 +277,16 @@ def _answers(base: alt.Chart, top_k: int) -> alt.Chart:
         [
             alt.Tooltip("place:N", title="title"),
             *(alt.Tooltip(f"c{rank}:N", title=str(rank + 1)) for rank in range(top_k)),
-            alt.Tooltip("next:N", title="came next"),
+            alt.Tooltip("next:N", title=words.briefly),
             alt.Tooltip("entropy:N", title="entropy"),
             alt.Tooltip("kl:N", title="KL to final"),
         ],
     )
 
 
-def _next_axis(positions: int) -> alt.Chart:
-    """The tokens that came next, as an axis below the grid."""
-    x = grid.columns("p", "feet", positions, "the token that came next", orient="bottom", labelAngle=0, labelLimit=0)
+def _next_axis(positions: int, words: LensWords) -> alt.Chart:
+    """What was right, as an axis below the grid."""
+    x = grid.columns("p", "feet", positions, words.right, orient="bottom", labelAngle=0, labelLimit=0)
     axis_only: alt.Chart = (
         alt.Chart(alt.NamedData("columns")).mark_point(opacity=0, aria=False, tooltip=None).encode(x=x)
     )
@@ -284,11 +308,11 @@ def _labels(
     ]
 
 
-def _measures(has_targets: bool) -> alt.Parameter:
-    """The drop-down that says what colour means."""
-    options = {"top": "probability of the top token"}
-    if has_targets:
-        options["next"] = "probability of the token that came next"
+def _measures(right: str | None) -> alt.Parameter:
+    """The drop-down that says what colour means; ``right`` is what was right, if that is known."""
+    options = {"top": "probability of the first choice"}
+    if right is not None:
+        options["next"] = f"probability of {right}"
     options |= {"entropy": "entropy of the prediction", "kl": "KL divergence to the final layer"}
     return alt.param(
         name="shows",

@@ -13,14 +13,21 @@ from ecco_reports.charts import grid, style
 from ecco_reports.charts.lines import HEIGHT, layer_lines
 
 
-def rank_grid(layers: Sequence[str], outputs: Sequence[str], ranks: np.ndarray, vocab: int) -> alt.LayerChart:
-    """Layers bottom to top, generated tokens left to right, in each cell the token's rank.
+def rank_grid(
+    layers: Sequence[str],
+    outputs: Sequence[str],
+    ranks: np.ndarray,
+    vocab: int,
+    thing: str = "generated token",
+) -> alt.LayerChart:
+    """Layers bottom to top, what was said left to right, in each cell its rank.
 
     Args:
         layers: Names of the rows, bottom to top.
         outputs: Labels of the columns.
         ranks: ``[layer, output]``, from 1.
-        vocab: Size of the vocabulary, the worst rank.
+        vocab: How many outcomes there are, the worst rank.
+        thing: What a column is.
     """
     cells = [{"l": layer, "r": row} for layer, row in enumerate(np.asarray(ranks).tolist())]
     base = (
@@ -31,7 +38,7 @@ def rank_grid(layers: Sequence[str], outputs: Sequence[str], ranks: np.ndarray, 
             says="'layer ' + layers[datum.l] + ', ' + outputs[datum.o] + ': rank ' + format(datum.r, ',')",
         )
         .encode(
-            x=grid.columns("o", "outputs", len(outputs), "generated token"),
+            x=grid.columns("o", "outputs", len(outputs), thing),
             y=grid.rows("l", "layers", len(layers), "layer", upwards=True),
         )
     )
@@ -54,8 +61,8 @@ def rank_grid(layers: Sequence[str], outputs: Sequence[str], ranks: np.ndarray, 
     chart = chart.add_params(style.names("layers", layers), style.names("outputs", outputs))
     return style.themed(
         chart,
-        f"Rank of {len(outputs)} generated tokens at {len(layers)} layers, of {vocab:,} tokens in the vocabulary.",
-        title=style.footnote("Framed: rank 1, the layer would say this token."),
+        f"Rank at {len(layers)} layers of what was said, for each {thing}; {vocab:,} ranks in all.",
+        title=style.footnote("Framed: rank 1, this is what the layer would say."),
         width=alt.Step(44),
         height=alt.Step(style.ROW),
     )

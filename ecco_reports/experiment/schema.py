@@ -16,7 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from ecco_reports.analyses import ANALYSES, AnyAnalysis
-from ecco_reports.records import ModelSpec, Record
+from ecco_reports.records import Message, ModelSpec, Record
 from ecco_reports.registry import Registry
 
 Rooms: TypeAlias = Registry[AnyAnalysis] | Mapping[str, AnyAnalysis]
@@ -59,7 +59,10 @@ class PromptFields(Record):
     """A text to explain, or many of them from a data set.
 
     Attributes:
-        text: What the model reads. With a data set, {column} stands for a cell of the row.
+        text: What the model reads. With a data set, {column} stands for a cell of the row, here and below.
+        text_pair: The second text, for a model that reads two: the passage of a question, the hypothesis of a premise.
+        system: What a conversation is told before its first turn; the text is then what the user says.
+        messages: The turns of a conversation, for a model made for chat; they take the place of the text.
         target: The token whose prediction is explained, usually with the space before it; without it, what the
             model generates.
         foil: The token to contrast the target with: why the target rather than this one.
@@ -67,6 +70,9 @@ class PromptFields(Record):
     """
 
     text: str | TextFile | None = None
+    text_pair: str | None = Field(default=None, min_length=1)
+    system: str | None = Field(default=None, min_length=1)
+    messages: tuple[Message, ...] | None = Field(default=None, min_length=1)
     target: str | None = Field(default=None, min_length=1)
     foil: str | None = Field(default=None, min_length=1)
     dataset: str | None = Field(default=None, min_length=1)

@@ -18,13 +18,15 @@ import torch
 
 from ecco_reports.methods.targets import Score, Target, score_targets
 from ecco_reports.models.base import LanguageModel, Reading
+from ecco_reports.models.memory import Memory
 
 STEP_LADDER = (32, 64, 128, 256)
 """Nodes that integrated gradients tries, one after the other, for the targets that are not exact enough."""
 
-# A vectorised backward pass holds the activations of its points x targets x positions at once: chunks bound the memory,
-# and beyond a thousand or two rows of a matrix product nothing is gained.
+# A vectorised backward pass holds the activations of its points x targets x positions at once. Beyond a thousand or two
+# rows of a matrix product nothing is gained; in a large model they would take more memory than its weights.
 _TOKENS_AT_ONCE = 2048
+_STATES_AT_ONCE = 20_000_000
 # Rounding hides small steps: a half-precision score is known to two or three digits.
 _FINITE_DIFFERENCE_STEP = {torch.float64: 1e-3, torch.float32: 1e-2, torch.bfloat16: 1e-1, torch.float16: 1e-1}
 # A path on which the trapezoids miss more than this share of all ups and downs has features between the nodes.
@@ -202,10 +204,19 @@ class _Scorer:
         """How many positions can move any of the targets."""
         return max(self.reading.reach(place) for place in self.places) + 1
 
+    def at_once(self, length: int, width: int) -> int:
+        """How many texts of this length are taken back at once, by the size of the states of their residual stream."""
+        tokens = min(_TOKENS_AT_ONCE, _STATES_AT_ONCE // (max(1, self.model.layers) * width))
+        return max(1, tokens // length)
+
     def scores(self, points: torch.Tensor) -> torch.Tensor:
         """The targets' scores at points ``[point, position, width]``: ``[point, target]``."""
-        logits = self.model.logits_from_embeddings(self.reading, points[:, : self.length], self.places)
-        return score_targets(logits, self.targets, self.score)
+
+        def of(rows: Sequence[int]) -> torch.Tensor:
+            logits = self.model.logits_from_embeddings(self.reading, points[list(rows), : self.length], self.places)
+            return score_targets(logits, self.targets, self.score)
+
+        return torch.cat(list(self.model.memory.chunks("the scores", "point", range(len(points)), len(points), of)))
 
     def scores_and_slopes(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Scores ``[point, target]``, the origin of the logits, and the derivative of all scores by it."""
@@ -229,23 +240,35 @@ def _weighted_gradients(
         direction: ``[position, width]``.
     """
     length = scorer.length
-    at_once = max(1, _TOKENS_AT_ONCE // (length * len(scorer.targets)))
-    total, along, scores = None, [], []
-    for rows, share in zip(torch.split(points[:, :length], at_once), torch.split(weights, at_once), strict=True):
-        inputs = rows.detach().requires_grad_(True)
+    memory = scorer.model.memory
+    at_once = scorer.at_once(length * len(scorer.targets), points.shape[-1])
+
+    def of(rows: Sequence[int]) -> _Slopes:
+        inputs = points[list(rows), :length].detach().requires_grad_(True)
         with torch.enable_grad():
             values, origin, slopes = scorer.scores_and_slopes(inputs)
-        pulled = _pulled_back(slopes, origin, inputs).to(values.dtype)
-        part = torch.einsum("tpnw,p->tnw", pulled, share.to(values))
-        total = part if total is None else total + part
-        along.append(torch.einsum("tpnw,nw->pt", pulled, direction[:length].to(values)))
-        scores.append(values.detach())
-    assert total is not None
+        most = scorer.at_once(length * len(rows), points.shape[-1])
+        pulled = _pulled_back(slopes, origin, inputs, memory, most).to(values.dtype)
+        return _Slopes(
+            torch.einsum("tpnw,p->tnw", pulled, weights[list(rows)].to(values)),
+            torch.einsum("tpnw,nw->pt", pulled, direction[:length].to(values)),
+            values.detach(),
+        )
+
+    parts = iter(memory.chunks("the gradients", "point", range(len(points)), at_once, of))
+    first = next(parts)
+    total, along, scores = first.total, [first.along], [first.scores]
+    for part in parts:
+        total = total + part.total
+        along.append(part.along)
+        scores.append(part.scores)
     padded = torch.nn.functional.pad(total, (0, 0, 0, points.shape[1] - length))
     return _Slopes(padded, torch.cat(along), torch.cat(scores))
 
 
-def _pulled_back(slopes: torch.Tensor, origin: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+def _pulled_back(
+    slopes: torch.Tensor, origin: torch.Tensor, inputs: torch.Tensor, memory: Memory, at_once: int
+) -> torch.Tensor:
     """Takes the slopes of each target from the origin of its logits to the inputs, several targets in one pass.
 
     Args:
@@ -253,18 +276,19 @@ def _pulled_back(slopes: torch.Tensor, origin: torch.Tensor, inputs: torch.Tenso
             ``i`` alone.
         origin: Where the logits come from, ``[point, target, ...]``.
         inputs: ``[point, position, width]``.
+        memory: Goes on with fewer targets where they are too many.
+        at_once: How many targets to begin with.
 
     Returns:
         ``[target, point, position, width]``.
     """
-    count = slopes.shape[1]
-    at_once = max(1, _TOKENS_AT_ONCE // (inputs.shape[0] * inputs.shape[1]))
-    parts = []
-    for start in range(0, count, at_once):
-        chosen = range(start, min(start + at_once, count))
+
+    def of(chosen: Sequence[int]) -> torch.Tensor:
         seeds = slopes.new_zeros(len(chosen), *slopes.shape)
         for row, target in enumerate(chosen):
             seeds[row, :, target] = slopes[:, target]
-        (part,) = torch.autograd.grad(origin, inputs, seeds, is_grads_batched=True, retain_graph=chosen.stop < count)
-        parts.append(part)
-    return torch.cat(parts)
+        # The graph is kept, as it is needed again: for the next targets, or for fewer of these.
+        (part,) = torch.autograd.grad(origin, inputs, seeds, is_grads_batched=True, retain_graph=True)
+        return part
+
+    return torch.cat(list(memory.chunks("the gradients", "target", range(slopes.shape[1]), at_once, of)))

@@ -7,17 +7,24 @@ logits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from itertools import chain
+from typing import TypeAlias, TypeVar
 
 import torch
 
 from ecco_reports.methods.distributions import Distribution, count_above
 from ecco_reports.models.base import READOUT_TOLERANCE, LanguageModel, Reading
 
-# Logits of one chunk of states: 64 million numbers, a quarter of a gigabyte in float32. The head's matrix is read once
-# per chunk, so large ones are cheap.
-_NUMBERS_AT_ONCE = 64_000_000
+R = TypeVar("R")
+# Makes something of one state's logits ``[place, outcome]``; told whether it is the last one, which proves the others.
+_Look: TypeAlias = Callable[[torch.Tensor, bool], R]
+
+# Logits that are there at once: 16 million numbers, 64 MB in float32, for a few states at some of the places. The
+# head's matrix is read once per chunk: with much fewer rows of a large vocabulary, that would be what costs.
+_NUMBERS_AT_ONCE = 16_000_000
 # Statistics pass over the same logits several times: a few places at once stay in a processor's cache.
 _NUMBERS_IN_CACHE = 400_000
 
@@ -101,27 +108,33 @@ def logit_lens(
     """
     final = model.logits(reading, places)
     targets = targets.to(final.device)
-    at_once = max(1, _NUMBERS_IN_CACHE // final.shape[-1])
-    reference = [Distribution.of(part) for part in torch.split(final, at_once)]
-    rows: list[LensRow] = []
-    gap = 0.0
-    for state, logits in _readouts(model, reading, [*states, model.layers], places, final.numel()):
-        if len(rows) < len(states):
-            rows.append(_row(torch.split(logits, at_once), reference, torch.split(targets, at_once), k))
-        if state == model.layers:
-            gap = _gap(logits, final)
-    return Lens(tuple(rows), gap)
+    in_cache = max(1, _NUMBERS_IN_CACHE // final.shape[-1])
+
+    def at(part: range) -> _Look[tuple[LensRow, torch.Tensor]]:
+        own = torch.split(final[part.start : part.stop], in_cache)
+        reference = [Distribution.of(piece) for piece in own]
+        wanted = torch.split(targets[part.start : part.stop], in_cache)
+
+        def look(logits: torch.Tensor, last: bool) -> tuple[LensRow, torch.Tensor]:
+            pieces = torch.split(logits, in_cache)
+            return _row(pieces, reference, wanted, k), _difference(pieces, own) if last else logits.new_zeros(())
+
+        return look
+
+    parts = _read_in_parts(model, reading, "the lens", [*states, model.layers], places, final.shape[-1], at)
+    rows = [_joined([part[index][0] for part in parts]) for index in range(len(states))]
+    return Lens(tuple(rows), float(torch.stack([part[-1][1] for part in parts]).max() / _grain(final)))
 
 
 def _row(
     logits: Sequence[torch.Tensor], reference: Sequence[Distribution], targets: Sequence[torch.Tensor], k: int
 ) -> LensRow:
-    """The statistics of one state, from chunks of places."""
-    parts = []
-    for chunk, final, wanted in zip(logits, reference, targets, strict=True):
-        here = Distribution.of(chunk)
-        parts.append(
-            (
+    """The statistics of one state, from pieces of its places."""
+    rows = []
+    for piece, final, wanted in zip(logits, reference, targets, strict=True):
+        here = Distribution.of(piece)
+        rows.append(
+            LensRow(
                 *here.most_probable(k),
                 here.entropy(),
                 here.divergence_from(final),
@@ -129,7 +142,13 @@ def _row(
                 here.rank(wanted),
             )
         )
-    return LensRow(*(torch.cat(column) for column in zip(*parts, strict=True)))
+    return _joined(rows)
+
+
+def _joined(rows: Sequence[LensRow]) -> LensRow:
+    """One row over all places, from rows over some of them, in order."""
+    names = [field.name for field in fields(LensRow)]
+    return LensRow(*(torch.cat([getattr(row, name) for row in rows]) for name in names))
 
 
 @torch.no_grad()
@@ -149,48 +168,143 @@ def token_ranks(
     """
     places = sorted({place for place, _ in watched})
     final = model.logits(reading, places)
-    where = torch.tensor([places.index(place) for place, _ in watched], device=final.device)
+    rows_of_places = {place: row for row, place in enumerate(places)}
+    rows = [rows_of_places[place] for place, _ in watched]
     tokens = torch.tensor([token for _, token in watched], device=final.device)
-    ranks: list[torch.Tensor] = []
-    probabilities: list[torch.Tensor] = []
-    gap, rank_gap = 0.0, 0
-    for state, logits in _readouts(model, reading, [*states, model.layers], places, final.numel()):
-        values = logits[where, tokens]
-        places_above = count_above(logits[where], values[:, None])
-        if len(ranks) < len(states):
-            ranks.append(1 + places_above)
-            probabilities.append((values - logits.logsumexp(-1)[where]).exp())
-        if state == model.layers:
-            gap = _gap(logits, final)
-            rank_gap = _rank_gap(1 + places_above, final[where], tokens, READOUT_TOLERANCE[model.facts.spec.dtype])
-    return Ranks(torch.stack(ranks), torch.stack(probabilities), final.shape[-1], gap, rank_gap)
+    in_cache = max(1, _NUMBERS_IN_CACHE // final.shape[-1])
+    grain = _grain(final)
+    margin = READOUT_TOLERANCE[model.facts.spec.dtype] * grain
+
+    def at(part: range) -> _Look[_WatchedPart]:
+        members = torch.tensor([index for index, row in enumerate(rows) if row in part], device=final.device)
+        where = torch.tensor([row - part.start for row in rows if row in part], device=final.device)
+        own = final[part.start : part.stop]
+
+        def look(logits: torch.Tensor, last: bool) -> _WatchedPart:
+            read = [
+                _ranked(logits, own if last else None, some, wanted, margin)
+                for some, wanted in zip(
+                    torch.split(where, in_cache), torch.split(tokens[members], in_cache), strict=True
+                )
+            ]
+            ranks, probabilities, off = (torch.cat(column) for column in zip(*read, strict=True))
+            gap = (
+                _difference(torch.split(logits, in_cache), torch.split(own, in_cache)) if last else grain.new_zeros(())
+            )
+            return _WatchedPart(members, ranks, probabilities, off, gap)
+
+        return look
+
+    parts = _read_in_parts(model, reading, "the ranks", [*states, model.layers], places, final.shape[-1], at)
+    order = torch.cat([part[-1].members for part in parts]).argsort()
+    by_state = [[part[index] for part in parts] for index in range(len(states))]
+    return Ranks(
+        torch.stack([torch.cat([part.ranks for part in state])[order] for state in by_state]),
+        torch.stack([torch.cat([part.probabilities for part in state])[order] for state in by_state]),
+        final.shape[-1],
+        float(torch.stack([part[-1].gap for part in parts]).max() / grain),
+        int(torch.cat([part[-1].off for part in parts]).max()),
+    )
 
 
-def _gap(logits: torch.Tensor, own: torch.Tensor) -> float:
-    """Largest difference of two sets of logits, relative to the largest logit, which sets the grain of rounding."""
-    return float((logits - own).abs().max() / own.abs().max().clamp_min(1.0))
+@dataclass(frozen=True)
+class _WatchedPart:
+    """What one state says of some of the watched outcomes.
+
+    Attributes:
+        members: Which of them, ``[watched]``.
+        ranks: ``[watched]``.
+        probabilities: ``[watched]``.
+        off: How far the ranks are from the model's own, ``[watched]``; 0 for all states but the last.
+        gap: Largest difference from the model's own logits; 0 for all states but the last.
+    """
+
+    members: torch.Tensor
+    ranks: torch.Tensor
+    probabilities: torch.Tensor
+    off: torch.Tensor
+    gap: torch.Tensor
 
 
-def _rank_gap(ranks: torch.Tensor, own: torch.Tensor, tokens: torch.Tensor, tolerance: float) -> int:
-    """How far ranks ``[watched]`` are from what logits ``[watched, outcome]`` allow, each off by the tolerance."""
-    margin = tolerance * own.abs().max().clamp_min(1.0)
+def _ranked(
+    logits: torch.Tensor, own: torch.Tensor | None, where: torch.Tensor, tokens: torch.Tensor, margin: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Ranks and probabilities of outcomes at rows of logits, and how far the ranks are from the model's own.
+
+    Args:
+        logits: ``[place, outcome]``.
+        own: The model's own logits, where they must agree; None asks for nothing.
+        where: Rows, ``[watched]``.
+        tokens: Outcomes, ``[watched]``.
+        margin: By how much rounding may move a logit.
+    """
+    chosen = logits[where]
+    values = chosen.gather(-1, tokens[:, None])
+    ranks = 1 + count_above(chosen, values)
+    probabilities = (values[:, 0] - chosen.logsumexp(-1)).exp()
+    off = torch.zeros_like(ranks) if own is None else _rank_gap(ranks, own[where], tokens, margin)
+    return ranks, probabilities, off
+
+
+def _difference(logits: Sequence[torch.Tensor], own: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Largest difference of two sets of logits, in pieces."""
+    largest = [torch.linalg.vector_norm(one - other, torch.inf) for one, other in zip(logits, own, strict=True)]
+    return torch.stack(largest).max()
+
+
+def _grain(own: torch.Tensor) -> torch.Tensor:
+    """The largest logit, which sets the grain of rounding, or 1 if it is smaller."""
+    largest: torch.Tensor = torch.linalg.vector_norm(own, torch.inf)
+    return largest.clamp_min(1.0)
+
+
+def _rank_gap(ranks: torch.Tensor, own: torch.Tensor, tokens: torch.Tensor, margin: torch.Tensor) -> torch.Tensor:
+    """How far ranks ``[watched]`` are from what logits ``[watched, outcome]`` allow if each may be off by a margin."""
     values = own.gather(-1, tokens[:, None])
     best = 1 + count_above(own, values + margin)
     worst = count_above(own, values - margin)
-    return int(torch.maximum(best - ranks, ranks - worst).clamp_min(0).max())
+    return torch.maximum(best - ranks, ranks - worst).clamp_min(0)
 
 
-def _readouts(
-    model: LanguageModel, reading: Reading, states: Sequence[int], places: Sequence[int], size: int
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """States and their logits ``[place, outcome]``, one after the other, computed in chunks that fit into memory.
+def _read_in_parts(
+    model: LanguageModel,
+    reading: Reading,
+    work: str,
+    states: Sequence[int],
+    places: Sequence[int],
+    outcomes: int,
+    at: Callable[[range], _Look[R]],
+) -> list[list[R]]:
+    """Reads out states at places, in parts that fit into memory.
 
-    The last state is added to prove the others; it is not read out twice when it was asked for anyway.
+    Args:
+        model: The model.
+        reading: What it reads.
+        work: What is computed, for a note about it.
+        states: Which states; the last of them is the model's last. It proves the others, and is not read out twice
+            when it was asked for anyway.
+        places: At least one.
+        outcomes: How many logits there are at each place.
+        at: Makes the look at some of the places, given as a range of indices.
+
+    Returns:
+        For each part of the places, in order, what was seen of each state.
     """
-    if states[-2:] == [model.layers, model.layers]:
-        states = states[:-1]
     residual = model.residual_states(reading)
-    at_once = max(1, _NUMBERS_AT_ONCE // max(1, size))
-    for start in range(0, len(states), at_once):
-        chosen = list(states[start : start + at_once])
-        yield from zip(chosen, model.read_out(reading, residual[chosen], places), strict=True)
+    numbered = list(enumerate(states[:-1] if list(states[-2:]) == [model.layers] * 2 else states))
+    # What the model itself says of the places is at hand as well: a quarter of the numbers at most are of one state.
+    most = max(1, _NUMBERS_AT_ONCE // (4 * outcomes))
+    places_at_once = math.ceil(len(places) / math.ceil(len(places) / most))
+    states_at_once = max(1, _NUMBERS_AT_ONCE // (places_at_once * outcomes))
+
+    def at_places(part: Sequence[int]) -> list[R]:
+        look = at(range(part[0], part[-1] + 1))
+        chosen_places = [places[index] for index in part]
+
+        def of_states(chosen: Sequence[tuple[int, int]]) -> list[R]:
+            logits = model.read_out(reading, residual[[state for _, state in chosen]], chosen_places)
+            return [look(one, index == len(numbered) - 1) for (index, _), one in zip(chosen, logits, strict=True)]
+
+        return list(chain.from_iterable(model.memory.chunks(work, "state", numbered, states_at_once, of_states)))
+
+    return list(model.memory.chunks(work, "place", range(len(places)), places_at_once, at_places))

@@ -146,12 +146,14 @@ class Perturbed:
         """Scores of rows in passes of bounded size; ``embeddings`` makes those of some rows."""
         width = self._length + 1
         at_once = max(1, min(_TOKENS_AT_ONCE // width, _LOGITS_AT_ONCE // (len(places) * self._outcomes)))
-        parts = []
-        with torch.no_grad():
-            for start in range(0, len(rows), at_once):
-                logits = self.model.logits_from_embeddings(reading, embeddings(rows[start : start + at_once]), places)
-                parts.append(score_targets(logits, self.targets, self.score).double().cpu().numpy())
-        values = np.concatenate(parts)
+
+        def compute(chunk: Sequence[int]) -> np.ndarray:
+            with torch.no_grad():
+                logits = self.model.logits_from_embeddings(reading, embeddings(chunk), places)
+                return score_targets(logits, self.targets, self.score).double().cpu().numpy()
+
+        parts = self.model.memory.chunks("the perturbation", "variant", rows, at_once, compute)
+        values = np.concatenate([*parts])
         return Scored(values, np.zeros(values.shape, bool))
 
     def _alike(self, remains: Sequence[np.ndarray]) -> Iterator[list[int]]:

@@ -7,6 +7,7 @@ anatomy of its base, so that the two can be compared block by block.
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,14 @@ def merged(spec: ModelSpec, module: Any, folder: Path) -> Any:
             raise ModelLoadError(spec.source, what)
         config.inference_mode = True
         config.base_model_name_or_path = None  # Where the base lay when it was trained says nothing here.
-        adapted = peft.get_peft_model(module, config)
-        weights = peft.utils.load_peft_weights(str(folder), device="cpu")
-        lacking = set(peft.get_peft_model_state_dict(adapted, save_embedding_layers=False)) - set(weights)
-        outcome = peft.set_peft_model_state_dict(adapted, weights)
-        if odd := sorted({*lacking, *outcome.unexpected_keys}):
-            raise ValueError(f"{odd[0]} is in one of them only")
-        return adapted.merge_and_unload(safe_merge=True)
+        with warnings.catch_warnings(action="ignore"):  # What peft has to say to the authors of adapters.
+            adapted = peft.get_peft_model(module, config)
+            weights = peft.utils.load_peft_weights(str(folder), device="cpu")
+            lacking = set(peft.get_peft_model_state_dict(adapted, save_embedding_layers=False)) - set(weights)
+            outcome = peft.set_peft_model_state_dict(adapted, weights)
+            if odd := sorted({*lacking, *outcome.unexpected_keys}):
+                raise ValueError(f"{odd[0]} is in one of them only")
+            return adapted.merge_and_unload(safe_merge=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         what = " ".join(str(error).split())
         what = what if len(what) <= _SHOWN else f"{what[:_SHOWN]}…"

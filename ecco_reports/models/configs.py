@@ -21,10 +21,10 @@ _BY_ENDING = (
     (r"ForQuestionAnswering(Simple)?", Family.QUESTION_ANSWERING),
     (r"ForSequenceClassification", Family.CLASSIFICATION),
     (r"For(MaskedLM|PreTraining)|(XLM|Flaubert)WithLMHeadModel", Family.MASKED),
-    (r"For(Causal|Conditional)\w*|LMHead\w*|DoubleHeadsModel", Family.CAUSAL),
+    (r"For(Causal|Conditional)\w*|LMHead\w*|DoubleHeadsModel|GenerationDecoder", Family.CAUSAL),
 )
 # What writes a text from an encoder's states; a body without a head ends with "Model" as well.
-_WRITERS = r"ForConditionalGeneration|ForCausalLM|WithLMHeadModel|MTModel|^EncoderDecoderModel"
+_WRITERS = r"ForConditionalGeneration|ForTextToText|ForCausalLM|WithLMHeadModel|MTModel|^EncoderDecoderModel"
 _BY_TASK = {
     "CAUSAL_LM": Family.CAUSAL,
     "SEQ_2_SEQ_LM": Family.ENCODER_DECODER,

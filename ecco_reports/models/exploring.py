@@ -145,10 +145,10 @@ def _try_embeddings(
     try:
         passes.find_streams(probe)
         embeddings = passes.embed(probe)[None]
-        text = torch.tensor([not token.special for token in probe.passage.tokens])
+        special = torch.tensor([token.special for token in probe.passage.tokens])
+        # Only words of the text change places: a padding or end token among them would be more than another word.
         others = ids.clone()
-        # Words of the text change places: any other number might be that of a pad, which models do not count.
-        others[:, text] = ids[:, text].roll(1, 1)
+        others[:, ~special] = ids[:, ~special].roll(1, 1)
         replaced = passes.logits(probe, others, probe.places, embeddings)[0]
     except _TROUBLE as error:
         found.reasons[Capability.GRADIENTS] = _because("its input embeddings cannot be reached", error)

@@ -49,8 +49,9 @@ class Speech(ABC):
 
     def reading(self, passage: Passage, segments: tuple[int, ...], spoken: tuple[Spoken, ...] = ()) -> Reading:
         """A reading of a passage by this family."""
-        answers = () if passage.generated else tuple(one.token for one in spoken)
-        passage = passage.model_copy(update={"family": self.family, "answers": answers})
+        said = () if passage.generated else spoken
+        answers, positions = tuple(one.token for one in said), tuple(one.position for one in said)
+        passage = passage.model_copy(update={"family": self.family, "answers": answers, "answer_positions": positions})
         return Reading(passage, segments, self.places(passage), spoken)
 
     def unspoken(self, encoding: Encoding) -> Reading:

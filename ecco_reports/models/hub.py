@@ -19,7 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from ecco_reports.errors import ModelLoadError
 
-_PATIENCE = 1.8
+_PATIENCE = 1.5
 """Seconds for the hub (or the proxy before it) to take a connection; the library itself would try for 23."""
 
 _ANSWER = 10.0

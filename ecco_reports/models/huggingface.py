@@ -100,8 +100,9 @@ class _Trace:
     rows: Mapping[int, int]
 
     def logits_at(self, places: Sequence[int]) -> torch.Tensor:
-        """``[place, outcome]``."""
-        return self.blocks.logits[0, [self.rows[place] for place in places]]
+        """``[place, outcome]``; not a copy where all of them are asked for in order."""
+        rows, own = [self.rows[place] for place in places], self.blocks.logits[0]
+        return own if rows == list(range(len(own))) else own[rows]
 
 
 class HuggingFaceModel(LanguageModel):

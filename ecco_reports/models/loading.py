@@ -25,10 +25,10 @@ from ecco_reports.records import Family, ModelSpec
 _AUTO_CLASSES = {
     Family.CAUSAL: ("AutoModelForCausalLM", "causal language model"),
     Family.MASKED: ("AutoModelForMaskedLM", "masked language model"),
-    Family.ENCODER_DECODER: ("AutoModelForSeq2SeqLM", "encoder-decoder"),
+    Family.ENCODER_DECODER: ("AutoModelForSeq2SeqLM", "encoder-decoder of texts"),
     Family.CLASSIFICATION: ("AutoModelForSequenceClassification", "classifier of texts"),
     Family.QUESTION_ANSWERING: ("AutoModelForQuestionAnswering", "model that answers by a span"),
-    Family.NONE: ("AutoModel", "encoder"),
+    Family.NONE: ("AutoModel", "body without a head"),
 }
 
 
@@ -68,10 +68,10 @@ def load_module(spec: ModelSpec, facts: ModelFacts) -> Loaded:
     pinned = facts.spec.model_copy(update={"source": spec.source})
     folder = find(pinned, weights=True).folder
     adapter = find_adapter(spec, weights=True)
-    with _explained(spec, family):
+    with _explained(spec, family), torch.random.fork_rng(devices=[]):
         module, report = _from_pretrained(folder, family, settings)
     _refuse_gaps(spec, family, module, report, folder, brought_by(adapter.folder) if adapter else ())
-    with _explained(spec, family):
+    with _explained(spec, family), torch.random.fork_rng(devices=[]):
         if adapter is not None:
             module = merged(spec, module, adapter.folder).to(getattr(torch, facts.spec.dtype))
         if "device_map" not in settings:
@@ -122,14 +122,34 @@ def _settings(spec: ModelSpec, facts: ModelFacts, device: str) -> dict[str, Any]
 def _from_pretrained(folder: Path, family: Family, settings: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
     """The module, and what the library reports of keys that were missing."""
     import transformers
+
+    config = transformers.AutoConfig.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=settings["trust_remote_code"]
+    )
+    auto_class = getattr(transformers, _AUTO_CLASSES[family][0])
+    with_pictures = transformers.AutoModelForImageTextToText
+    # A model of texts and pictures reads texts alone as well. The mappings are how the library itself chooses.
+    if family is Family.CAUSAL and type(config) not in auto_class._model_mapping:
+        auto_class = with_pictures if type(config) in with_pictures._model_mapping else auto_class
+    with _quietly():
+        module, report = auto_class.from_pretrained(
+            folder, config=config, use_safetensors=True, local_files_only=True, output_loading_info=True, **settings
+        )
+    return module, report
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the library's progress bars, and without its table of keys: what matters in it becomes an error."""
     from transformers.utils import logging
 
+    before = logging.get_verbosity()
     logging.disable_progress_bar()
-    auto_class = getattr(transformers, _AUTO_CLASSES[family][0])
-    module, report = auto_class.from_pretrained(
-        folder, use_safetensors=True, local_files_only=True, output_loading_info=True, **settings
-    )
-    return module, report
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 @contextmanager
@@ -148,8 +168,13 @@ def _explained(spec: ModelSpec, family: Family) -> Iterator[None]:
         what = f"{spec.source} needs a package that is not installed: {_first_line(error)}"
         raise ModelLoadError(spec.source, what) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
-        what = f"{spec.source} cannot be loaded as a {_AUTO_CLASSES[family][1]}: {_first_line(error)}"
-        raise ModelLoadError(spec.source, what) from error
+        kind = _AUTO_CLASSES[family][1]
+        why = _first_line(error)
+        # With such words the library says that it knows the type of model, or one like it for this task, not at all.
+        if "Unrecognized configuration class" in why or "custom code" in why:
+            why = "the transformers library has none of its type."
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise ModelLoadError(spec.source, f"{spec.source} cannot be loaded as {article} {kind}: {why}") from error
 
 
 def _first_line(error: Exception) -> str:

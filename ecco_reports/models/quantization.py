@@ -47,7 +47,7 @@ def quantization_config(spec: ModelSpec) -> Any:
             settings["quant_type"] = _torchao_type(spec, settings["quant_type"])
         return cls(**settings)
     except ImportError as error:
-        what = f"quantization: {method} needs a package that is not installed ({error}): pip install {error.name}."
+        what = f"quantization: {method} needs a package that is not installed: pip install {error.name or method}."
         raise ModelLoadError(spec.source, what) from error
     except (ValueError, TypeError, AttributeError) as error:
         what = f"quantization: {method} refuses these settings: {' '.join(str(error).split())}"

@@ -26,11 +26,13 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _CONFIG = "config.json"
 _ADAPTER_CONFIG = "adapter_config.json"
-# All that a plan reads. Named one by one: a pattern would fetch the configurations of other formats' folders as well.
-_LIGHT_FILES = (
-    *(_CONFIG, _INDEX, "generation_config.json", "tokenizer.json", "tokenizer_config.json"),
-    *("special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json"),
+_TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt", "vocab.txt", "spiece.model"),
+    *("tokenizer.model", "sentencepiece.bpe.model", "source.spm", "target.spm", "tekken.json"),
 )
+# All that a plan reads. Named one by one: a pattern would fetch the configurations of other formats' folders as well.
+_LIGHT_FILES = (_CONFIG, _INDEX, "generation_config.json", *_TOKENIZER_FILES)
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _OTHER_LIBRARIES = (".h5", ".msgpack", ".onnx", ".tflite", ".ot")
 
@@ -206,6 +208,9 @@ def _names_in(folder: Path) -> set[str]:
 
 def _refuse_what_is_not_loaded(source: str, names: set[str], config: str, weights: tuple[str, ...]) -> None:
     """Refuses, in words, a model without configuration or without weights as safetensors."""
+    if names.isdisjoint(weights) and any(name.endswith(".gguf") for name in names):
+        what = f"{source} has GGUF weights only, which are made for llama.cpp. Take the model that they were made from."
+        raise ModelLoadError(source, what)
     if config not in names:
         _refuse_without_config(source, names, config)
     if names.isdisjoint(weights):
@@ -217,8 +222,6 @@ def _refuse_without_config(source: str, names: set[str], config: str) -> NoRetur
     what = f"{source} is no {'adapter' if config == _ADAPTER_CONFIG else 'model'}: it has no {config}."
     if config == _CONFIG and _ADAPTER_CONFIG in names:
         what = f"{source} is an adapter. Write it under adapter:, and the model that it was trained on as source."
-    elif any(name.endswith(".gguf") for name in names):
-        what = f"{source} has GGUF weights only, which are made for llama.cpp. Take the model that they were made from."
     elif folders := sorted({name.rpartition("/")[0] for name in names if name.endswith(f"/{config}")}):
         what += f" There is one in {', '.join(folders[:3])}: name it with subfolder:."
     raise ModelLoadError(source, what)
@@ -305,7 +308,7 @@ def _identity(spec: ModelSpec, config: configs.Config, found: Found, adapter: Fo
     That is the commit of a hub snapshot or the hashes of its files, and every setting that changes weights or kind.
     """
     folder = found.folder
-    identity = {path.name: sha256_of(path) for path in sorted(folder.glob("tokenizer*.json"))}
+    identity = {name: _hash(spec, folder / name) for name in _TOKENIZER_FILES if (folder / name).is_file()}
     if found.commit:
         identity |= {"source": spec.source, "revision": found.commit}
         identity |= {"subfolder": spec.subfolder} if spec.subfolder else {}

@@ -123,11 +123,18 @@ def _characters(whole: _Text, laid: _Laid) -> tuple[int, int]:
 
 def _with_accents(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """The same spans, where an accent that a normaliser stripped is part of its letter's."""
-    wider = []
-    for (start, end), (limit, _) in zip(spans, [*spans[1:], (len(text), len(text))], strict=True):
-        while start < end < limit and unicodedata.category(text[end]).startswith("M"):
-            end += 1
-        wider.append((start, end))
+    wider: list[tuple[int, int]] = []
+    limit, last, widened = len(text), -1, -1
+    for start, end in reversed(spans):
+        if end > limit:  # It shares a character with the token after it, and with it the accent.
+            wide = widened if end == last else end
+        else:
+            wide = end
+            while start < wide < limit and unicodedata.category(text[wide]).startswith("M"):
+                wide += 1
+        wider.append((start, wide))
+        limit, last, widened = start, end, wide
+    wider.reverse()
     return wider
 
 
@@ -166,7 +173,10 @@ def _signs(whole: _Text, laid: _Laid, shared_until: int, shared_from: int, body:
     if laid.exact:
         stop, begin = whole.byte_at[shared_until], whole.byte_at[shared_from]
         return byte_sign(whole.data[laid.start : stop]), byte_sign(whole.data[begin : laid.end])
-    return "⟨…⟩", "⟨…⟩"
+    spelt = data.decode(errors="replace")
+    head = spelt.removesuffix(body) if spelt.endswith(body) else "…"
+    tail = spelt.removeprefix(body) if spelt.startswith(body) else "…"
+    return f"⟨{head}⟩", f"⟨{tail}⟩"
 
 
 def _readable(data: bytes) -> bool:

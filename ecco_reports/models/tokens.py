@@ -73,7 +73,6 @@ class FastTokenizer(TextTokenizer):
         except Exception as error:  # The library raises nothing more precise.
             raise ModelLoadError(str(folder), f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
         signs = _signs({**_json_file(folder, "special_tokens_map.json"), **config})
-        _set_template(backend, config, signs)
         names = config.get("model_input_names")
         return cls(
             backend,
@@ -117,7 +116,7 @@ class FastTokenizer(TextTokenizer):
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if not isinstance(backend, Tokenizer):
             kind = type(tokenizer).__name__
-            message = f"{kind} does not say which characters a token stands for; a fast tokenizer is needed."
+            message = f"{kind} is no fast tokenizer, which is needed to show tokens."
             raise ModelLoadError(kind, message)
         return cls(
             backend,
@@ -154,7 +153,7 @@ class FastTokenizer(TextTokenizer):
         pair = prompt.text_pair
         if pair is not None and self._backend.num_special_tokens_to_add(is_pair=True) == 0:
             way_out = "Write both as one text, in the words that the model knows."
-            raise CapabilityError("", f"its tokenizer has no sign to set two texts apart. {way_out}")
+            raise CapabilityError("", f"the model's tokenizer has no sign to set two texts apart. {way_out}")
         encoded = self._backend.encode(prompt.text, pair)
         tokens = self._laid(encoded, [prompt.text, *([] if pair is None else [pair])])
         told = any(encoded.type_ids) and self._settings.reads_segments is not False
@@ -164,7 +163,7 @@ class FastTokenizer(TextTokenizer):
         template = self._settings.template
         if template is None:
             way_out = "Write `text:` with the words that the model shall go on from, or take a model made for chat."
-            raise CapabilityError("", f"it has no chat template, so it cannot read a conversation. {way_out}")
+            raise CapabilityError("", f"the model has no chat template, so it cannot read a conversation. {way_out}")
         rendered = ChatTemplate(template, self._settings.signs).render(prompt.messages)
         # The template writes the sign for the beginning of a text itself.
         encoded = self._backend.encode(rendered.text, add_special_tokens=False)
@@ -267,22 +266,6 @@ def _signs(settings: Mapping[str, Any]) -> dict[str, str]:
     found = {name: value for name, value in settings.items() if name.endswith("_token")}
     texts = {name: value["content"] if isinstance(value, dict) else value for name, value in found.items()}
     return {name: str(text) for name, text in texts.items() if text is not None and not isinstance(text, bool)}
-
-
-def _set_template(backend: tokenizers.Tokenizer, config: Mapping[str, Any], signs: Mapping[str, str]) -> None:
-    """Lets settings that speak of a first or last token rule over the tokenizer's own file, as transformers does."""
-    if "add_bos_token" not in config and "add_eos_token" not in config:
-        return
-    from tokenizers.processors import TemplateProcessing
-
-    first, last = (signs.get(f"{name}_token") if config.get(f"add_{name}_token") else None for name in ("bos", "eos"))
-    single, pair = ([*([first] if first else []), text, *([last] if last else [])] for text in ("$A", "$B"))
-    special = [(sign, backend.token_to_id(sign)) for sign in (first, last) if sign]
-    backend.post_processor = TemplateProcessing(
-        single=[f"{part}:0" for part in single],
-        pair=[*(f"{part}:0" for part in single), *(f"{part}:1" for part in pair)],
-        special_tokens=list(dict.fromkeys(special)),
-    )
 
 
 def _chat_template(folder: Path, config: Mapping[str, Any]) -> str | None:

@@ -4,10 +4,17 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from ecco_reports.analyses.layers import layer_in_words, layer_name, states_of
-from ecco_reports.analyses.preflight import layer_problems, not_one_token, position_problems, target_problems
+from ecco_reports.analyses.preflight import (
+    layer_problems,
+    length_problems,
+    not_one_token,
+    position_problems,
+    target_problems,
+)
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.tokens import FastTokenizer
-from ecco_reports.records import ModelSpec, Prompt
+from ecco_reports.records import Message, ModelSpec, Prompt
+from tests.models.tokenizers import word_pieces
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +96,27 @@ def test_states_are_layers_and_the_embedding_below_them():
     assert states_of((-1, "embedding", 0, 2), 3) == [0, 1, 3]
     assert [layer_name(state) for state in (0, 1, 3)] == ["embedding", "0", "2"]
     assert (layer_in_words(0), layer_in_words(3)) == ("the embedding", "layer 2")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "part", "words"),
+    [
+        (Prompt(name="p", text="x", text_pair="y"), "text_pair", "x: the model's tokenizer has no sign to set"),
+        (
+            Prompt(name="p", text="user: x", messages=(Message(role="user", content="x"),)),
+            "messages",
+            "x: the model has no chat template, so it cannot read a conversation. Write `text:`",
+        ),
+    ],
+)
+def test_a_prompt_that_the_model_cannot_read_is_a_problem_of_that_part(facts, prompt, part, words):
+    ((path, what, _),) = length_problems(ModelSpec(source="y"), prompt, facts)
+    assert path == ("prompt", part)
+    assert what.startswith(words)
+
+
+def test_a_prompt_of_which_only_signs_of_the_template_are_left_has_no_token():
+    facts = ModelFacts(ModelSpec(source="x"), {}, tokenize=FastTokenizer(word_pieces()))
+    ((path, what, _),) = length_problems(ModelSpec(source="y"), Prompt(name="p", text="  "), facts)
+    assert path == ("prompt",)
+    assert what == "the model 'x' sees no token in this prompt."

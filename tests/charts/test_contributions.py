@@ -52,3 +52,29 @@ def test_scores_are_stored_with_three_digits():
 
 def test_a_matrix_of_nothing_but_noughts_is_drawn():
     assert len(tile_colours(drawn(np.zeros((2, 3))))) == 6
+
+
+def test_an_input_of_several_tokens_is_found_by_its_position():
+    chart = contribution_matrix(["a", "bc"], ["X"], np.array([[1.0, 2.0]]), "nats", True, positions=[0, 5])
+    (positions,) = [p["value"] for p in chart.to_dict(validate=False)["params"] if p["name"] == "positions"]
+    assert positions == [0, 5]
+
+
+def test_standard_errors_stand_in_the_tooltip_and_only_where_there_are_any():
+    errors = np.array([[0.1234, 0.0]])
+    with_errors = contribution_matrix(["a", "b"], ["X"], np.array([[1.0, 2.0]]), "nats", True, errors=errors)
+    without = contribution_matrix(["a", "b"], ["X"], np.array([[1.0, 2.0]]), "nats", True)
+    assert with_errors.to_dict(validate=False)["datasets"]["cells"][0]["error"] == [0.12, 0.0]
+    titles = [
+        [tip["title"] for tip in chart.to_dict(validate=False)["layer"][-1]["encoding"]["tooltip"]]
+        for chart in (with_errors, without)
+    ]
+    assert [("standard error" in each) for each in titles] == [True, False]
+
+
+def test_a_line_parts_what_the_encoder_read_from_the_rest():
+    chart = contribution_matrix(["a", "b", "c"], ["X", "Y"], SCORES, "nats", True, border=2)
+    items = scene(ChartFigure("x", "x", "x", "x", chart))
+    (line,) = [item for item in items if item.get("strokeDash") == [4, 3] and "x" in item]
+    width = 46  # Of a column that shows its number.
+    assert 2 * width <= line["x"] <= 2 * width + 2

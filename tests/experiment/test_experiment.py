@@ -214,6 +214,82 @@ def test_rows_of_csv_become_prompts(folder: Folder) -> None:
     assert problem.where == f"{folder.path}/cities.csv:6:1"
 
 
+def test_two_texts_are_one_prompt(folder: Folder) -> None:
+    experiment = folder.load("models: {a: b}\nprompts: {p: {text: Is it, text_pair: It is.}}\nanalyses: [lens]\n")
+    prompt = experiment.prompts["p"]
+    assert (prompt.text, prompt.text_pair, prompt.messages) == ("Is it", "It is.", ())
+    assert experiment.problem(("prompts", "p", "text_pair"), "no.").column == 39
+
+
+def test_a_conversation_is_written_as_its_turns(folder: Folder) -> None:
+    experiment = folder.load(
+        """\
+        models: {a: b}
+        prompts:
+          p:
+            messages:
+              - {role: system, content: Be brief.}
+              - {role: user, content: Where is it}
+              - {role: assistant, content: It is in}
+            target: " London"
+        analyses: [lens]
+        """
+    )
+    prompt = experiment.prompts["p"]
+    assert prompt.text == "system: Be brief.\nuser: Where is it\nassistant: It is in"
+    assert [message.role for message in prompt.messages] == ["system", "user", "assistant"]
+    assert experiment.problem(("prompts", "p", "messages"), "no.").line == 5
+
+
+@pytest.mark.parametrize(
+    "prompt", ["{text: Where, system: Be brief.}", "{system: Be brief., messages: [{role: user, content: Where}]}"]
+)
+def test_what_the_system_says_may_stand_beside_the_rest(folder: Folder, prompt: str) -> None:
+    read = folder.load(f"models: {{a: b}}\nprompts: {{p: {prompt}}}\nanalyses: [lens]\n").prompts["p"]
+    assert [(message.role, message.content) for message in read.messages] == [
+        ("system", "Be brief."),
+        ("user", "Where"),
+    ]
+    assert read.text == "system: Be brief.\nuser: Where"
+
+
+def test_rows_fill_in_pairs_and_conversations(folder: Folder) -> None:
+    folder.write("cities.csv", "country,capital,text_pair\nJapan,Tokyo,It is big.\nFrance,Paris,\n")
+    prompts = folder.load(
+        """\
+        models: {a: b}
+        prompts:
+          pairs: {dataset: cities.csv, text: "{capital} is big."}
+          talks:
+            dataset: cities.csv
+            system: You know {country}.
+            messages:
+              - {role: user, content: "What is the capital of {country}?"}
+              - {role: assistant, content: It is}
+            target: " {capital}"
+        analyses: [lens]
+        """
+    ).prompts
+    assert (prompts["pairs-0"].text, prompts["pairs-0"].text_pair) == ("Tokyo is big.", "It is big.")
+    assert prompts["pairs-1"].text_pair is None
+    assert [message.content for message in prompts["talks-1"].messages] == [
+        "You know France.",
+        "What is the capital of France?",
+        "It is",
+    ]
+    assert (prompts["talks-1"].target, prompts["talks-1"].text_pair) == (" Paris", None)
+
+
+def test_half_a_character_in_a_row_is_mended_in_a_conversation_and_refused_in_a_pair(folder: Folder) -> None:
+    folder.write("half.jsonl", '{"half": "x \\ud83d y"}\n')
+    said = "{dataset: half.jsonl, messages: [{role: user, content: '{half}'}]}"
+    prompt = folder.load(f"models: {{a: b}}\nprompts: {{p: {said}}}\nanalyses: [lens]\n").prompts["p-0"]
+    assert prompt.messages[0].content == "x \ufffd y"
+    pair = "{dataset: half.jsonl, text: x, text_pair: '{half}'}"
+    (complaint,) = folder.complaints(f"models: {{a: b}}\nprompts: {{p: {pair}}}\nanalyses: [lens]\n")
+    assert complaint.startswith("half.jsonl:1:1: this text holds half of a surrogate pair")
+
+
 def test_rows_of_json_lines_become_prompts_by_columns_of_the_same_name(folder: Folder) -> None:
     folder.write("many.jsonl", '{"text": "one \\ud83d", "target": " a"}\n\n{"text": 2, "target": null}\n')
     experiment = folder.load("models: {a: b}\nprompts: {many: {dataset: many.jsonl}}\nanalyses: [lens]\n")
@@ -405,6 +481,25 @@ def test_a_slip_is_answered_at_its_place(folder: Folder, lines: str, where: str,
         ("{p: {dataset: cities.csv, text: '{'}}", "2:42", "this cannot be filled in"),
         ("{c: {dataset: cities.csv, text: x}, c-1: y}", "2:46", "there are two prompts called 'c-1'"),
         ("{p: {dataset: header.csv, text: x}}", "2:24", "the data set 'header.csv' has no rows."),
+        ("{p: {text: x, text_pair: ''}}", "2:35", "text_pair must be a text that is not empty, not ''."),
+        ("{p: {text_pair: x}}", "2:11", "the prompt 'p' has no text."),
+        ("{p: {system: x}}", "2:11", "the prompt 'p' has no text."),
+        ("{p: {messages: []}}", "2:25", "messages must be a list that is not empty"),
+        ("{p: {messages: x}}", "2:25", "messages must be a list that is not empty"),
+        ("{p: {messages: [x]}}", "2:26", "must be a mapping with role or content, not 'x'."),
+        ("{p: {messages: [{role: usr, content: x}]}}", "2:33", "must be 'system', 'user' or 'assistant', not 'usr'."),
+        ("{p: {messages: [{role: user}]}}", "2:26", "content"),
+        ("{p: {messages: [{role: user, content: ''}]}}", "2:48", "must be a text that is not empty, not ''."),
+        ("{p: {text: x, messages: [{role: user, content: x}]}}", "2:24", "`text` or `messages`, not both."),
+        ("{p: {text_pair: x, messages: [{role: user, content: x}]}}", "2:15", "a conversation has no second text."),
+        ("{p: {text: x, system: y, text_pair: z}}", "2:35", "a conversation has no second text."),
+        ("{p: {system: x, messages: [{role: system, content: x}]}}", "2:15", "two texts of the system."),
+        (
+            "{p: {messages: [{role: user, content: x}, {role: system, content: x}]}}",
+            "2:15",
+            "the text of the system is the first message",
+        ),
+        ("{p: {dataset: cities.csv, messages: [{role: user, content: '{capitol}'}]}}", "2:69", "no column 'capitol'"),
     ],
 )
 def test_a_prompt_that_cannot_be_is_answered_at_its_place(folder: Folder, prompts: str, where: str, words: str) -> None:

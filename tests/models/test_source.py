@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,13 +10,8 @@ import pytest
 
 from ecco_reports.errors import ModelLoadError
 from ecco_reports.models.source import bundled_names, facts_of, locate
-from ecco_reports.records import ModelSpec, Prompt
+from ecco_reports.records import Family, ModelSpec, Prompt, digest
 from tests import tiny
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    return tiny.save(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture
@@ -29,9 +25,13 @@ def spec(folder):
 
 def test_facts_are_read_without_torch():
     code = (
-        "import sys; from ecco_reports.models.source import facts_of; from ecco_reports.records import ModelSpec, Prompt; "
-        "facts = facts_of(ModelSpec(source='bundled:facts')); assert facts.layers and facts.context_length; "
-        "facts.tokenize.encode(Prompt(name='p', text='x')); sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+        "import sys\n"
+        "from ecco_reports.models.source import facts_of\n"
+        "from ecco_reports.records import Family, ModelSpec, Prompt, digest\n"
+        "facts = facts_of(ModelSpec(source='bundled:facts'))\n"
+        "assert facts.layers and facts.context_length and facts.family\n"
+        "facts.tokenize.encode(Prompt(name='p', text='x'))\n"
+        "sys.exit(bool({'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)))\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -93,6 +93,110 @@ def test_what_is_not_there_is_said(source, message):
 def test_a_folder_without_a_model_and_a_broken_configuration_are_said(tmp_path):
     with pytest.raises(ModelLoadError, match=r"has no config\.json"):
         facts_of(spec(tmp_path))
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(ModelLoadError, match="cannot be read"):
-        facts_of(spec(tmp_path))
+    (tmp_path / "model.safetensors").touch()
+    for broken in ("{", "[]"):
+        (tmp_path / "config.json").write_text(broken)
+        with pytest.raises(ModelLoadError, match="cannot be read"):
+            facts_of(spec(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "layers", "context", "labels"),
+    [
+        ("facts", Family.CAUSAL, 6, 512, ()),
+        ("masked", Family.MASKED, 6, 256, ()),
+        ("sentiment", Family.ENCODER_DECODER, 3, None, ()),
+        ("sentiment-classifier", Family.CLASSIFICATION, 3, 128, ("negative", "positive")),
+    ],
+)
+def test_the_bundled_models_say_what_they_are(name, family, layers, context, labels):
+    facts = facts_of(ModelSpec(source=f"bundled:{name}"))
+    assert (facts.family, facts.layers, facts.context_length, facts.labels) == (family, layers, context, labels)
+
+
+def test_the_checkpoints_own_number_format_is_known_before_loading(folder):
+    assert facts_of(ModelSpec(source="bundled:facts", dtype="auto")).spec.dtype == "float16"
+    edit(folder / "config.json", dtype="float8_e4m3fn")
+    with pytest.raises(ModelLoadError, match=r"names float8_e4m3fn for its weights\. Write dtype: one of float32"):
+        facts_of(ModelSpec(source=str(folder), dtype="auto"))
+    assert facts_of(spec(folder)).spec.dtype == "float32"
+
+
+def test_every_setting_that_changes_the_weights_changes_the_key(folder):
+    source = str(folder)
+    settings = [
+        {},
+        {"family": "masked"},
+        {"quantization": {"method": "bitsandbytes", "load_in_4bit": True}},
+        {"quantization": {"method": "bitsandbytes", "load_in_8bit": True}},
+    ]
+    keys = [digest(dict(facts_of(ModelSpec(source=source, **setting)).identity)) for setting in settings]
+    assert len(set(keys)) == len(keys)
+    assert facts_of(ModelSpec(source=source, device="cpu")).identity == facts_of(spec(folder)).identity
+
+
+def test_the_parts_of_large_weights_are_all_part_of_the_key(folder):
+    (folder / "model.safetensors").unlink()
+    tiny.build("gpt2").save_pretrained(folder, max_shard_size="20KB")
+    parts = sorted(path.name for path in folder.glob("model-*.safetensors"))
+    assert len(parts) > 1
+    assert set(parts) <= facts_of(spec(folder)).identity.keys()
+    edit(folder / "model.safetensors.index.json", weight_map={"x": "../elsewhere.safetensors"})
+    with pytest.raises(ModelLoadError, match="does not say which safetensors files"):
+        facts_of(spec(folder))
+    edit(folder / "model.safetensors.index.json", weight_map={"x": "gone.safetensors"})
+    with pytest.raises(ModelLoadError, match=r"gone\.safetensors cannot be read"):
+        facts_of(spec(folder))
+
+
+def test_a_subfolder_of_a_folder_is_found_and_a_revision_of_one_is_not(folder):
+    facts = facts_of(ModelSpec(source=str(folder.parent), subfolder=folder.name))
+    assert facts.identity == facts_of(spec(folder)).identity
+    with pytest.raises(ModelLoadError, match="there is no folder 'x'"):
+        facts_of(ModelSpec(source=str(folder), subfolder="x"))
+    with pytest.raises(ModelLoadError, match="has no revision"):
+        facts_of(ModelSpec(source=str(folder), revision="main"))
+
+
+def test_a_pickle_is_refused_with_a_command_that_works(folder, tmp_path):
+    import torch
+    from safetensors.torch import load_file
+
+    weights = load_file(folder / "model.safetensors")
+    torch.save(weights, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelLoadError, match=r"pytorch_model\.bin only, a pickle, .* is not loaded") as caught:
+        facts_of(spec(folder))
+    command = re.search(r'python -c "(.*)"', str(caught.value))[1]
+    subprocess.run([sys.executable, "-c", command], cwd=tmp_path, check=True, capture_output=True)
+    converted = load_file(tmp_path / "converted" / "model.safetensors")
+    assert all(torch.equal(converted[name], weights[name]) for name in converted)
+    assert facts_of(spec(tmp_path / "converted")).layers == tiny.LAYERS
+
+
+def test_code_that_comes_with_a_model_needs_a_decision(folder):
+    (folder / "modeling_own.py").write_text("raise SystemExit('it ran')")
+    edit(folder / "config.json", auto_map={"AutoModelForCausalLM": "modeling_own.Own"})
+    with pytest.raises(ModelLoadError, match=r"Python code of its own \(modeling_own\.Own\).*trust_remote_code: true"):
+        facts_of(spec(folder))
+    without = facts_of(ModelSpec(source=str(folder), trust_remote_code=False))
+    trusted = facts_of(ModelSpec(source=str(folder), trust_remote_code=True))
+    assert without.notes == ()
+    assert trusted.notes == ("Python code that comes with the model was run: modeling_own.Own.",)
+    assert without.identity != trusted.identity
+    (folder / "modeling_own.py").write_text("")
+    assert facts_of(ModelSpec(source=str(folder), trust_remote_code=True)).identity != trusted.identity
+    edit(folder / "config.json", auto_map={"AutoModel": ["org/other--modeling.Own", None]})
+    with pytest.raises(ModelLoadError, match="takes its code from another repository"):
+        facts_of(ModelSpec(source=str(folder), trust_remote_code=True))
+
+
+def test_what_is_quantized_already_says_so_and_is_not_quantized_again(folder):
+    edit(folder / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
+    assert facts_of(spec(folder)).notes == ("Its weights are quantized (gptq).",)
+    with pytest.raises(ModelLoadError, match=r"quantized already, by gptq\. Remove the key quantization"):
+        facts_of(ModelSpec(source=str(folder), quantization={"method": "quanto"}))
+
+
+def edit(path, **changes):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))

@@ -14,7 +14,7 @@ from ecco_reports.analyses.attribution.computing import attribute
 from ecco_reports.analyses.attribution.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attribution.settings import AttributionParams
 from ecco_reports.analyses.attribution.words import checks, metrics_of, summary_of
-from ecco_reports.analyses.explained import outcome_problems
+from ecco_reports.analyses.preflight import target_problems
 from ecco_reports.methods.perturbation import shapley_variants
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Check, Metric, Prompt, Table
@@ -59,7 +59,7 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
         self, params: AttributionParams, prompt: Prompt, facts: ModelFacts
     ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         """A target that the model cannot say, or none although it is asked for."""
-        yield from outcome_problems(prompt, facts)
+        yield from target_problems(prompt, facts)
         if params.targets == "given" and prompt.target is None:
             yield (
                 ("targets",),

@@ -14,7 +14,7 @@ import numpy as np
 from ecco_reports.analyses.attribution.results import AttributionResult, MethodResult, Perturbed
 from ecco_reports.analyses.attribution.settings import METHOD_TITLES, PERTURBATIONS, AttributionParams, Method
 from ecco_reports.analyses.explained import Explained, explained_of
-from ecco_reports.analyses.units import Grain, Unit, is_template, units_of
+from ecco_reports.analyses.units import Grain, Unit, fixed_positions, units_of
 from ecco_reports.errors import CapabilityError
 from ecco_reports.methods.perturbation import Effects, Remembered, Scorer, occlusion, shapley
 from ecco_reports.models.base import Capability, LanguageModel, Reading
@@ -46,10 +46,9 @@ def attribute(model: LanguageModel, prompt: Prompt, params: AttributionParams) -
     dtype = model.facts.spec.dtype
     tolerance = max(params.tolerance, _ROUNDING[dtype])
     grain = _grain(model, params)
-    units = units_of(reading.passage, grain) if PERTURBATIONS & {*methods} else ()
+    units = units_of(reading, grain) if PERTURBATIONS & {*methods} else ()
     task = _Task(model, reading, explained, units, params, tolerance)
     return AttributionResult(
-        family=reading.family,
         passage=reading.passage,
         explained=explained,
         methods=tuple(task.by_methods(methods)) if explained else (),
@@ -157,13 +156,13 @@ class _Task:
         return [Target(one.place, one.outcome, one.foil_outcome) for one in self.explained]
 
     def _baseline(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Embeddings without information; the template keeps its own."""
+        """Embeddings without information; the template and the masks keep theirs."""
         import torch
 
         from ecco_reports.methods.baselines import baseline_embeddings
 
-        passage = self.reading.passage
-        keep = torch.tensor([is_template(passage, position) for position in range(len(passage.tokens))])
+        fixed = fixed_positions(self.reading)
+        keep = torch.tensor([position in fixed for position in range(len(self.reading.passage.tokens))])
         with torch.no_grad():
             return baseline_embeddings(self.model, self.params.baseline, inputs, keep=keep)
 

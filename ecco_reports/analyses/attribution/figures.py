@@ -24,7 +24,7 @@ from ecco_reports.analyses.attribution.words import (
 from ecco_reports.analyses.units import Unit
 from ecco_reports.charts.contributions import contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, Figure, StripRow, StripToken, TokenStrip, strip_tokens
-from ecco_reports.records import Family
+from ecco_reports.records import visible
 
 
 def figures_of(result: AttributionResult) -> Iterator[Figure]:
@@ -122,22 +122,13 @@ def _strip(result: AttributionResult, method: MethodResult) -> TokenStrip:
         id=method.method,
         title=METHOD_TITLES[method.method],
         reading=reading_of(result, method),
-        alt_text=f"{len(result.passage.tokens)} tokens, {_outputs(result)} to choose from; unit: "
-        f"{unit_of(result, method)}.",
+        alt_text=f"{len(result.passage.tokens)} tokens, {len(rows)} output{'' if len(rows) == 1 else 's'} to choose "
+        f"from; unit: {unit_of(result, method)}.",
         tokens=tokens,
         rows=rows,
         unit=unit_of(result, method),
         signed=is_signed(result, method),
     )
-
-
-def _outputs(result: AttributionResult) -> str:
-    """How many things can be chosen, by their name."""
-    names = {Family.MASKED: "masks", Family.CLASSIFICATION: "classes", Family.QUESTION_ANSWERING: "ends of the answer"}
-    name = names.get(result.family, "outputs")
-    count = len(result.explained)
-    singular = {"masks": "mask", "classes": "class", "ends of the answer": "end of the answer", "outputs": "output"}
-    return f"{count} {singular[name] if count == 1 else name}"
 
 
 def _joined(tokens: Sequence[StripToken], units: Sequence[Unit]) -> tuple[StripToken, ...]:
@@ -149,6 +140,6 @@ def _joined(tokens: Sequence[StripToken], units: Sequence[Unit]) -> tuple[StripT
         if token.position in inside:
             continue
         parts = tokens[index : index + len(unit_at.get(token.position, (token.position,)))]
-        text, label = ("".join(getattr(part, name) for part in parts) for name in ("text", "label"))
-        joined.append(replace(token, text=text, label=label))
+        more = "".join(part.text for part in parts[1:])
+        joined.append(replace(token, text=token.text + more, label=token.label + visible(more)))
     return tuple(joined)

@@ -9,7 +9,7 @@ import numpy as np
 from ecco_reports.analyses.attribution.settings import PERTURBATIONS, BaselineName, Method, Replacement, ScoreName
 from ecco_reports.analyses.explained import Explained
 from ecco_reports.analyses.units import Grain, Unit
-from ecco_reports.records import Array, Family, Passage, Record
+from ecco_reports.records import Array, Passage, Record, visible
 
 
 class Perturbed(Record):
@@ -64,7 +64,6 @@ class AttributionResult(Record):
     """Contributions of the input tokens to each target, by each method.
 
     Attributes:
-        family: What kind of model read the prompt.
         passage: The prompt and the continuation.
         explained: The targets; none where nothing was said and no target was given.
         methods: One per method asked for that the model can do.
@@ -81,7 +80,6 @@ class AttributionResult(Record):
         dtype: The model's floating point type.
     """
 
-    family: Family
     passage: Passage
     explained: tuple[Explained, ...]
     methods: tuple[MethodResult, ...]
@@ -110,7 +108,8 @@ class AttributionResult(Record):
 
     def label(self, column: Unit) -> str:
         """How a column is called."""
-        return "".join(self.passage.tokens[position].label for position in column)
+        first, *more = (self.passage.tokens[position] for position in column)
+        return first.label + "".join(visible(token.text) for token in more)
 
     def word(self, column: Unit) -> str:
         """How a sentence speaks of a column."""

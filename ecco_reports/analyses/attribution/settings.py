@@ -38,9 +38,9 @@ class AttributionParams(DecodingParams):
         targets: Explain what the model says (the tokens it writes, the masks it fills in, its class, the ends of its
             answer), the prompt's own target (against its foil), or both.
         baseline: What stands for "no information" in integrated gradients: the mean embedding of the vocabulary, the
-            zero embedding, or the embedding of the end-of-text, padding or mask token. Tokens of the template keep
-            their embedding, masks included. Zero is a singular point of models that have no position embeddings and
-            normalise their input (Llama, Gemma): there its completeness check fails.
+            zero embedding, or the embedding of the end-of-text, padding or mask token. Tokens of the template, and
+            masks to be filled in, keep their embedding. Zero is a singular point of models that have no position
+            embeddings and normalise their input (Llama, Gemma): there its completeness check fails.
         aggregation: How the dimensions of an embedding become one number: their signed sum, or their L2 norm. Occlusion
             and Shapley values are one number from the start.
         normalize: Show contributions as shares of their absolute sum.

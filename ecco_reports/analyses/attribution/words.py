@@ -11,6 +11,7 @@ import numpy as np
 
 from ecco_reports.analyses.attribution.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attribution.settings import METHOD_TITLES, PERTURBATIONS
+from ecco_reports.analyses.voice import voice_of
 from ecco_reports.records import Check, Direction, Family, Metric
 
 SCORE_NAMES = {"logprob": "log-probability", "logit": "logit", "probability": "probability"}
@@ -29,13 +30,13 @@ def checks(result: AttributionResult) -> Iterator[Check]:
         yield from _method_checks(result, method)
     followed = [method.leak for method in result.methods if method.method not in PERTURBATIONS]
     nothing_asked = not result.methods
-    if result.family in _WRITING and (followed or nothing_asked):
+    if result.passage.family in _WRITING and (followed or nothing_asked):
         yield Check(
             name="no look ahead",
             residual=max(followed, default=0.0),
             tolerance=0.0,
             meaning="Gradient of a prediction with respect to tokens that come after it; a causal model has none."
-            if result.family is Family.CAUSAL
+            if result.passage.family is Family.CAUSAL
             else "Gradient of a prediction with respect to tokens written after it; a decoder has none.",
         )
 
@@ -106,7 +107,8 @@ def summary_of(result: AttributionResult) -> str:
 
 def _found(result: AttributionResult) -> str:
     if not result.explained:
-        return _NOTHING_WRITTEN if result.family in _WRITING else _NOTHING
+        family = result.passage.family
+        return _NOTHING_WRITTEN if family in _WRITING else f"There is nothing to explain. {voice_of(family).silence}"
     method, target = result.methods[0], result.explained[0]
     columns, values = result.columns(method), result.by_column(method)[0]
     title = METHOD_TITLES[method.method]
@@ -125,7 +127,6 @@ def _found(result: AttributionResult) -> str:
     return f"{title}: {target.phrase} was moved most by {', '.join(named)}."
 
 
-_NOTHING = "There is nothing to explain: the model said nothing."
 _NOTHING_WRITTEN = "There is nothing to explain: the model wrote nothing, and the prompt has no target."
 
 
@@ -219,7 +220,8 @@ def reading_of(result: AttributionResult, method: MethodResult) -> str:
     )
     whole = f" The unit is the {result.grain}." if method.method in PERTURBATIONS else ""
     anew = " The server tokenizes what is left of a prompt anew." if whole and result.tokenized_anew else ""
-    return f"{_HOW_TO_CHOOSE[result.family]}{signs}the detailed view writes the number under each token.{whole}{anew}"
+    choose = _HOW_TO_CHOOSE[result.passage.family]
+    return f"{choose}{signs}the detailed view writes the number under each token.{whole}{anew}"
 
 
 _HOW_TO_CHOOSE: Mapping[Family, str] = {

@@ -38,6 +38,11 @@ class Asker:
         self.served: dict[str, str] = {}
 
     @property
+    def is_chat(self) -> bool:
+        """Whether it answers messages rather than continues texts."""
+        return self._server.is_chat
+
+    @property
     def may_echo(self) -> bool:
         """Whether the server repeats a prompt with its log-probabilities, or may do so as nobody has tried."""
         return not self._server.is_chat and self.client.kept.noted("echo") is not False

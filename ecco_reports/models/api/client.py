@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -74,6 +75,7 @@ class Client:
             trust_env=not server.is_local,
             transport=transport,
         )
+        weakref.finalize(self, self._http.close)
 
     def ask(self, body: Mapping[str, Any], tokens: int, *, texts: int, listed: int) -> Answer:
         """The answer to a question: the kept one, else a new one.

@@ -219,7 +219,7 @@ class ApiModel(LanguageModel):
                 )
             spoken.append(Spoken(length - 1 + index, token.id, token, step.logprob, length + index))
         reading = Reading(
-            passage=Passage(tokens=(*given, *written), prompt_length=length),
+            passage=Passage(tokens=(*given, *written), prompt_length=length, family=Family.CAUSAL),
             segments=(),
             places=tuple(range(length - 1, length - 1 + max(1, len(spoken)))),
             spoken=tuple(spoken),

@@ -61,6 +61,12 @@ def scores_after(asker: Asker, source: str, texts: Sequence[Text], said: Sequenc
         CapabilityError: The server cannot tell.
         ModelApiError: There is no answer.
     """
+    if asker.is_chat and len(said) > 1:
+        raise CapabilityError(
+            source,
+            f"{source} tells of messages only what it answers first: the chat endpoint does not go on after given "
+            "words. Set max_new_tokens: 1 for this analysis, or use endpoint: completions where the server has it.",
+        )
     board = _Board(said, [{} for _ in texts])
     _by_repeating(asker, board, texts, len(said) - specials)
     _by_listing(asker, source, board, texts)
@@ -136,15 +142,7 @@ def _asked(board: _Board, source: str, text: Text, index: int) -> Text:
             f"{source}: what was written is cut inside a character here, and a server reads whole characters only. "
             "Set another max_new_tokens.",
         )
-    if not isinstance(text, str):
-        if before:
-            raise CapabilityError(
-                source,
-                f"{source} tells of messages only what it answers first: a server's chat endpoint does not go on after "
-                "given words. Set max_new_tokens: 1 for this analysis, or use endpoint: completions.",
-            )
-        return text
-    return text + before
+    return text + before if isinstance(text, str) else text
 
 
 def _take(board: _Board, row: int, written: Written) -> None:

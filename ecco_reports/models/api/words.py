@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from ecco_reports.errors import CapabilityError
 from ecco_reports.models.base import Encoding, TextTokenizer
+from ecco_reports.models.pieces import as_signs
 from ecco_reports.records import Prompt, Token
 
 NO_NUMBER = -1
@@ -33,16 +34,6 @@ def bytes_of(written: str) -> bytes:
         escaped = written.removeprefix(_ESCAPED).encode()
         return re.sub(rb"\\x([0-9a-fA-F]{2})", lambda found: bytes.fromhex(found[1].decode()), escaped)
     return written.encode("utf-8", errors="surrogatepass")
-
-
-def _shown(piece: bytes) -> str:
-    """Text where it is text, and ``⟨E3 81⟩`` where it is a part of a character."""
-    escaped = piece.decode("utf-8", errors="surrogateescape")
-    return re.sub(
-        "[\udc80-\udcff]+",
-        lambda found: "⟨" + " ".join(f"{ord(char) - 0xDC00:02X}" for char in found[0]) + "⟩",
-        escaped,
-    )
 
 
 def words(text: str, start: int = 0) -> tuple[Token, ...]:
@@ -75,7 +66,7 @@ def token_of(piece: bytes, *, special: bool = False) -> Token:
     try:
         return Token(id=NO_NUMBER, text=piece.decode(), utf8=piece.hex())
     except UnicodeDecodeError:
-        return Token(id=NO_NUMBER, text=_shown(piece), utf8=piece.hex(), partial=True)
+        return Token(id=NO_NUMBER, text=as_signs(piece), utf8=piece.hex(), partial=True)
 
 
 def about_tokens(text: str) -> int:
@@ -145,7 +136,7 @@ def _tokens(pieces: Sequence[bytes], starts: Sequence[tuple[int, bytes] | None],
         partial = was_open or bool(decoder.getstate()[0])
         yield Token(
             id=NO_NUMBER,
-            text=_shown(piece) if partial else piece.decode("utf-8", errors="replace"),
+            text=as_signs(piece) if partial else piece.decode("utf-8", errors="replace"),
             utf8=piece.hex(),
             span=(before, after),
             partial=partial,

@@ -96,6 +96,7 @@ class Manners:
     Attributes:
         echoes: Whether it repeats prompts with log-probabilities, refuses to, or takes no notice.
         listed: The most tokens it lists.
+        raw: Whether it tells log-probabilities from before temperature, or those that it drew from.
         key: The key it wants.
         tricks: What it does instead of answering, one for each of the next requests; None answers.
         always: What it does instead of answering every request.
@@ -103,6 +104,7 @@ class Manners:
 
     echoes: str = "yes"
     listed: int = 20
+    raw: bool = True
     key: str | None = None
     tricks: list[Callable[[Handler], None] | None] = field(default_factory=list)
     always: Callable[[Handler], None] | None = None
@@ -160,6 +162,9 @@ class Handler(BaseHTTPRequestHandler):
         echo = bool(body.get("echo")) and self.manners.echoes == "yes"
         texts = body["prompt"] if isinstance(body["prompt"], list) else [body["prompt"]]
         lines = [go_on(text, body["max_tokens"], body["temperature"], body.get("seed", 0)) for text in texts]
+        if not self.manners.raw and body["temperature"] > 0:
+            for line in lines:
+                line.rows = [(row / body["temperature"]).log_softmax(-1) for row in line.rows]
         choices = [
             self._choice(index, text, line, body["logprobs"], echo)
             for index, (text, line) in enumerate(zip(texts, lines, strict=True))
