@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -63,7 +63,7 @@ class Passes:
         ids: torch.Tensor,
         places: Sequence[int],
         embeddings: torch.Tensor | None = None,
-        encoded: torch.Tensor | None = None,
+        encoded: Any = None,
     ) -> torch.Tensor:
         """One pass.
 
@@ -72,7 +72,7 @@ class Passes:
             ids: ``[batch, position]``; cut where ``embeddings`` are.
             places: The places to keep, in order.
             embeddings: ``[batch, position, width]`` in place of what the module looks up.
-            encoded: What the encoder made of its part, ``[batch, position, width]``, to be used instead of running it.
+            encoded: What ``encode`` gave, to be used instead of running the encoder.
 
         Returns:
             ``[batch, place, outcome]``, at least in float32.
@@ -107,13 +107,12 @@ class Passes:
             return logits, seen[0]
         return logits, logits
 
-    def encode(self, reading: Reading) -> torch.Tensor | None:
-        """What the encoder of an encoder-decoder makes of its part, ``[1, position, width]``; else None."""
+    def encode(self, reading: Reading) -> Any:
+        """What the encoder of an encoder-decoder makes of its part, as its module says it; None where there is none."""
         if self.speech.family is not Family.ENCODER_DECODER:
             return None
         ids = torch.tensor([reading.ids[: reading.passage.encoder_length]], device=self.device)
-        encoded: torch.Tensor = self.module.get_encoder()(input_ids=ids).last_hidden_state
-        return encoded
+        return self.module.get_encoder()(input_ids=ids)
 
     def embed(self, reading: Reading) -> torch.Tensor:
         """Input embeddings of a reading ``[position, width]``, as the modules make them."""
@@ -169,17 +168,17 @@ class Passes:
         reading: Reading,
         ids: torch.Tensor,
         places: list[int],
-        encoded: torch.Tensor | None,
+        encoded: Any,
         stack: ExitStack,
         watch: Any = None,
     ) -> torch.Tensor:
         """A pass with what is on the stack; ``watch`` is called once the head has been narrowed."""
         inputs: dict[str, Any] = self.speech.inputs(reading, ids)
         if encoded is not None:
-            from transformers.modeling_outputs import BaseModelOutput
-
             del inputs["input_ids"]
-            inputs["encoder_outputs"] = BaseModelOutput(last_hidden_state=encoded.expand(len(ids), -1, -1))
+            # Its other members (what routed tokens to experts) may be asked for, too, and say nothing of the batch.
+            hidden = encoded.last_hidden_state.expand(len(ids), -1, -1)
+            inputs["encoder_outputs"] = replace(encoded, last_hidden_state=hidden)
         chosen = places
         if self.speech.per_position:
             chosen = self.speech.positions(reading, places)
