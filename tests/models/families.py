@@ -63,15 +63,15 @@ def tokenizer_of(family: Family, told: bool = False) -> PreTrainedTokenizerFast:
 
 @cache
 def raw(name: str, dtype: str = "float32") -> Any:
-    """The transformers model of an architecture of the zoo, built once."""
+    """The transformers model of an architecture of the zoo, built once; nothing of ours ever touches it."""
     return zoo.BY_NAME[name].build(getattr(torch, dtype))
 
 
 @cache
 def wrapped(name: str, dtype: str = "float32") -> Any:
-    """The same module as ours."""
+    """A module with the same weights as ours, built once."""
     entry = zoo.BY_NAME[name]
-    return wrap(raw(name, dtype), tokenizer_of(entry.family, "type_vocab_size" in entry.settings))
+    return wrap(entry.build(getattr(torch, dtype)), tokenizer_of(entry.family, "type_vocab_size" in entry.settings))
 
 
 # Its own ``generate`` fails in transformers 5.23: with a cache, positions do not fit.

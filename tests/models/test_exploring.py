@@ -51,8 +51,8 @@ def test_whatever_a_model_can_do_is_proven_and_whatever_it_cannot_has_a_reason(n
         assert (capability in model.capabilities) != (capability in model.reasons)
 
 
-# What these architectures really lack. Gradients: a second vector per token that is looked up by its number, one text in
-# both stacks, a text that is padded before it is looked up, padding found in a decoder's text.
+# What these architectures really lack. Gradients: a second vector per token that is looked up by its number, one text
+# in both stacks, a text that is padded before it is looked up, padding found in a decoder's text.
 LACKING = {
     "Gemma 3n": {Capability.GRADIENTS},
     "Gemma 4": {Capability.GRADIENTS},

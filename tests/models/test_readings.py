@@ -168,7 +168,7 @@ def test_one_text_alone_is_answered_from_anywhere_in_it():
     assert {one.outcome for one in reading.spoken} <= answerable(reading)
 
 
-@pytest.mark.parametrize("family", [family for family in PROMPTS])
+@pytest.mark.parametrize("family", list(PROMPTS))
 def test_a_prompt_is_read_once_and_its_target_makes_no_other_reading(family):
     model = wrapped(names(family)[0])
     prompt = PROMPTS[family]
