@@ -13,7 +13,7 @@ from pathlib import Path
 from ecco_reports.models.api.answers import Kept, count_kept
 from ecco_reports.models.api.server import TEXTS_PER_CALL, Server
 from ecco_reports.models.api.words import about_tokens
-from ecco_reports.records import Decoding, ModelSpec, Prompt
+from ecco_reports.records import Decoding, Message, ModelSpec, Prompt
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,12 @@ def estimate(spec: ModelSpec, questions: Iterable[Question], answers: Path) -> C
     folder = answers / server.folder
     repeats = None if server.is_chat else Kept(folder).noted("echo")
     calls = tokens = 0
-    readings: set[tuple[Prompt, Decoding]] = set()
+    readings: set[tuple[str, tuple[Message, ...], Decoding]] = set()
     for question in questions:
         prompt, new = about_tokens(question.prompt.text), question.decoding.max_new_tokens
-        if (question.prompt, question.decoding) not in readings:
-            readings.add((question.prompt, question.decoding))
+        reading = (question.prompt.text, question.prompt.messages, question.decoding)
+        if reading not in readings:
+            readings.add(reading)
             # A server that was never asked to repeat a prompt may refuse and be asked again without; what was drawn is
             # read once more.
             times = 1 if server.is_chat or repeats is not None else 2
