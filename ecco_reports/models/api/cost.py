@@ -36,6 +36,7 @@ class Cost:
     """What a model behind a server would cost.
 
     Attributes:
+        url: Where the model is asked.
         calls: Calls, at most.
         tokens: Tokens sent and received, at most; a guess.
         kept: How many answers are kept already, which cost nothing again.
@@ -43,6 +44,7 @@ class Cost:
         max_tokens: The limit of a run.
     """
 
+    url: str
     calls: int
     tokens: int
     kept: int
@@ -92,4 +94,4 @@ def estimate(spec: ModelSpec, questions: Iterable[Question], answers: Path) -> C
         rounds = 1 if server.is_chat or repeats else new
         calls += rounds * -(-question.variants // (1 if server.is_chat else TEXTS_PER_CALL))
         tokens += rounds * question.variants * (prompt + new)
-    return Cost(calls, tokens, count_kept(folder), server.max_calls, server.max_tokens)
+    return Cost(server.url, calls, tokens, count_kept(folder), server.max_calls, server.max_tokens)
