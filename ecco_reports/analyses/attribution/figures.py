@@ -20,6 +20,7 @@ from ecco_reports.analyses.attribution.words import (
     summary_of,
     unit_of,
 )
+from ecco_reports.analyses.units import Unit
 from ecco_reports.charts.contributions import contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, Figure, StripRow, StripToken, TokenStrip, joined, strip_tokens
 
