@@ -60,7 +60,7 @@ def explore(passes: Passes, probe: Reading, layers: int | None, source: str) -> 
         source: The model as the experiment names it.
 
     Raises:
-        ModelLoadError: The model is called causal and looks ahead.
+        ModelLoadError: The model writes token by token and looks ahead.
     """
     return _Exploration(passes, probe, source).findings(layers)
 
@@ -94,9 +94,9 @@ class _Exploration:
             if probe.family is Family.QUESTION_ANSWERING:
                 found.capabilities -= {Capability.SCORES}
                 found.reasons[Capability.SCORES] = "its answers are positions, which move when tokens are left out"
-            if probe.family is Family.CAUSAL:
-                self._refuse_look_ahead()
             self._try_shortcuts()
+            if probe.family in (Family.CAUSAL, Family.ENCODER_DECODER):
+                self._refuse_look_ahead()
         found.reasons[Capability.CANDIDATES] = "it gives complete distributions instead"
         module, family = self._passes.module, probe.family
         found.anatomy = anatomy.explore(module, family, lambda: self._passes.rows(probe, self._ids), layers)
@@ -110,10 +110,12 @@ class _Exploration:
         ahead = float((cut - self._logits[-2:-1]).abs().max())
         spread = float(self._logits.max() - self._logits.min())
         if ahead > _LOOK_AHEAD_TOLERANCE.get(self._passes.module.dtype, _LOOK_AHEAD_TOLERANCE_HALF) * spread:
+            what = "language model" if self._probe.family is Family.CAUSAL else "decoder"
+            hint = " If it fills in masks, write family: masked." if self._probe.family is Family.CAUSAL else ""
             raise ModelLoadError(
                 self._source,
-                f"{self._source} is no causal language model: what it predicts for a token changes with the tokens "
-                "after it. If it fills in masks, write family: masked.",
+                f"{self._source} is no causal {what}: what it predicts for a token changes with the tokens after it."
+                + hint,
             )
 
     def _try_shortcuts(self) -> None:
@@ -150,7 +152,12 @@ class _Exploration:
     def _other_words(self) -> torch.Tensor:
         """The probe with other tokens in the place of its words; signs of the template stay where they are."""
         special = torch.tensor([token.special for token in self._probe.passage.tokens])
-        others = torch.where(special, self._ids, self._ids.roll(1, 1) ^ 1)
+        others = self._ids.clone()
+        # Words of the text change places: a padding or end token among them would be more than another word.
+        others[:, ~special] = self._ids[:, ~special].roll(1, 1)
+        if not torch.equal(others, self._ids):
+            return others
+        others = torch.where(special, self._ids, self._ids ^ 1)
         known = self._passes.module.get_input_embeddings().weight.shape[0]
         return torch.where(others < known, others, self._ids)
 

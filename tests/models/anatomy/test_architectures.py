@@ -52,7 +52,6 @@ LACKING = {
     "MiniMax": {WRITES: NO_SUM},
     "Zamba 2": {NEURONS: MIXED},
     "RWKV": {ATTENTION: NO_PAIRS, WRITES: NO_SUM},
-    "xLSTM": {ATTENTION: NO_ATTENTION},
     "Longformer": {ATTENTION: NO_PAIRS, WRITES: NORMED},
     "FNet": {ATTENTION: NO_ATTENTION, WRITES: NORMED},
     "LED": {ATTENTION: NO_PAIRS, WRITES: NORMED},
@@ -208,8 +207,8 @@ def test_neurons_times_what_they_write_is_what_their_projection_returns(name):
         assert close(made, output.reshape(made.shape), 2e-6)
 
 
-# Some put a norm, a gate or a multiplier between the neurons of a layer and the stream.
-INDIRECT = ("Gemma 2", "Gemma 3", "Gemma 4", "OLMo 2", "T5Gemma", "xLSTM")
+# Some put a norm or a multiplier between the neurons of a layer and the stream.
+INDIRECT = ("Gemma 2", "Gemma 3", "Gemma 4", "OLMo 2", "T5Gemma")
 
 
 @pytest.mark.parametrize("name", [name for name in having(NEURONS) if name in having(WRITES) and name not in INDIRECT])
