@@ -38,14 +38,14 @@ _FAMILIES = {
     Family.QUESTION_ANSWERING: "points at an answer",
 }
 _MEANINGS = {
-    Capability.LAYER_READOUT: "the model's own last steps, run again on the state after its last block, with what it said",
-    Capability.RESUME: "what it says when it goes on from the middle, or from the last block, with what it said",
-    Capability.ATTENTION: "what it says while its weights are recorded, with what it said; the sum of the weights of each "
-    "position, with 1; and the weights times the values, with what the heads made of them",
-    Capability.NEURONS: "the neurons times their weights, with what their layer wrote; and each neuron, with itself when "
+    Capability.LAYER_READOUT: "its own last steps, run again on the state after its last block, with its answer",
+    Capability.RESUME: "its answer when it goes on from the middle, or from the last block, with that of a whole pass",
+    Capability.ATTENTION: "its answer while its weights are recorded, with its answer; the sum of the weights of each "
+    "position, with 1; the weights times the values, with what the heads made of them",
+    Capability.NEURONS: "the neurons times their weights, with what their layer wrote; each neuron, with itself when "
     "another position is changed",
     Capability.WRITES: "the sum of what the parts of a block wrote, with the change from its input to its output",
-    Capability.GRADIENTS: "input x gradient of what it said, with the same by captum on the same model",
+    Capability.GRADIENTS: "input x gradient of its answer, with the same by captum on the same model",
 }
 _INTRODUCTION = """\
 # Architectures
@@ -171,7 +171,7 @@ def page(rows: Sequence[Row]) -> str:
         f"{name} {sum(row.has(capability) != 'no' for row in rows)}" for capability, name in COLUMNS.items()
     )
     said = [f'{number}. <span id="note-{number}"></span>{note}.' for note, number in notes.items()]
-    summary = f"Of {len(rows)} architectures, this many have each: {counts}.\n\n"
+    summary = f"Of {len(rows)} models, this many have each: {counts}.\n\n"
     table = f"| column | what is compared |\n|---|---|\n{compared}\n"
     return _INTRODUCTION + table + summary + "\n".join(lines) + "\n\n## Notes\n\n" + "\n".join(said) + "\n"
 

@@ -245,14 +245,20 @@ def _chain(stack: nn.Module, layers: int | None, seen: Record) -> tuple[Blocks, 
     Raises:
         AbsentError: No list of modules hands a state on like that.
     """
-    found: list[tuple[Blocks, list[Call]]] = []
-    for blocks in candidates(stack, layers):
-        calls = seen.of(blocks)
-        if {id(call.module) for call in calls} == {id(block) for block in blocks} and _hands_on(calls):
-            found.append((blocks, calls))
+    lists = [(blocks, seen.of(blocks)) for blocks in candidates(stack, layers)]
+    lists = [(blocks, calls) for blocks, calls in lists if {id(c.module) for c in calls} == {id(b) for b in blocks}]
+    # Lists inside a block may hand on states as well, and a list of one always does: the outermost one is wanted.
+    inner = {
+        id(part)
+        for blocks, _ in lists
+        if len(blocks) > 1
+        for block in blocks
+        for part in block.modules()
+        if part is not block
+    }
+    found = [(blocks, calls) for blocks, calls in lists if _hands_on(calls) and id(blocks[0]) not in inner]
     if not found:
         raise AbsentError("no list of blocks was found in it, each of which goes on where the one before it ended")
-    # Lists inside a block hand on states as well: the outermost list is the one that is wanted.
     return max(found, key=lambda pair: sum(call.ended - call.began for call in pair[1]))
 
 
