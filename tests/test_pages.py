@@ -22,7 +22,7 @@ from ecco_reports.pages import KeptDrawings, environment, escape, render
 from ecco_reports.pages.lessons import docstring_attributes, settings
 from ecco_reports.pages.tables import csv_bytes, json_bytes
 from ecco_reports.records import Message, Prompt, Table
-from tests.stories import ANALYSES, HOSTILE, LINES, StoryParams, outcome, run_of, tale
+from tests.stories import ANALYSES, HOSTILE, LINES, PROVENANCE, StoryParams, outcome, run_of, tale
 
 
 def rendered(run, **options):
@@ -246,15 +246,25 @@ class TestExperimentPage:
         assert "abacus" in text[text.index("Where these numbers come from") :]
 
     @pytest.mark.parametrize("note", ["For want of memory, the lens took 4 states at a time.", HOSTILE])
-    def test_what_went_otherwise_than_asked_for_stands_by_the_provenance(self, note):
-        one = tale()
-        found = outcome(one, "first")
-        noted = replace(found, provenance=found.provenance.model_copy(update={"notes": (note,)}))
-        made = read(as_html(rendered(run_of(one, outcomes=[noted]))["experiments/tale.md"])[1])
-        end = made.text[made.text.index("Where these numbers come from") :]
+    def test_what_is_to_be_known_of_a_computation_stands_by_the_provenance(self, note):
+        one = tale(texts={"first": "Once", "second": "Twice"})
+        plain, other = outcome(one, "first"), outcome(one, "second")
+        noted = replace(plain, provenance=plain.provenance.model_copy(update={"notes": (note,)}))
+        with_note, without = (
+            read(as_html(rendered(run_of(one, outcomes=[first, other]))["experiments/tale.md"])[1])
+            for first in (noted, plain)
+        )
+        end = with_note.text[with_note.text.index("Where these numbers come from") :]
         assert f"first-m-story: {escape.one_line(note)}" in end
-        plain = read(as_html(rendered(run_of(one, outcomes=[found]))["experiments/tale.md"])[1])
-        assert len(made.tags) == len(plain.tags) + 2
+        assert len(with_note.tags) == len(without.tags) + 2
+
+    def test_what_is_to_be_known_of_all_computations_is_said_once(self):
+        one = tale(texts={"first": "Once", "second": "Twice"})
+        found = [outcome(one, "first"), outcome(one, "second")]
+        told = [replace(each, provenance=PROVENANCE.model_copy(update={"notes": ("It was cold.",)})) for each in found]
+        made = read(as_html(rendered(run_of(one, outcomes=told))["experiments/tale.md"])[1])
+        assert made.text.count("It was cold.") == 1
+        assert "story: It was cold." not in made.text
 
     def test_a_long_table_is_cut_and_says_so(self):
         one = tale()

@@ -14,6 +14,7 @@ from ecco_reports.errors import ModelLoadError
 from ecco_reports.models import anatomy
 from ecco_reports.models.anatomy import Anatomy
 from ecco_reports.models.base import READOUT_TOLERANCE, Capability, Reading
+from ecco_reports.models.memory import is_out_of_memory
 from ecco_reports.models.passes import Passes
 from ecco_reports.records import Family
 
@@ -151,6 +152,8 @@ class _Exploration:
             replaced = self._passes.logits(self._probe, self._other_words(), some, embeddings)[0]
             return relative_gap(replaced, self._logits[[-1, 0]])
         except _TROUBLE as error:
+            if is_out_of_memory(error):
+                raise
             return _because("its input embeddings cannot be reached", error)
 
     def _other_words(self) -> torch.Tensor:
@@ -167,7 +170,9 @@ class _Exploration:
         try:
             few = self._passes.logits(self._probe, self._ids, [places[-1], places[0]])[0]
             return relative_gap(few, self._logits[[-1, 0]])
-        except _TROUBLE:
+        except _TROUBLE as error:
+            if is_out_of_memory(error):
+                raise
             return float("inf")
 
     def _encoding_gap(self) -> float:
@@ -177,7 +182,9 @@ class _Exploration:
             encoded = self._passes.encode(self._probe)
             apart = self._passes.logits(self._probe, self._ids, places, encoded=encoded)[0]
             return relative_gap(apart, self._logits[-1:])
-        except _TROUBLE:
+        except _TROUBLE as error:
+            if is_out_of_memory(error):
+                raise
             return float("inf")
 
 

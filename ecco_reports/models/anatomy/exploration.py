@@ -26,6 +26,7 @@ from ecco_reports.models.anatomy.neurons import NeuronTap, Projection, find_proj
 from ecco_reports.models.anatomy.record import AbsentError, Call, Record, record, relative
 from ecco_reports.models.anatomy.writes import Writer, WriteTap, find_writers
 from ecco_reports.models.base import READOUT_TOLERANCE, AttentionKind, Capability
+from ecco_reports.models.memory import is_out_of_memory
 from ecco_reports.records import Family
 
 _ACCIDENTS = (TypeError, KeyError, IndexError, RuntimeError, ValueError, AttributeError, NotImplementedError)
@@ -142,6 +143,8 @@ class _Exploration:
             self._reasons[capability] = str(absent)
             return False
         except _ACCIDENTS as accident:
+            if is_out_of_memory(accident):
+                raise  # What there was no room to try may well be there.
             self._reasons[capability] = _crashed(accident)
             return False
         if not measured <= self._tolerance:
