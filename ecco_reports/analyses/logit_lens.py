@@ -304,9 +304,11 @@ def _right(reading: Reading) -> dict[int, int]:
 
 def _token_at(model: LanguageModel, reading: Reading, place: int, number: int) -> Token:
     """What a reader sees of what was right: in its context where it stands in the text."""
-    position = place + 1 if reading.family in (Family.CAUSAL, Family.ENCODER_DECODER) else place
+    if reading.family in (Family.CLASSIFICATION, Family.QUESTION_ANSWERING):
+        return model.outcome(reading, number)
+    position = place if reading.family is Family.MASKED else place + 1
     tokens = reading.passage.tokens
-    if reading.family is Family.CLASSIFICATION or position >= len(tokens) or tokens[position].id != number:
+    if position >= len(tokens) or tokens[position].id != number:
         return model.outcome(reading, number)
     return tokens[position]
 

@@ -60,7 +60,7 @@ def explore(passes: Passes, probe: Reading, layers: int | None, source: str) -> 
         source: The model as the experiment names it.
 
     Raises:
-        ModelLoadError: The model is called causal and looks ahead.
+        ModelLoadError: The model is called causal and looks ahead, or it cannot be run on a text at all.
     """
     return _Exploration(passes, probe, source).findings(layers)
 
@@ -80,7 +80,11 @@ class _Exploration:
         self._found = Findings()
         self._ids = torch.tensor([probe.ids])
         self._tolerance = READOUT_TOLERANCE[str(passes.module.dtype).removeprefix("torch.")]
-        self._logits, self._streams_trouble = passes.find_streams(probe)
+        try:
+            self._logits, self._streams_trouble = passes.find_streams(probe)
+        except _TROUBLE as error:
+            # A kind of model that none of the families is, such as one that chooses between several texts.
+            raise ModelLoadError(source, _because(f"{source} cannot be run on a text", error) + ".") from error
 
     def findings(self, layers: int | None) -> Findings:
         """Everything, in few passes."""
@@ -148,11 +152,13 @@ class _Exploration:
             return _because("its input embeddings cannot be reached", error)
 
     def _other_words(self) -> torch.Tensor:
-        """The probe with other tokens in the place of its words; signs of the template stay where they are."""
-        special = torch.tensor([token.special for token in self._probe.passage.tokens])
-        others = torch.where(special, self._ids, self._ids.roll(1, 1) ^ 1)
-        known = self._passes.module.get_input_embeddings().weight.shape[0]
-        return torch.where(others < known, others, self._ids)
+        """The probe with its words in another order; template tokens stay, as positions may be counted by them."""
+        words = [position for position, token in enumerate(self._probe.passage.tokens) if not token.special]
+        others = self._ids.clone()
+        others[:, words] = self._ids[:, words[1:] + words[:1]]
+        if torch.equal(others, self._ids):  # One word throughout, such as the sign for unknown ones.
+            others[:, words] = (self._ids[:, words] - 1).abs()
+        return others
 
     def _narrow_gap(self) -> float:
         places = self._probe.places

@@ -92,12 +92,12 @@ class _Trace:
 
     Attributes:
         blocks: What the blocks took in and gave out, and the logits.
-        encoded: What the encoder of an encoder-decoder gave to the decoder, ``[1, position, width]``.
+        encoded: What the encoder of an encoder-decoder gave to the decoder, as its module says it.
         rows: The row of the logits for each place.
     """
 
     blocks: BlockTrace
-    encoded: torch.Tensor | None
+    encoded: Any
     rows: Mapping[int, int]
 
     def logits_at(self, places: Sequence[int]) -> torch.Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,6 +19,8 @@ from torch.utils.hooks import RemovableHandle
 from ecco_reports.models.base import Reading
 from ecco_reports.models.families import Speech
 from ecco_reports.records import Family
+
+_NO_TOKEN = -1
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Passes:
         ids: torch.Tensor,
         places: Sequence[int],
         embeddings: torch.Tensor | None = None,
-        encoded: torch.Tensor | None = None,
+        encoded: Any = None,
     ) -> torch.Tensor:
         """One pass.
 
@@ -72,7 +74,7 @@ class Passes:
             ids: ``[batch, position]``; cut where ``embeddings`` are.
             places: The places to keep, in order.
             embeddings: ``[batch, position, width]`` in place of what the module looks up.
-            encoded: What the encoder made of its part, ``[batch, position, width]``, to be used instead of running it.
+            encoded: What ``encode`` gave, to be used instead of running the encoder.
 
         Returns:
             ``[batch, place, outcome]``, at least in float32.
@@ -107,13 +109,12 @@ class Passes:
             return logits, seen[0]
         return logits, logits
 
-    def encode(self, reading: Reading) -> torch.Tensor | None:
-        """What the encoder of an encoder-decoder makes of its part, ``[1, position, width]``; else None."""
+    def encode(self, reading: Reading) -> Any:
+        """What the encoder of an encoder-decoder makes of its part, as its module says it; None where there is none."""
         if not self.encodes_apart:
             return None
         ids = torch.tensor([reading.ids[: reading.passage.encoder_length]], device=self.device)
-        encoded: torch.Tensor = self.module.get_encoder()(input_ids=ids).last_hidden_state
-        return encoded
+        return self.module.get_encoder()(input_ids=ids)
 
     def embed(self, reading: Reading) -> torch.Tensor:
         """Input embeddings of a reading ``[position, width]``, as the modules make them."""
@@ -181,17 +182,17 @@ class Passes:
         reading: Reading,
         ids: torch.Tensor,
         places: list[int],
-        encoded: torch.Tensor | None,
+        encoded: Any,
         stack: ExitStack,
         watch: Any = None,
     ) -> torch.Tensor:
         """A pass with what is on the stack; ``watch`` is called once the head has been narrowed."""
         inputs = self._inputs(reading, ids)
         if encoded is not None:
-            from transformers.modeling_outputs import BaseModelOutput
-
             del inputs["input_ids"]
-            inputs["encoder_outputs"] = BaseModelOutput(last_hidden_state=encoded.expand(len(ids), -1, -1))
+            # Its other members (what routed tokens to experts) may be asked for, too, and say nothing of the batch.
+            hidden = encoded.last_hidden_state.expand(len(ids), -1, -1)
+            inputs["encoder_outputs"] = replace(encoded, last_hidden_state=hidden)
         chosen = places
         if self.speech.per_position:
             chosen = self.speech.positions(reading, places)
@@ -207,10 +208,27 @@ class Passes:
             narrowed = False
         if watch is not None:
             watch()
+        stack.enter_context(self._batches_of_equals())
         rows = self.speech.rows(self.module(**inputs))
         if not narrowed:
             rows = rows[:, keep.to(rows.device)]
         return _at_least_float32(rows)
+
+    @contextmanager
+    def _batches_of_equals(self) -> Iterator[None]:
+        """Inside, a classifier that names no padding token reads several texts at once.
+
+        Without one it looks for the end of none of them and refuses; the texts of a batch here have one length.
+        """
+        config = self.module.config.get_text_config()
+        nameless = self.speech.family is Family.CLASSIFICATION and getattr(config, "pad_token_id", 0) is None
+        if nameless:
+            config.pad_token_id = _NO_TOKEN
+        try:
+            yield
+        finally:
+            if nameless:
+                config.pad_token_id = None
 
     @contextmanager
     def _embedding_by(self, embeddings: torch.Tensor, border: int) -> Iterator[None]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import torch
 
+from ecco_reports.errors import CapabilityError
 from ecco_reports.models.base import Reading
 from ecco_reports.models.families import SPEECHES
 from ecco_reports.models.passes import Passes
@@ -28,11 +29,17 @@ def without(reading: Reading, dropped: set[int], start: Token | None) -> Reading
         reading: The original.
         dropped: Positions of its prompt.
         start: What a causal text begins with when nothing of its prompt is left.
+
+    Raises:
+        CapabilityError: Nothing of a causal text's prompt is left, and there is no such token.
     """
     speech, passage = SPEECHES[reading.family], reading.passage
     kept = [position for position in range(len(passage.tokens)) if position not in dropped]
     tokens = [passage.tokens[position] for position in kept]
-    if reading.family is Family.CAUSAL and start is not None and kept[:1] >= [passage.prompt_length]:
+    if reading.family is Family.CAUSAL and all(position >= passage.prompt_length for position in kept):
+        if start is None:
+            what = "nothing of the prompt is left to go on from, and the model has no token that begins a text."
+            raise CapabilityError("", what)
         tokens.insert(0, start)
     added = len(tokens) - len(kept)
     moved = {position: number for number, position in enumerate(kept, start=added)}
@@ -50,13 +57,17 @@ def without(reading: Reading, dropped: set[int], start: Token | None) -> Reading
 
 
 def said_by(passes: Passes, variants: Sequence[Reading]) -> Iterator[tuple[float, ...]]:
-    """Log-probabilities of what was said, ``[variant, spoken]``: variants of equal length share a pass."""
-    alike: dict[tuple[int, int], list[int]] = {}
+    """Log-probabilities of what was said, ``[variant, spoken]``.
+
+    Variants share a pass where they have one length, one division into texts, and were spoken of at the same places.
+    """
+    alike: dict[tuple[object, ...], list[int]] = {}
     for index, variant in enumerate(variants):
-        alike.setdefault((len(variant.ids), variant.passage.encoder_length), []).append(index)
+        shape = len(variant.ids), variant.passage.encoder_length, variant.segments
+        alike.setdefault((*shape, *(one.place for one in variant.spoken)), []).append(index)
     found: dict[int, tuple[float, ...]] = {}
-    for (length, _), indices in alike.items():
-        at_once = max(1, _TOKENS_AT_ONCE // length)
+    for indices in alike.values():
+        at_once = max(1, _TOKENS_AT_ONCE // len(variants[indices[0]].ids))
         for start in range(0, len(indices), at_once):
             chunk = indices[start : start + at_once]
             rows = _said_alike(passes, [variants[index] for index in chunk])
@@ -65,7 +76,7 @@ def said_by(passes: Passes, variants: Sequence[Reading]) -> Iterator[tuple[float
 
 
 def _said_alike(passes: Passes, variants: Sequence[Reading]) -> torch.Tensor:
-    """Log-probabilities ``[variant, spoken]`` of variants that have one length, in one pass."""
+    """Log-probabilities ``[variant, spoken]`` of variants that differ in nothing but token numbers, in one pass."""
     spoken = variants[0].spoken
     ids = torch.tensor([variant.ids for variant in variants])
     logprobs = passes.logits(variants[0], ids, [one.place for one in spoken]).log_softmax(-1)

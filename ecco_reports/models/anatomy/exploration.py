@@ -186,10 +186,15 @@ class _Exploration:
 
         if not self._prove(Capability.ATTENTION, residual):
             return None, ()
-        layers = {found.layer for found in maps if found.kind is AttentionKind.SELF}
-        without = [layer for layer in range(len(calls)) if layer not in layers]
-        if without:
-            self._partly[Capability.ATTENTION] = _in_layers(without, "they mix positions by other means or not at all")
+        if lacking := [
+            _in_layers(without, f"{place}: they mix positions by other means or not at all")
+            for kind, stack, place in (
+                (AttentionKind.SELF, calls, ""),
+                (AttentionKind.ENCODER, self._seen.of(encoder), " of the encoder"),
+            )
+            if (without := sorted(set(range(len(stack))) - {found.layer for found in maps if found.kind is kind}))
+        ]:
+            self._partly[Capability.ATTENTION] = "; ".join(lacking)
         return tap, maps
 
     def _neurons(self, blocks: Blocks, calls: Sequence[Call]) -> NeuronTap | None:
@@ -212,7 +217,9 @@ class _Exploration:
         if not self._prove(Capability.NEURONS, residual):
             return None
         if missing:
-            self._partly[Capability.NEURONS] = _in_layers(missing, Counter(missing.values()).most_common(1)[0][0])
+            self._partly[Capability.NEURONS] = _in_layers(
+                missing, f": {Counter(missing.values()).most_common(1)[0][0]}"
+            )
         return NeuronTap(blocks, layers)
 
     def _writes(
@@ -304,6 +311,6 @@ def _events(
 
 
 def _in_layers(layers: Iterable[int], why: str) -> str:
-    """Which layers lack something, and why."""
+    """Which layers lack something, and what is to be said of that."""
     numbers = list(map(str, layers))
-    return f"not in layer{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}: {why}"
+    return f"not in layer{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}{why}"

@@ -30,17 +30,41 @@ FUSED = "its experts are fused into one matrix product"
 MIXED = "the last projection of a block reads what was mixed over positions"
 NORMED = "its blocks end in a norm, so that what their parts write does not simply add up"
 NO_SUM = "no one to three modules of a block add up to what it changes"
+NO_CHAIN = "no list of blocks was found in it, each of which goes on where the one before it ended"
+OTHER_AXES = "its residual stream has other axes than text, position and width, in this order"
+NO_PAIRS = "what it gives out as attention is not from every position to every position"
+NO_SHARES = "what it gives out as attention does not add up to one for each position"
+NOT_FED = "no projection into its residual stream reads what another one wrote"
+TWICE = "a block of it attends more than once"
+READOUT, RESUME, ATTENTION, NEURONS, WRITES = HANDLES
 LACKING = {
-    "Gemma 3n": {Capability.LAYER_READOUT: NO_VECTOR, Capability.RESUME: NO_VECTOR, Capability.WRITES: NO_SUM},
-    "Mamba": {Capability.ATTENTION: NO_ATTENTION, Capability.NEURONS: MIXED},
-    "Mamba 2": {Capability.ATTENTION: NO_ATTENTION, Capability.NEURONS: MIXED},
-    **{name: {Capability.NEURONS: FUSED} for name in ("Mixtral", "Qwen3-MoE", "GPT-OSS", "Llama 4")},
-    **{
-        name: {Capability.WRITES: NORMED}
-        for name in NAMES
-        if name.startswith(("BERT", "RoBERTa", "DistilBERT", "ALBERT", "ELECTRA", "DeBERTa", "BART", "OPT (post"))
-    },
+    "Mixtral": {NEURONS: FUSED},
+    "Qwen3-MoE": {NEURONS: FUSED},
+    "GPT-OSS": {NEURONS: FUSED},
+    "Llama 4": {NEURONS: FUSED},
+    "Gemma 3n": {READOUT: NO_VECTOR, RESUME: NO_VECTOR, WRITES: NO_SUM},
+    "DeepSeek-V4": {READOUT: NO_VECTOR, RESUME: NO_VECTOR, ATTENTION: NO_PAIRS, NEURONS: NOT_FED, WRITES: NO_SUM},
+    "DiffLlama": {ATTENTION: TWICE},
+    "HRM": dict.fromkeys(HANDLES, NO_CHAIN),
+    "Mamba": {ATTENTION: NO_ATTENTION, NEURONS: MIXED},
+    "Mamba 2": {ATTENTION: NO_ATTENTION, NEURONS: MIXED},
+    "Qwen3-Next": {NEURONS: FUSED},
+    "MiniMax": {WRITES: NO_SUM},
+    "Zamba 2": {NEURONS: MIXED},
+    "RWKV": {ATTENTION: NO_PAIRS, WRITES: NO_SUM},
+    "xLSTM": {ATTENTION: NO_ATTENTION},
+    "Longformer": {ATTENTION: NO_PAIRS, WRITES: NORMED},
+    "FNet": {ATTENTION: NO_ATTENTION, WRITES: NORMED},
+    "LED": {ATTENTION: NO_PAIRS, WRITES: NORMED},
+    "ProphetNet": {ATTENTION: NO_SHARES, WRITES: NORMED},
+    "FSMT": dict.fromkeys(HANDLES, OTHER_AXES),
 }
+POST_NORM = """
+BERT, RoBERTa, DistilBERT, ALBERT, ELECTRA, DeBERTa-v2, BigBird, MPNet, MobileBERT, GPT, OPT (post-norm), BART, Marian,
+BERT (classifier), RoBERTa (classifier), DistilBERT (classifier), BART (classifier), BERT (answers by a span),
+DistilBERT (answers by a span), RoBERTa (answers by a span)
+"""
+LACKING |= {name.strip(): {WRITES: NORMED} for name in POST_NORM.split(",")}
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +98,8 @@ def test_what_a_model_has_is_proven_and_what_it_lacks_has_its_reason(name):
     lacking = LACKING.get(name, {})
     assert dict(found.reasons) == lacking
     assert set(found.proofs) == set(HANDLES) - set(lacking)
-    assert max(found.proofs.values()) < 1e-5
-    assert found.calls == 3
+    assert max(found.proofs.values(), default=0.0) < 1e-5
+    assert found.calls == (0 if READOUT in lacking and NEURONS in lacking and name != "DeepSeek-V4" else 3)
 
 
 @pytest.mark.parametrize("name", having(Capability.LAYER_READOUT))
@@ -122,8 +146,9 @@ def test_going_on_from_a_changed_state_is_a_pass_with_that_state_put_in(name):
 
 
 def own_attentions(name):
-    """What the library itself hands out on ``output_attentions``, by kind."""
+    """What the library itself hands out on ``output_attentions``, by kind and layer."""
     model, inputs = zoo.BY_NAME[name].build(attn_implementation="eager"), zoo.BY_NAME[name].inputs(TEXT)
+    model(**inputs)  # BigBird chooses how to attend at its first text.
     output = model(**inputs, output_attentions=True)
     places = {AttentionKind.SELF: "attentions"}
     if model.config.is_encoder_decoder:
@@ -135,13 +160,20 @@ def own_attentions(name):
     return {kind: [given for given in output[place] if given is not None] for kind, place in places.items()}
 
 
+# What the library gives out for some layers is no attention: states of linear attention, windows of a long text.
+NO_MAPS = {("MiniMax", AttentionKind.SELF): [1], ("LongT5", AttentionKind.ENCODER): []}
+
+
 @pytest.mark.parametrize("name", having(Capability.ATTENTION))
 def test_attention_is_what_the_library_hands_out(name):
     trace = anatomy(name).attention.trace(forward_of(name))
     assert close(trace.logits, forward_of(name)(), 1e-5)
     for kind, expected in own_attentions(name).items():
         found = list(trace.of(kind).values())
-        assert len(found) == len(expected) > 0
+        if (name, kind) in NO_MAPS:
+            assert list(trace.of(kind)) == NO_MAPS[name, kind]
+            expected = [expected[layer] for layer in NO_MAPS[name, kind]]
+        assert len(found) == len(expected)
         for one, other in zip(found, expected, strict=True):
             assert close(one.weights, other, 1e-6)
 
@@ -176,14 +208,16 @@ def test_neurons_times_what_they_write_is_what_their_projection_returns(name):
         assert close(made, output.reshape(made.shape), 2e-6)
 
 
-@pytest.mark.parametrize("name", [name for name in having(Capability.NEURONS) if name in having(Capability.WRITES)])
+# Some put a norm, a gate or a multiplier between the neurons of a layer and the stream.
+INDIRECT = ("Gemma 2", "Gemma 3", "Gemma 4", "OLMo 2", "T5Gemma", "xLSTM")
+
+
+@pytest.mark.parametrize("name", [name for name in having(NEURONS) if name in having(WRITES) and name not in INDIRECT])
 def test_without_its_neurons_a_block_lacks_what_they_wrote(name):
     """The stream after a block without neurons, from a pass with nothing at the projection's input."""
     found, forward = anatomy(name), forward_of(name)
     layer, projection = max(found.neurons.layers.items())
     scale = found.writes.layers[layer][-1].scale
-    if "norm" in found.writes.layers[layer][-1].path:
-        pytest.skip("a norm between its neurons and the stream")
     wrote = scale * (found.neurons.activations(forward)[layer] @ projection.written)
     before = trace_blocks(found.blocks, forward).states[layer + 1]
     handle = projection.module.register_forward_pre_hook(lambda _m, args: (torch.zeros_like(args[0]),))
@@ -233,6 +267,7 @@ def test_a_hybrid_has_handles_in_some_layers_and_says_in_which_not(name, attendi
     found = anatomy(name)
     assert list(found.attention.trace(forward_of(name)).of(AttentionKind.SELF)) == attending
     assert list(found.neurons.layers) == neurons
+    assert ("mix positions by other means" in found.partly.get(ATTENTION, "")) == (len(attending) < 3)
     without = [str(layer) for layer in range(3) if layer not in neurons]
     if without:
         assert f"{', '.join(without)}: " in found.partly[Capability.NEURONS]
