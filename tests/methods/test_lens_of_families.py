@@ -64,7 +64,9 @@ def hidden_states(model, reading):
     """Transformers' own hidden states of the stack that speaks, the last of which may be behind the final norm."""
     ids, border = torch.tensor([reading.ids]), reading.passage.encoder_length
     if border:
-        return model(ids[:, :border], decoder_input_ids=ids[:, border:], output_hidden_states=True).decoder_hidden_states
+        return model(
+            ids[:, :border], decoder_input_ids=ids[:, border:], output_hidden_states=True
+        ).decoder_hidden_states
     told = {"token_type_ids": torch.tensor([reading.segments])} if any(reading.segments) else {}
     return model(ids, output_hidden_states=True, **told).hidden_states
 
