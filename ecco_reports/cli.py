@@ -186,7 +186,15 @@ def plan(files: tuple[Path, ...], store: Path) -> None:
     made = make_plan(_load(files), Store(store))
     table = Table("model", "dtype", "device", "prompts", "tasks", "stored", "to compute", box=None, pad_edge=False)
     for load in made.workloads:
-        row = (load.spec.source, load.spec.dtype, load.spec.device, load.prompts, load.tasks, load.stored, load.missing)
+        row = (
+            load.spec.described,
+            load.spec.dtype,
+            load.spec.device,
+            load.prompts,
+            load.tasks,
+            load.stored,
+            load.missing,
+        )
         table.add_row(*map(str, row))
     console = Console()
     console.print(table)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ecco_reports import __version__
 from ecco_reports.errors import ModelLoadError
+from ecco_reports.models.hub import why_unreachable
 from ecco_reports.models.source import BUNDLED, bundled_names, facts_of
 from ecco_reports.records import ModelSpec
 from ecco_reports.resources import resource
@@ -22,12 +23,16 @@ _PACKAGES = (
     "torch",
     "transformers",
     "tokenizers",
+    "safetensors",
+    "accelerate",
+    "huggingface_hub",
     "altair",
     "vl-convert-python",
     "mkdocs",
     "mkdocs-material",
     "pydantic",
 )
+_EXTRAS = {"peft": ("adapters", "adapters of models")}
 _ENOUGH_DISK = 500 * 2**20
 
 
@@ -46,6 +51,7 @@ def examine(store: Path) -> list[Finding]:
         Finding("ecco_reports", True, f"{__version__} on Python {platform.python_version()}, {platform.platform()}"),
         *_packages(),
         _device(),
+        _hub(),
         *_bundled(),
         *_resources(),
         _writable(store),
@@ -58,6 +64,11 @@ def _packages() -> Iterator[Finding]:
             yield Finding(name, True, version(name))
         except PackageNotFoundError:
             yield Finding(name, False, "missing: install ecco-reports again")
+    for name, (extra, use) in _EXTRAS.items():
+        try:
+            yield Finding(name, True, version(name))
+        except PackageNotFoundError:
+            yield Finding(name, True, f"not installed, needed for {use} only: pip install 'ecco-reports[{extra}]'")
 
 
 def _device() -> Finding:
@@ -72,6 +83,18 @@ def _device() -> Finding:
     return Finding("device", True, f"cpu, {os.cpu_count()} cores (no GPU found; none is needed)")
 
 
+def _hub() -> Finding:
+    """Whether models can be downloaded. Doing without is no fault: bundled ones, folders and the cache still serve."""
+    try:
+        hub = importlib.import_module("huggingface_hub")
+        obstacle = why_unreachable()
+    except ImportError as error:
+        return Finding("hub", False, f"huggingface_hub cannot be imported: {error}")
+    reach = f"no downloads: {obstacle}" if obstacle else f"{hub.constants.ENDPOINT} answers"
+    token = "with a token" if hub.get_token() else "without a token, which gated models need in HF_TOKEN"
+    return Finding("hub", True, f"{reach}; {token}; cache in {hub.constants.HF_HUB_CACHE}")
+
+
 def _bundled() -> Iterator[Finding]:
     for name in bundled_names():
         try:
@@ -79,7 +102,8 @@ def _bundled() -> Iterator[Finding]:
         except ModelLoadError as error:
             yield Finding(BUNDLED + name, False, str(error))
         else:
-            yield Finding(BUNDLED + name, True, f"{facts.layers} layers, reads {facts.context_length} tokens")
+            reach = "texts of any length" if facts.context_length is None else f"{facts.context_length} tokens"
+            yield Finding(BUNDLED + name, True, f"{facts.layers} layers, reads {reach}")
 
 
 def _resources() -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ecco_reports.analyses import ANALYSES
-from ecco_reports.analyses.preflight import length_problems
+from ecco_reports.analyses.preflight import family_problems, length_problems
 from ecco_reports.errors import EccoReportsError, ExperimentError, Problem, did_you_mean
 from ecco_reports.models.threads import threads_for
 from ecco_reports.records import ModelSpec, Prompt, Record
@@ -64,7 +64,8 @@ def analyze(model: LanguageModel, prompt: str | Prompt, analysis: str, **params:
         settings = room.Params(**params)
     except ValidationError as error:
         raise ExperimentError([_problem(analysis, detail, room.Params) for detail in error.errors()]) from None
-    if found := [*length_problems(settings, prompt, model.facts)] or list(room.problems(settings, prompt, model.facts)):
+    about = settings, prompt, model.facts
+    if found := list(length_problems(*about)) or list(family_problems(*about)) or list(room.problems(*about)):
         raise ExperimentError([Problem(f"{analysis}.{_dotted(path)}", 0, 0, what, hint) for path, what, hint in found])
     model.demand(room.needs(settings))
     with threads_for(model):

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ecco_reports.analyses import ANALYSES, AnyAnalysis, DecodingParams
-from ecco_reports.analyses.preflight import length_problems
+from ecco_reports.analyses.preflight import family_problems, length_problems
 from ecco_reports.errors import ExperimentError, ModelLoadError, Problem
 from ecco_reports.models.api.cost import Cost, Question, estimate, units_of
 from ecco_reports.models.base import ModelFacts
@@ -232,9 +232,10 @@ def batches_of(tasks: Iterable[Task]) -> tuple[Batch, ...]:
 
 def objections(task: Task, analysis: AnyAnalysis, facts: ModelFacts) -> Iterator[Objection]:
     """Why a task cannot work, as far as ``facts`` can tell."""
-    if too_long := list(length_problems(task.params, task.prompt, facts)):
+    about = task.params, task.prompt, facts
+    if unfit := list(length_problems(*about)) or list(family_problems(*about)):
         # What an analysis would find at the positions of such a prompt means nothing.
-        yield from (Objection(*problem) for problem in too_long)
+        yield from (Objection(*problem) for problem in unfit)
         return
     for path, message, hint in analysis.problems(task.params, task.prompt, facts):
         yield Objection(path, message, hint)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
@@ -30,6 +30,9 @@ SCHEMA_VERSION = 1
 """Raised when stored records change their meaning; it is part of every store key."""
 
 ARRAY_KEY = "$array"
+
+
+_SIGN = re.compile("(⟨[^⟩]*⟩)")
 
 
 class Record(BaseModel):
@@ -199,6 +202,20 @@ class ModelSpec(ServerFields):
         return value
 
     @property
+    def described(self) -> str:
+        """The source, and what is done to its weights: enough to tell the models of an experiment apart."""
+        changes = {
+            "revision": self.revision,
+            "subfolder": self.subfolder,
+            "family": self.family,
+            "adapter": self.adapter,
+            "adapter_revision": self.adapter_revision,
+            "quantization": self.quantization and self.quantization.method,
+        }
+        said = ", ".join(f"{name} {value}" for name, value in changes.items() if value)
+        return f"{self.source} ({said})" if said else self.source
+
+    @property
     def is_served(self) -> bool:
         """Whether the model runs behind a server."""
         return self.source.startswith(SERVED)
@@ -289,7 +306,9 @@ class Token(Record):
         text: What it adds to the text, as it was written; for a part of a character its bytes, as ``⟨E3 81⟩``.
         piece: How the vocabulary writes it: ``Ġcity``, ``▁city``, ``##ing``; empty where nothing is known of it.
         utf8: The bytes of the text it stands for, in hexadecimal; empty for a token of the template.
-        span: The characters of the prompt it covers, from and up to; None for what does not stand in the prompt.
+        span: The characters of the prompt it covers, from and up to; None for what does not stand in the prompt. They
+            count in the second text for a token of that.
+        second: Whether it stands in the second of two texts.
         special: Whether it is a token of the template rather than of the text.
         partial: Whether it is only a part of a character.
         completes: The character that this token completes, if it is the last part of one.
@@ -302,6 +321,7 @@ class Token(Record):
     piece: str = ""
     utf8: str = ""
     span: tuple[int, int] | None = None
+    second: bool = False
     special: bool = False
     partial: bool = False
     completes: str | None = None
@@ -322,9 +342,38 @@ class Token(Record):
         return visible(self.text)
 
     @property
+    def inside(self) -> tuple[tuple[str, bool], ...]:
+        """What stands in it, in order: characters that can be read, and signs (True) for bytes and for nothing."""
+        if not self.partial:
+            return ((self.text, False),) if self.text else ((self.label, True),)
+        pieces = [(piece, bool(_SIGN.fullmatch(piece))) for piece in _SIGN.split(self.text) if piece]
+        place = 1 if pieces and pieces[0][1] else 0
+        return (*pieces[:place], *([(self.completes, False)] if self.completes else []), *pieces[place:])
+
+    @property
+    def characters(self) -> str:
+        """What of it can be read: whole characters, and the one it completes."""
+        return "".join(piece for piece, is_sign in self.inside if not is_sign)
+
+    @property
     def word(self) -> str:
         """How a sentence speaks of it: without the spaces around it, unless nothing else is left."""
         return self.text.strip() or self.label
+
+
+def joined_text(tokens: Sequence[Token]) -> str:
+    """What can be read of tokens that follow one another."""
+    return "".join((token.before if index else "") + token.characters for index, token in enumerate(tokens))
+
+
+def joined_label(tokens: Sequence[Token]) -> str:
+    """The label of tokens that are read as one piece of text."""
+    text = joined_text(tokens)
+    if len(tokens) == 1 or not text:
+        return "".join(token.label for token in tokens)
+    # A space that the vocabulary has and the prompt has not, before its first word, still tells two tokens apart.
+    added = "·" if tokens[0].label.startswith("·") and not text.startswith((" ", "·")) else ""
+    return added + visible(text)
 
 
 class Passage(Record):

@@ -20,8 +20,9 @@ from ecco_reports.errors import RenderError
 from ecco_reports.gates import Kind, Status, Verdict, Verdicts
 from ecco_reports.pages import KeptDrawings, environment, escape, render
 from ecco_reports.pages.lessons import docstring_attributes, settings
+from ecco_reports.pages.sections import Continuation
 from ecco_reports.pages.tables import csv_bytes, json_bytes
-from ecco_reports.records import Table
+from ecco_reports.records import Message, Passage, Prompt, Table, Token
 from tests.stories import ANALYSES, HOSTILE, LINES, StoryParams, outcome, run_of, tale
 
 
@@ -121,6 +122,36 @@ class TestEscaping:
         assert len(set(found.values())) == 4
         assert found["c"] == "c"
         assert all(re.fullmatch(r"[a-z0-9-]+", slug) for slug in found.values())
+
+
+class TestPromptsOfSeveralParts:
+    def text_of(self, prompt):
+        one = replace(tale(), prompts={"first": prompt})
+        return read(as_html(rendered(run_of(one))["experiments/tale.md"])[1]).text
+
+    def test_a_conversation_is_shown_turn_by_turn_and_the_answer_is_the_next_one(self):
+        said = (Message(role="system", content="Be *brief*."), Message(role="user", content="Where?"))
+        text = self.text_of(Prompt(name="first", text="system: Be *brief*.\nuser: Where?", messages=said))
+        assert "system: Be *brief*.user: Where?assistant:  the end" in text
+
+    def test_a_turn_that_the_model_went_on_with_is_one_with_what_it_wrote(self):
+        said = (Message(role="user", content="Where?"), Message(role="assistant", content="It is"))
+        text = self.text_of(Prompt(name="first", text="user: Where?\nassistant: It is", messages=said))
+        assert "user: Where?assistant: It is the end" in text
+
+    def test_a_second_text_stands_below_the_first(self):
+        assert "Is it?second text: It is. the end" in self.text_of(
+            Prompt(name="first", text="Is it?", text_pair="It is.")
+        )
+
+    def test_what_a_decoder_wrote_stands_below_what_the_encoder_read(self):
+        template = environment().from_string(
+            "{% import 'macros.jinja' as piece %}{{ piece.prompt_text(prompt, continuation) }}"
+        )
+        tokens = (Token(id=0, text="Is it?"), Token(id=1, text="<pad>", special=True), Token(id=2, text=" Yes"))
+        passage = Passage(tokens=tokens, prompt_length=2, encoder_length=1)
+        made = template.render(prompt=Prompt(name="p", text="Is it?"), continuation=Continuation(passage, ("a",)))
+        assert " ".join(read(made).text.split()) == "Is it?the model wrote: Yes"
 
 
 class TestHostileText:

@@ -18,6 +18,8 @@ from ecco_reports.records import (
     Token,
     canonical_json,
     digest,
+    joined_label,
+    joined_text,
     visible,
 )
 
@@ -102,3 +104,28 @@ def test_arrays_in_records_cannot_be_written_to() -> None:
 def test_a_record_refuses_what_it_does_not_know() -> None:
     with pytest.raises(ValidationError):
         Decoding.model_validate({"max_new_token": 3})
+
+
+@pytest.mark.parametrize(
+    ("piece", "text", "label"),
+    [
+        ("Ġcity", " city", "·city"),
+        ("▁city", "city", "·city"),
+        ("▁", "", "·"),
+        ("##ing", "ing", "##ing"),
+        ("##", "##", "##"),
+        ("Ġ", "Ġ", "Ġ"),
+    ],
+)
+def test_tokens_that_a_vocabulary_tells_apart_have_labels_of_their_own(piece: str, text: str, label: str) -> None:
+    assert Token(id=1, text=text, piece=piece).label == label
+
+
+def test_tokens_of_one_word_are_called_by_their_text() -> None:
+    cabin, et = Token(id=1, text="cabin", piece="cabin"), Token(id=2, text="et", piece="##et")
+    assert (joined_label([cabin, et]), joined_label([et])) == ("cabinet", "##et")
+    the, city = Token(id=3, text="the", piece="▁the"), Token(id=4, text="city", piece="▁city", before=" ")
+    assert (joined_label([the, city]), joined_text([the, city])) == ("·the·city", "the city")
+    parts = Token(id=5, text="⟨E6⟩", partial=True), Token(id=6, text="⟨97 A5⟩", partial=True, completes="日")
+    assert joined_label(parts) == "日"
+    assert joined_label(parts[:1]) == "⟨E6⟩"

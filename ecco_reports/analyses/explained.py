@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from ecco_reports.analyses.preflight import outcome_of
-from ecco_reports.models.base import LanguageModel, Reading
+from ecco_reports.models.base import Capability, LanguageModel, Reading
 from ecco_reports.records import Family, Prompt, Record, Token
 
 Choice: TypeAlias = Literal["all", "generated", "given"]
@@ -33,7 +33,7 @@ class Explained(Record):
         place: Where the model said it, as ``Reading`` counts places.
         outcome: Its number among everything that could have been said there; -1 where a server does not tell it.
         foil_outcome: That of the foil.
-        said: Which of the things the model said it is, from 0; None for the prompt's own target.
+        said: Which of the things the model said the token is, from 0; None where it is none of them.
         position: The token of the text to choose it by, or None where it is not in the text.
         after: The last position it can depend on.
     """
@@ -79,10 +79,9 @@ def explained_of(prompt: Prompt, choice: Choice, reading: Reading, model: Langua
     A given target that the model said itself, at the place in question, is not said twice.
     """
     found: list[Explained] = []
-    if choice != "generated" and (given := _given(prompt, reading, model)) is not None:
-        said = [(spoken.place, spoken.outcome) for spoken in reading.spoken]
-        if given.foil is not None or choice == "given" or (given.place, given.outcome) not in said:
-            found.append(given)
+    given = None if choice == "generated" else _given(prompt, reading, model)
+    if given is not None and (given.foil is not None or choice == "given" or given.said is None):
+        found.append(given)
     if choice != "given":
         kinds = _KINDS.get(reading.family, ("next",))
         # The start and the end of an answer may be one token, by which only one of them could be chosen.
@@ -108,10 +107,19 @@ def _given(prompt: Prompt, reading: Reading, model: LanguageModel) -> Explained 
     nowhere = kind == "start" or (kind == "mask" and not reading.spoken)
     if prompt.target is None or nowhere:
         return None
-    words = [prompt.target, *([] if prompt.foil is None else [prompt.foil])]
-    numbers = [outcome_of(word, model.facts, model.tokenizer) for word in words]
-    tokens = [model.outcome(reading, number) for number in numbers]
-    place = reading.question
+    place, words = reading.question, [prompt.target, *([] if prompt.foil is None else [prompt.foil])]
+    if Capability.LOGITS in model.capabilities:
+        numbers = [outcome_of(word, model.facts, model.tokenizer) for word in words]
+        tokens = [model.outcome(reading, number) for number in numbers]
+    else:
+        # A server keeps the numbers of its tokens, and is only asked about what it said.
+        numbers = [-1] * len(words)
+        tokens = [Token(id=-1, text=word) for word in words]
+    same = (
+        index
+        for index, spoken in enumerate(reading.spoken)
+        if spoken.place == place and (spoken.outcome, spoken.token.text) == (numbers[0], tokens[0].text)
+    )
     return Explained(
         kind=kind,
         token=tokens[0],
@@ -119,6 +127,7 @@ def _given(prompt: Prompt, reading: Reading, model: LanguageModel) -> Explained 
         place=place,
         outcome=numbers[0],
         foil_outcome=numbers[1] if len(numbers) > 1 else None,
+        said=next(same, None),
         position=None,
         after=reading.reach(place),
     )

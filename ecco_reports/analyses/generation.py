@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from ecco_reports.analyses import Analysis, DecodingParams
-from ecco_reports.analyses.voice import answer, numbered, place_name, voice_of
+from ecco_reports.analyses.voice import answer, numbered, place_name, said, voice_of
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts, Reading
 from ecco_reports.records import Check, Decoding, Direction, Family, Metric, Passage, Prompt, Record, Table, Token
 
@@ -226,8 +226,8 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
         if result.passage.family is Family.QUESTION_ANSWERING:
             return _answered(result)
         if result.passage.family not in _WRITERS:
-            said = " and ".join(f"“{step.token.word}” (probability {step.probability:.1%})" for step in steps)
-            return f"The model {voice.did} {said}."
+            chosen = " and ".join(f"“{step.token.word}” (probability {step.probability:.1%})" for step in steps)
+            return f"The model {voice.did} {chosen}."
         written = result.passage.written.strip()
         # The end of the text is no word that one could be sure of.
         steps = tuple(step for step in steps if not step.token.special) or steps
@@ -308,13 +308,16 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
 def _offered(passage: Passage, step: Step) -> list[tuple[str, float]]:
     """Labels and probabilities of the candidates; of an answer's ends with their positions."""
     return [
-        (c.token.label if c.position is None else numbered(passage, c.position), c.probability) for c in step.candidates
+        (said(passage, c.token) if c.position is None else numbered(passage, c.position), c.probability)
+        for c in step.candidates
     ]
 
 
 def _chosen(passage: Passage, step: Step) -> str:
     """Label of what was chosen, as it stands among the candidates."""
-    return numbered(passage, step.position) if passage.family is Family.QUESTION_ANSWERING else step.token.label
+    return (
+        numbered(passage, step.position) if passage.family is Family.QUESTION_ANSWERING else said(passage, step.token)
+    )
 
 
 def _heading(passage: Passage, number: int) -> str:

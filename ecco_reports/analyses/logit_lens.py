@@ -13,7 +13,7 @@ from ecco_reports.analyses import Analysis, DecodingParams
 from ecco_reports.analyses.layers import LayerChoice, layer_in_words, layer_name, states_of
 from ecco_reports.analyses.lens_words import grid_reading, grid_title, lens_words
 from ecco_reports.analyses.preflight import layer_problems, outcome_of, position_problems, target_problems
-from ecco_reports.analyses.voice import numbered, place_name, voice_of
+from ecco_reports.analyses.voice import numbered, place_name, said, voice_of
 from ecco_reports.models.base import READOUT_TOLERANCE, Capability, LanguageModel, ModelFacts, Reading
 from ecco_reports.records import Array, Check, Direction, Family, Metric, Passage, Prompt, Record, Table, Token
 
@@ -221,14 +221,14 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
                 )
             )
         if result.watched:
-            names = [token.label for token in result.watched]
+            names = [said(result.passage, token) for token in result.watched]
             words = [f"“{token.word}”" for token in result.watched]
             finals = result.watched_probabilities[-1]
             figures.append(
                 ChartFigure(
                     id="lines",
                     title=f"Probability of {' and '.join(words)} by layer",
-                    reading=f"The same lens for the {voice_of(result.passage.family).expected} alone, and for chosen "
+                    reading=f"The same lens for {voice_of(result.passage.family).asked} alone, and for chosen "
                     "candidates only: the layer where a line climbs is where the model makes up its mind.",
                     alt_text=", ".join(f"{word} ends at {final:.1%}" for word, final in zip(words, finals, strict=True))
                     + ".",
@@ -280,7 +280,7 @@ def _right_labels(result: LogitLensResult) -> list[str]:
     """What was right in each column; of an answer, where in the text it is, since a word may stand there twice."""
     passage = result.passage
     if passage.family is not Family.QUESTION_ANSWERING:
-        return [token.label for token in result.next_tokens]
+        return [said(passage, token) for token in result.next_tokens]
     return [numbered(passage, passage.answer_positions[place]) for place in result.places]
 
 
@@ -288,7 +288,7 @@ def _names(result: LogitLensResult, indices: Sequence[int]) -> list[str]:
     """Labels of outcomes, given as indices into the vocabulary."""
     if result.passage.family is Family.QUESTION_ANSWERING:
         return [numbered(result.passage, result.numbers[index]) for index in indices]
-    return [result.vocabulary[index].label for index in indices]
+    return [said(result.passage, result.vocabulary[index]) for index in indices]
 
 
 def _right(reading: Reading) -> dict[int, int]:

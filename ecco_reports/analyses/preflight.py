@@ -18,9 +18,15 @@ from ecco_reports.records import Family, Prompt, Record
 Path: TypeAlias = tuple[str | int, ...]
 FoundProblem: TypeAlias = tuple[Path, str, str]
 
+_WRITERS = (Family.CAUSAL, Family.ENCODER_DECODER, None)
+"""Who writes on; of a model that is not known yet it is supposed."""
+
 
 def length_problems(params: Record, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
-    """A prompt that a model cannot read, or that is longer than what it reads, what is to be generated included."""
+    """A prompt that a model cannot read, or that is longer than what it reads, what is to be written included.
+
+    An encoder-decoder counts what it reads and what it writes apart; a model that does not write on has nothing to add.
+    """
     if facts.tokenize is None:
         return
     try:
@@ -29,19 +35,45 @@ def length_problems(params: Record, prompt: Prompt, facts: ModelFacts) -> Iterat
         part = "messages" if prompt.messages else "text" if prompt.text_pair is None else "text_pair"
         yield ("prompt", part), f"{facts.spec.source}: {error}", ""
         return
-    tokens, limit = len(read), facts.context_length
-    new = params.max_new_tokens if isinstance(params, DecodingParams) else 0
+    model = f"the model {facts.spec.source!r}"
     if all(token.special for token in read):
-        yield ("prompt",), f"the model {facts.spec.source!r} sees no token in this prompt.", "Write some text."
-    elif limit is not None and tokens + new > limit:
-        included = f", {new} generated ones included" if new else ""
-        way_out = f", or set max_new_tokens to {limit - tokens} or less" if tokens < limit else ""
-        model = f"the model {facts.spec.source!r}, which reads {limit} at most"
+        yield ("prompt",), f"{model} sees no token in this prompt.", "Write some text."
+    elif facts.context_length is not None:
+        writes = isinstance(params, DecodingParams) and facts.family in _WRITERS
+        new = params.max_new_tokens if isinstance(params, DecodingParams) and writes else 0
+        yield from _too_long(len(read), new, facts.context_length, model, facts.family is Family.ENCODER_DECODER)
+
+
+def _too_long(tokens: int, new: int, limit: int, model: str, apart: bool) -> Iterator[FoundProblem]:
+    """More tokens than a model reads; ``apart`` if what it writes has a limit of its own."""
+    room = limit - (1 if apart else tokens)  # A decoder begins with a token of its own.
+    after = 0 if apart else new
+    if tokens + after > limit:
+        included = f", {after} generated ones included" if after else ""
+        way_out = f", or set max_new_tokens to {room} or less" if after and room > 0 else ""
         yield (
             ("prompt",),
-            f"this prompt has {_tokens(tokens)} for {model}{included}.",
-            f"Shorten it by {_tokens(tokens + new - limit)}{way_out}.",
+            f"this prompt has {_tokens(tokens)} for {model}, which reads {limit} at most{included}.",
+            f"Shorten it by {_tokens(tokens + after - limit)}{way_out}.",
         )
+    if apart and new > room:
+        what = f"{_tokens(new)} are more than the decoder of {model} can write, which is {room} at most."
+        yield ("prompt",), what, f"Set max_new_tokens to {room} or less."
+
+
+def family_problems(params: Record, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
+    """A prompt that gives the model nothing to say: no mask to fill in, no passage to find an answer in."""
+    if not isinstance(params, DecodingParams):
+        return
+    model, tokenizer = f"the model {facts.spec.source!r}", facts.tokenize
+    if facts.family is Family.QUESTION_ANSWERING and prompt.text_pair is None:
+        what = f"{model} answers a question by a span of a second text, and this prompt has only one."
+        yield ("prompt",), what, "Write the question under text, and the passage with the answer under text_pair."
+    if facts.family is Family.MASKED and tokenizer is not None and tokenizer.mask is not None:
+        mask = tokenizer.mask
+        if mask.id not in tokenizer.encode(prompt).ids:
+            what = f"{model} fills in masks, and this prompt has none."
+            yield ("prompt",), what, f"Write {mask.text} where a word is missing."
 
 
 def _tokens(count: int) -> str:

@@ -17,7 +17,7 @@ from ecco_reports.analyses.preflight import (
     position_problems,
     target_problems,
 )
-from ecco_reports.analyses.voice import numbered, place_name, voice_of
+from ecco_reports.analyses.voice import numbered, place_name, said, voice_of
 from ecco_reports.models.base import READOUT_TOLERANCE, Capability, LanguageModel, ModelFacts, Reading
 from ecco_reports.records import Array, Check, Direction, Family, Metric, Passage, Prompt, Record, Table, Token
 
@@ -227,7 +227,10 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
                     )
                     + ".",
                     chart=rank_lines(
-                        layers, [t.label for t in result.watched], result.watched_ranks, result.vocab_size
+                        layers,
+                        [said(result.passage, t) for t in result.watched],
+                        result.watched_ranks,
+                        result.vocab_size,
                     ),
                 )
             )
@@ -270,7 +273,7 @@ def _columns(result: TokenRanksResult) -> list[str]:
     """Labels of what was said; the ends of an answer with their place in the text."""
     if result.passage.family is Family.QUESTION_ANSWERING:
         return [numbered(result.passage, position) for position in result.positions]
-    return [token.label for token in result.spoken]
+    return [said(result.passage, token) for token in result.spoken]
 
 
 def _watch_place(reading: Reading, position: int, given: bool) -> int:
@@ -289,6 +292,8 @@ def _where(result: TokenRanksResult) -> str:
             return "for the whole text"
         case Family.QUESTION_ANSWERING:
             return f"as the {place_name(passage, place)} of the answer"
+        case Family.ENCODER_DECODER if place == passage.prompt_length - 1:
+            return "as the first token that the decoder writes"
         case Family.MASKED:
             return f"in the place of “{passage.tokens[place].word}” (position {place})"
         case _:

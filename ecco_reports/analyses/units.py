@@ -65,4 +65,9 @@ def _goes_on(last: Token, token: Token, grain: Grain) -> bool:
     if grain == "token" or last.text[-1:].isspace() or token.text[:1].isspace():
         return False
     apart = last.span is not None and token.span is not None and token.span[0] > last.span[1]
-    return not apart and not _UNSPACED.match(token.completes or token.text)
+    return not apart and not _is_a_word_by_itself(token)
+
+
+def _is_a_word_by_itself(token: Token) -> bool:
+    """Whether it begins with a character of a text without spaces; bytes E3 to E9 begin those of East Asia."""
+    return "e3" <= token.utf8[:2] <= "e9" if token.partial else bool(_UNSPACED.match(token.text))

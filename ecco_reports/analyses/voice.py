@@ -6,9 +6,9 @@ In: the family of a model. Out: words that fit into the sentences of all rooms.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ecco_reports.records import Family, Passage
+from ecco_reports.records import Family, Passage, Token
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Voice:
         thing: What each thing it said is called: "generated token".
         things: The same in the plural.
         expected: What a place is about: "the next token".
+        asked: What a prompt's own target is about, in a sentence: "the next token".
         silence: A sentence for a model that said nothing.
         choices: Title of the figure that shows what it could have said.
     """
@@ -28,6 +29,7 @@ class Voice:
     thing: str
     things: str
     expected: str
+    asked: str
     silence: str
     choices: str
 
@@ -37,17 +39,19 @@ _WRITER = Voice(
     thing="generated token",
     things="generated tokens",
     expected="next token",
+    asked="the next token",
     silence="The model wrote nothing.",
     choices="What it wrote, and what it could have written",
 )
 _VOICES: Mapping[Family, Voice] = {
     Family.CAUSAL: _WRITER,
-    Family.ENCODER_DECODER: _WRITER,
+    Family.ENCODER_DECODER: replace(_WRITER, asked="the first token it writes"),
     Family.MASKED: Voice(
         did="filled in",
         thing="filled mask",
         things="filled masks",
         expected="token in this place",
+        asked="the first mask",
         silence="There is no mask in this text that the model could fill in.",
         choices="What it filled in, and what it could have filled in",
     ),
@@ -56,6 +60,7 @@ _VOICES: Mapping[Family, Voice] = {
         thing="class",
         things="classes",
         expected="class",
+        asked="the class",
         silence="The model chose no class.",
         choices="The classes it chose between",
     ),
@@ -64,6 +69,7 @@ _VOICES: Mapping[Family, Voice] = {
         thing="end of the answer",
         things="ends of the answer",
         expected="end of the answer",
+        asked="the start of the answer",
         silence="The model gave no answer.",
         choices="Where the answer starts and ends, and where else it could",
     ),
@@ -72,6 +78,7 @@ _VOICES: Mapping[Family, Voice] = {
         thing="word",
         things="words",
         expected="word",
+        asked="the next word",
         silence="The model has no head and says nothing.",
         choices="What it said",
     ),
@@ -94,6 +101,11 @@ def place_name(passage: Passage, place: int) -> str:
             return passage.tokens[place].label
 
 
+def said(passage: Passage, token: Token) -> str:
+    """The label of something that was said: the name of a class has no white space to make visible."""
+    return token.text if passage.family is Family.CLASSIFICATION else token.label
+
+
 def numbered(passage: Passage, position: int | None) -> str:
     """A token of the text and where it stands, since a word may stand there twice: "Paris (12)"."""
     return "" if position is None else f"{passage.tokens[position].label} ({position})"
@@ -101,4 +113,4 @@ def numbered(passage: Passage, position: int | None) -> str:
 
 def answer(passage: Passage, start: int, end: int) -> str:
     """The text of a span as it stands in the passage."""
-    return "".join(token.text for token in passage.tokens[start : end + 1]).strip()
+    return "".join(token.before + token.text for token in passage.tokens[start : end + 1]).strip()

@@ -10,7 +10,8 @@ import altair as alt
 
 from ecco_reports.charts import style
 
-LABEL_WIDTH = 116
+LABEL_WIDTH, WIDEST_LABEL, LETTER = 116, 240, 7
+"""Room for the labels of candidates: enough for tokens, and as much more as names of classes need, up to a limit."""
 CHART_WIDTH = 560
 VALUE_WIDTH = 128
 
@@ -64,7 +65,7 @@ def candidates_chart(steps: Sequence[Step], things: str = "generated tokens") ->
     )
     chart = alt.vconcat(
         _overview(steps, chosen),
-        _choice(1 + max(bar["k"] for bar in bars), chosen),
+        _choice(1 + max(bar["k"] for bar in bars), _room(max(len(bar["token"]) for bar in bars)), chosen),
         spacing=20,
         datasets={"steps": [_step(number, step) for number, step in enumerate(steps, 1)], "bars": bars},
     ).add_params(style.names("tokens", [step.heading or step.chosen for step in steps]))
@@ -110,15 +111,16 @@ def _bars(number: int, step: Step) -> list[dict[str, Any]]:
 
 def _overview(steps: Sequence[Step], chosen: alt.Parameter) -> alt.VConcatChart:
     """Two rows of columns, one column per step: probability of what was chosen, and entropy."""
-    column = max(34, min(72, CHART_WIDTH // len(steps)))
-    slanted = max(len(step.heading or step.chosen) for step in steps) * 7 > column
+    longest = max(len(step.heading or step.chosen) for step in steps) * LETTER
+    column = max(34, min(72, CHART_WIDTH // len(steps))) if len(steps) > 1 else max(72, min(longest, CHART_WIDTH))
+    slanted = longest > column
     x = alt.X("s:O", title=None, scale=alt.Scale(paddingInner=0.12, paddingOuter=0.06))
     axis = style.label_axis(
         "tokens",
         labelExpr="tokens[datum.value - 1]",
         orient="top",
         labelAngle=-40 if slanted else 0,
-        labelLimit=110,
+        labelLimit=110 if slanted else column,
         labelFontSize=12,
     )
     tooltip = [
@@ -170,8 +172,13 @@ def _silent(target: alt.Chart) -> alt.Chart:
     return copy
 
 
-def _choice(rows: int, chosen: alt.Parameter) -> alt.LayerChart:
-    """The candidates of the chosen step as bars, their labels inside the plot so that nothing moves."""
+def _room(letters: int) -> int:
+    """The width that candidates' labels need, so many letters long at most."""
+    return max(LABEL_WIDTH, min(WIDEST_LABEL, letters * LETTER + 12))
+
+
+def _choice(rows: int, room: int, chosen: alt.Parameter) -> alt.LayerChart:
+    """The candidates of the chosen step as bars, labels (``room`` pixels) inside the plot so that nothing moves."""
     base = (
         alt.Chart(alt.NamedData("bars"))
         .transform_filter(chosen)
@@ -181,7 +188,7 @@ def _choice(rows: int, chosen: alt.Parameter) -> alt.LayerChart:
     x = alt.X(
         "p:Q",
         title="probability of each candidate",
-        scale=alt.Scale(domain=[0, 1], range=[LABEL_WIDTH, CHART_WIDTH - VALUE_WIDTH]),
+        scale=alt.Scale(domain=[0, 1], range=[room, CHART_WIDTH - VALUE_WIDTH]),
         axis=alt.Axis(format="%", tickCount=5, domain=False, ticks=False),
     )
     bars = base.mark_bar(cornerRadiusEnd=2).encode(
@@ -195,8 +202,8 @@ def _choice(rows: int, chosen: alt.Parameter) -> alt.LayerChart:
             alt.Tooltip("rank:Q", title="rank", format=","),
         ],
     )
-    labels = base.mark_text(align="right", baseline="middle", limit=LABEL_WIDTH - 12, fontSize=12, aria=False).encode(
-        x=alt.value(LABEL_WIDTH - 8), text="token:N"
+    labels = base.mark_text(align="right", baseline="middle", limit=room - 12, fontSize=12, aria=False).encode(
+        x=alt.value(room - 8), text="token:N"
     )
     outside = (
         "(datum.rank === null ? ', beyond the list' : "

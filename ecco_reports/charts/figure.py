@@ -7,12 +7,12 @@ an Altair chart, and a token strip (running text whose tokens are coloured), whi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import altair as alt
 
-from ecco_reports.records import Passage
+from ecco_reports.records import Passage, Token
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,12 @@ class StripToken:
         position: Counted from 0.
         generated: Whether the model wrote it (else it is of the prompt).
         special: Whether it belongs to a template rather than to the text.
-        note: A word about it, such as the character that its bytes complete; may be empty.
+        pieces: What stands in it instead of its text alone, if it is a part of a character: characters, and signs for
+            bytes (True).
+        before: Characters of the text between the token before it and this one that no token stands for.
+        after: The same after the last token of a text.
+        opens: What begins with it ("second text"), where a strip has several parts; else empty.
+        note: A word about it; may be empty.
     """
 
     text: str
@@ -56,22 +61,60 @@ class StripToken:
     position: int
     generated: bool = False
     special: bool = False
+    pieces: tuple[tuple[str, bool], ...] = ()
+    before: str = ""
+    after: str = ""
+    opens: str = ""
     note: str = ""
 
 
 def strip_tokens(passage: Passage) -> tuple[StripToken, ...]:
     """The tokens of a prompt and its continuation, as a strip shows them."""
+    opens = _openings(passage)
     return tuple(
         StripToken(
-            text=token.text,
+            text=token.characters,
             label=token.label,
             position=position,
             generated=position >= passage.prompt_length,
             special=token.special,
-            note=f"completes {token.completes}" if token.completes else "",
+            pieces=token.inside if token.partial else (),
+            before=token.before,
+            after=token.after,
+            opens=opens.get(position, ""),
+            note=_note(token),
         )
         for position, token in enumerate(passage.tokens)
     )
+
+
+def joined(parts: Sequence[StripToken], label: str) -> StripToken:
+    """Tokens that follow one another as one piece of text, in the place of the first."""
+    if len(parts) == 1:
+        return parts[0]
+    text = "".join((part.before if index else "") + part.text for index, part in enumerate(parts))
+    return replace(parts[0], text=text, label=label, pieces=(), after=parts[-1].after, note="")
+
+
+def _openings(passage: Passage) -> dict[int, str]:
+    """Where the parts of a passage begin, and what they are called; nothing where there is only one."""
+    opens = {}
+    second = next((position for position, token in enumerate(passage.tokens) if token.second), None)
+    if second is not None:
+        opens = {0: "first text", second: "second text"}
+    if passage.encoder_length:
+        opens = {**opens, 0: "read by the encoder", passage.encoder_length: "written by the decoder"}
+    return opens
+
+
+def _note(token: Token) -> str:
+    """What is known of a token beyond its text: what its bytes complete, and what the model reads instead of it."""
+    if token.completes:
+        return f"completes {token.completes}"
+    piece = token.piece.removeprefix("##").removesuffix("</w>").replace("▁", " ").replace("Ġ", " ").strip()
+    # Pieces of a byte-level vocabulary that are not ASCII are bytes in disguise, and say nothing to a reader.
+    other = bool(piece) and piece.isascii() and token.span is not None and piece != token.text.strip()
+    return f"read as {piece}" if other and not token.partial else ""
 
 
 @dataclass(frozen=True)

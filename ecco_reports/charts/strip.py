@@ -120,6 +120,7 @@ def _token(strip: TokenStrip, index: int, chosen: StripRow | None, id: str) -> s
     classes = ["ecco-tok"]
     classes += ["ecco-tok--generated"] if token.generated else []
     classes += ["ecco-tok--special"] if token.special else []
+    classes += ["ecco-tok--partial"] if token.pieces else []
     attributes = [f'data-n="{token.position}"']
     if row is not None:
         classes.append("ecco-tok--output")
@@ -135,7 +136,15 @@ def _token(strip: TokenStrip, index: int, chosen: StripRow | None, id: str) -> s
     note = f", {token.note}" if token.note else ""
     attributes.append(f'title="{_attribute(f"{token.position}: {style.shown(token.label)}{note}")}"')
     inner, breaks = _flow(token)
-    return f'<bdi class="{" ".join(classes)}" {" ".join(attributes)}><span>{inner}</span></bdi>{"<br>" * breaks}'
+    opens = f'<span class="ecco-strip__part">{_text(token.opens)}</span>' if token.opens else ""
+    made = f'<bdi class="{" ".join(classes)}" {" ".join(attributes)}><span>{inner}</span></bdi>{"<br>" * breaks}'
+    return f"{_gap(token.before)}{opens}{made}{_gap(token.after)}"
+
+
+def _gap(text: str) -> str:
+    """Characters that no token stands for: the text goes on, and nothing can be chosen there."""
+    lines = "<br>".join(_line(line) for line in text.split("\n"))
+    return f'<span class="ecco-strip__gap" title="no token">{lines}</span>' if text else ""
 
 
 def _colour(strip: TokenStrip, index: int, chosen: StripRow | None) -> list[str]:
@@ -153,24 +162,24 @@ def _colour(strip: TokenStrip, index: int, chosen: StripRow | None) -> list[str]
 
 def _flow(token: StripToken) -> tuple[str, int]:
     """The inside of a token, and how many line breaks follow it: ``⏎`` is shown, and the line breaks where it does."""
-    if not token.text:
-        return _text(style.shown(token.label)), 0
+    if token.pieces or not token.text:
+        pieces = token.pieces or ((token.label, True),)
+        return "".join(_sign(piece) if is_sign else _line(piece) for piece, is_sign in pieces), 0
     body = token.text.rstrip("\n")
     breaks = len(token.text) - len(body)
     lines = [_line(line) for line in body.split("\n")]
-    sign = '<i class="ecco-tok__sign">⏎</i>'
+    sign = _sign("⏎")
     return f"{sign}<br>".join(lines) + sign * breaks, breaks
+
+
+def _sign(text: str) -> str:
+    return f'<i class="ecco-tok__sign">{_text(style.shown(text))}</i>'
 
 
 def _line(line: str) -> str:
     """Text of one line; what has no shape of its own is shown as a sign."""
     signs = {"\t": "⇥"}
-    return "".join(
-        f'<i class="ecco-tok__sign">{_text(signs.get(char, style.shown(char)))}</i>'
-        if char < " " or char == "\x7f"
-        else _text(char)
-        for char in line
-    )
+    return "".join(_sign(signs.get(char, char)) if char < " " or char == "\x7f" else _text(char) for char in line)
 
 
 def _legend(strip: TokenStrip, row: StripRow | None) -> str:

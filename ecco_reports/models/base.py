@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ecco_reports.errors import CapabilityError
@@ -35,6 +36,14 @@ class Capability(StrEnum):
     ATTENTION = "attention patterns"
     NEURONS = "neuron activations"
     WRITES = "parts of a layer that add up to what it writes"
+
+
+class AttentionKind(StrEnum):
+    """Who looks at whom: a stack at itself, an encoder at itself, or a decoder at what its encoder made."""
+
+    SELF = "self"
+    ENCODER = "encoder"
+    CROSS = "cross"
 
 
 @dataclass(frozen=True)
@@ -213,6 +222,7 @@ class LanguageModel(ABC):
         capabilities: What it can do.
         reasons: Why a capability is absent, in one sentence each.
         proofs: How exactly the identity of a capability held when it was tried, as a relative residual.
+        partly: For capabilities that only some layers have, which ones lack them and why.
     """
 
     facts: ModelFacts
@@ -221,6 +231,7 @@ class LanguageModel(ABC):
     capabilities: frozenset[Capability]
     reasons: Mapping[Capability, str]
     proofs: Mapping[Capability, float]
+    partly: Mapping[Capability, str] = MappingProxyType({})
 
     def demand(self, capabilities: frozenset[Capability]) -> None:
         """Makes sure that the model can do what an analysis needs.
@@ -381,3 +392,29 @@ class LanguageModel(ABC):
             Logits ``[state, place, outcome]``.
         """
         raise self.lacks(Capability.LAYER_READOUT)
+
+    def resume(self, reading: Reading, layer: int, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+        """What the model would say if a block took in other states; the blocks before it compute nothing.
+
+        Args:
+            reading: What the states belong to.
+            layer: The first block call that runs, from 0.
+            states: What it takes in, ``[batch, position, width]``.
+            places: The places to keep.
+
+        Returns:
+            Logits ``[batch, place, outcome]``.
+        """
+        raise self.lacks(Capability.RESUME)
+
+    def attention(self, reading: Reading, kind: AttentionKind = AttentionKind.SELF) -> Mapping[int, torch.Tensor]:
+        """Attention weights by layer, ``[head, query, key]``; hybrid models lack some layers."""
+        raise self.lacks(Capability.ATTENTION)
+
+    def neurons(self, reading: Reading) -> Mapping[int, torch.Tensor]:
+        """Activations by layer, ``[position, neuron]``: what the last projection of a block's MLP reads."""
+        raise self.lacks(Capability.NEURONS)
+
+    def writes(self, reading: Reading) -> Sequence[Mapping[str, torch.Tensor]]:
+        """What each part of a layer adds to the residual stream, by its path in the block, ``[position, width]``."""
+        raise self.lacks(Capability.WRITES)

@@ -6,15 +6,13 @@ is absent the reason. Never: names of architectures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from torch import nn
 
 from ecco_reports.errors import ModelLoadError
-from ecco_reports.models.anatomy import find_blocks, replaced_output, trace_blocks
+from ecco_reports.models import anatomy
+from ecco_reports.models.anatomy import Anatomy
 from ecco_reports.models.base import READOUT_TOLERANCE, Capability, Reading
 from ecco_reports.models.passes import Passes
 from ecco_reports.records import Family
@@ -31,18 +29,16 @@ class Findings:
     """What was found out about a model.
 
     Attributes:
+        anatomy: The handles to its inside.
         capabilities: What it can do.
         reasons: Why a capability is absent.
         proofs: The relative residual of the identity that admitted a capability.
-        blocks: Its transformer blocks; of the decoder, where there are two stacks.
-        layers: The number of block calls in a pass.
     """
 
+    anatomy: Anatomy = field(default_factory=Anatomy)
     capabilities: set[Capability] = field(default_factory=set)
     reasons: dict[Capability, str] = field(default_factory=dict)
     proofs: dict[Capability, float] = field(default_factory=dict)
-    blocks: tuple[nn.Module, ...] = ()
-    layers: int = 0
 
     def judge(self, capability: Capability, residual: float, tolerance: float, miss: str) -> None:
         """Admits a capability if its identity holds."""
@@ -66,29 +62,7 @@ def explore(passes: Passes, probe: Reading, layers: int | None, source: str) -> 
     Raises:
         ModelLoadError: The model is called causal and looks ahead, or it cannot be run on a text at all.
     """
-    found = Findings(blocks=_blocks(passes.module, layers))
-    ids = torch.tensor([probe.ids])
-    try:
-        logits = _whole(passes, probe, ids)
-    except _TROUBLE as error:
-        # A kind of model that none of the families is, such as one that chooses between several texts.
-        raise ModelLoadError(source, _because(f"{source} cannot be run on a text", error) + ".") from error
-    tolerance = READOUT_TOLERANCE[str(passes.module.dtype).removeprefix("torch.")]
-    silent = probe.family is Family.NONE
-    if not silent:
-        found.capabilities |= {Capability.GENERATION, Capability.LOGITS}
-        if probe.family is Family.QUESTION_ANSWERING:
-            found.reasons[Capability.SCORES] = "its answers are positions, which move when tokens are left out"
-        else:
-            found.capabilities.add(Capability.SCORES)
-        if probe.family is Family.CAUSAL:
-            _refuse_look_ahead(passes, probe, ids, logits, source)
-        _check_narrowing(passes, probe, ids, logits, tolerance)
-    else:
-        found.reasons |= dict.fromkeys((Capability.GENERATION, Capability.LOGITS, Capability.SCORES), _NO_HEAD)
-    _try_embeddings(found, passes, probe, ids, logits, tolerance)
-    _try_readout(found, passes, probe, ids, logits, tolerance)
-    return found
+    return _Exploration(passes, probe, source).findings(layers)
 
 
 def relative_gap(logits: torch.Tensor, own: torch.Tensor) -> float:
@@ -98,87 +72,111 @@ def relative_gap(logits: torch.Tensor, own: torch.Tensor) -> float:
     return float((logits - own).abs().max() / own.abs().max().clamp_min(1.0))
 
 
-def _blocks(module: Any, layers: int | None) -> tuple[nn.Module, ...]:
-    """The blocks of the stack that speaks: of the decoder, where there are two."""
-    if getattr(module.config, "is_encoder_decoder", False):
-        return find_blocks(module.get_decoder(), None)
-    return find_blocks(module, layers)
+class _Exploration:
+    """A model, a short text, and what trying things on it has shown so far."""
 
+    def __init__(self, passes: Passes, probe: Reading, source: str) -> None:
+        self._passes, self._probe, self._source = passes, probe, source
+        self._found = Findings()
+        self._ids = torch.tensor([probe.ids])
+        self._tolerance = READOUT_TOLERANCE[str(passes.module.dtype).removeprefix("torch.")]
+        try:
+            self._logits, self._streams_trouble = passes.find_streams(probe)
+        except _TROUBLE as error:
+            # A kind of model that none of the families is, such as one that chooses between several texts.
+            raise ModelLoadError(source, _because(f"{source} cannot be run on a text", error) + ".") from error
 
-def _whole(passes: Passes, probe: Reading, ids: torch.Tensor) -> torch.Tensor:
-    """The logits of a plain pass, without any shortcut, ``[place, outcome]``."""
-    narrows, passes.narrows = passes.narrows, False
-    try:
-        return passes.logits(probe, ids, probe.places)[0]
-    finally:
-        passes.narrows = narrows
-
-
-def _refuse_look_ahead(passes: Passes, probe: Reading, ids: torch.Tensor, logits: torch.Tensor, source: str) -> None:
-    cut = passes.logits(probe, ids[:, :-1], probe.places[:-1])[0]
-    ahead = float((cut - logits[:-1]).abs().max())
-    spread = float(logits.max() - logits.min())
-    if ahead > _LOOK_AHEAD_TOLERANCE.get(passes.module.dtype, _LOOK_AHEAD_TOLERANCE_HALF) * spread:
-        raise ModelLoadError(
-            source,
-            f"{source} is no causal language model: what it predicts for a token changes with the tokens after it. "
-            "If it fills in masks, write family: masked.",
-        )
-
-
-def _check_narrowing(passes: Passes, probe: Reading, ids: torch.Tensor, logits: torch.Tensor, tolerance: float) -> None:
-    """Sends fewer places through the head only if that gives the same numbers."""
-    if not passes.narrows:
-        return
-    some: Sequence[int] = [probe.places[-1], *probe.places[:1]]
-    try:
-        few = passes.logits(probe, ids, some)[0]
-        passes.narrows = few.shape == (2, logits.shape[-1]) and relative_gap(few, logits[[-1, 0]]) <= tolerance
-    except _TROUBLE:
-        passes.narrows = False
-
-
-def _try_embeddings(
-    found: Findings, passes: Passes, probe: Reading, ids: torch.Tensor, logits: torch.Tensor, tolerance: float
-) -> None:
-    """Embeddings must say all: with them in place, other token numbers must make no difference."""
-    try:
-        passes.find_streams(probe)
-        embeddings = passes.embed(probe)[None]
-        special = torch.tensor([token.special for token in probe.passage.tokens])
-        # Only words of the text change places: a padding or end token among them would be more than another word.
-        others = ids.clone()
-        others[:, ~special] = ids[:, ~special].roll(1, 1)
-        replaced = passes.logits(probe, others, probe.places, embeddings)[0]
-    except _TROUBLE as error:
-        found.reasons[Capability.GRADIENTS] = _because("its input embeddings cannot be reached", error)
-        return
-    if probe.family is Family.NONE:
-        found.reasons[Capability.GRADIENTS] = _NO_HEAD
-        return
-    miss = "its logits from embeddings miss those from token numbers"
-    found.judge(Capability.GRADIENTS, relative_gap(replaced, logits), tolerance, miss)
-
-
-def _try_readout(
-    found: Findings, passes: Passes, probe: Reading, ids: torch.Tensor, logits: torch.Tensor, tolerance: float
-) -> None:
-    if not found.blocks:
-        found.reasons[Capability.LAYER_READOUT] = "no list of transformer blocks was found in it"
-        return
-    try:
-        trace = trace_blocks(found.blocks, lambda: passes.logits(probe, ids, probe.places))
-        found.layers = len(trace.outputs)
+    def findings(self, layers: int | None) -> Findings:
+        """Everything, in few passes."""
+        found, probe = self._found, self._probe
+        speaking = {Capability.GENERATION, Capability.LOGITS, Capability.SCORES}
         if probe.family is Family.NONE:
-            found.reasons[Capability.LAYER_READOUT] = _NO_HEAD
-            return
-        with replaced_output(found.blocks, trace.outputs, trace.states[-1]):
-            replayed = passes.logits(probe, ids, probe.places, encoded=passes.encode(probe))[0]
-    except _TROUBLE as error:
-        found.reasons[Capability.LAYER_READOUT] = _because("its blocks cannot be told apart", error)
-        return
-    gap = relative_gap(replayed, logits)
-    found.judge(Capability.LAYER_READOUT, gap, tolerance, "its replayed tail misses its own logits")
+            found.reasons |= dict.fromkeys((*speaking, Capability.GRADIENTS), _NO_HEAD)
+            self._passes.narrows = False
+        else:
+            found.capabilities |= speaking
+            if probe.family is Family.QUESTION_ANSWERING:
+                found.capabilities -= {Capability.SCORES}
+                found.reasons[Capability.SCORES] = "its answers are positions, which move when tokens are left out"
+            if probe.family is Family.CAUSAL:
+                self._refuse_look_ahead()
+            self._try_shortcuts()
+        found.reasons[Capability.CANDIDATES] = "it gives complete distributions instead"
+        module, family = self._passes.module, probe.family
+        found.anatomy = anatomy.explore(module, family, lambda: self._passes.rows(probe, self._ids), layers)
+        found.capabilities |= found.anatomy.proofs.keys()
+        found.proofs |= found.anatomy.proofs
+        found.reasons |= found.anatomy.reasons
+        return found
+
+    def _refuse_look_ahead(self) -> None:
+        cut = self._passes.logits(self._probe, self._ids[:, :-1], self._probe.places[-2:-1])[0]
+        ahead = float((cut - self._logits[-2:-1]).abs().max())
+        spread = float(self._logits.max() - self._logits.min())
+        if ahead > _LOOK_AHEAD_TOLERANCE.get(self._passes.module.dtype, _LOOK_AHEAD_TOLERANCE_HALF) * spread:
+            raise ModelLoadError(
+                self._source,
+                f"{self._source} is no causal language model: what it predicts for a token changes with the tokens "
+                "after it. If it fills in masks, write family: masked.",
+            )
+
+    def _try_shortcuts(self) -> None:
+        """Tries embeddings and the narrow way through the head together, and apart only where that fails."""
+        gap = self._with_embeddings()
+        if self._passes.narrows and not (isinstance(gap, float) and gap <= self._tolerance):
+            self._passes.narrows = self._narrow_gap() <= self._tolerance
+            gap = self._with_embeddings()
+        if isinstance(gap, str):
+            self._found.reasons[Capability.GRADIENTS] = gap
+        else:
+            miss = "its logits from embeddings miss those from token numbers"
+            self._found.judge(Capability.GRADIENTS, gap, self._tolerance, miss)
+        if self._probe.family is Family.ENCODER_DECODER:
+            self._passes.encodes_apart = self._encoding_gap() <= self._tolerance
+
+    def _with_embeddings(self) -> float | str:
+        """Embeddings must say all: with them in place, other token numbers must make no difference.
+
+        Returns:
+            How far the logits are from the model's own, or why they cannot be had.
+        """
+        if self._streams_trouble:
+            return self._streams_trouble
+        places = self._probe.places
+        some = [places[-1], places[0]]
+        try:
+            embeddings = self._passes.embed(self._probe)[None]
+            replaced = self._passes.logits(self._probe, self._other_words(), some, embeddings)[0]
+            return relative_gap(replaced, self._logits[[-1, 0]])
+        except _TROUBLE as error:
+            return _because("its input embeddings cannot be reached", error)
+
+    def _other_words(self) -> torch.Tensor:
+        """The probe with its words in another order; template tokens stay, as positions may be counted by them."""
+        words = [position for position, token in enumerate(self._probe.passage.tokens) if not token.special]
+        others = self._ids.clone()
+        others[:, words] = self._ids[:, words[1:] + words[:1]]
+        if torch.equal(others, self._ids):  # One word throughout, such as the sign for unknown ones.
+            others[:, words] = (self._ids[:, words] - 1).abs()
+        return others
+
+    def _narrow_gap(self) -> float:
+        places = self._probe.places
+        try:
+            few = self._passes.logits(self._probe, self._ids, [places[-1], places[0]])[0]
+            return relative_gap(few, self._logits[[-1, 0]])
+        except _TROUBLE:
+            return float("inf")
+
+    def _encoding_gap(self) -> float:
+        """How far a pass that is given what the encoder made is from one that runs it."""
+        places = self._probe.places[-1:]
+        try:
+            encoded = self._passes.encode(self._probe)
+            apart = self._passes.logits(self._probe, self._ids, places, encoded=encoded)[0]
+            return relative_gap(apart, self._logits[-1:])
+        except _TROUBLE:
+            return float("inf")
 
 
 def _because(what: str, error: Exception) -> str:

@@ -81,10 +81,8 @@ def downloaded(repo: HubRepo, names: Sequence[str], check: Callable[[frozenset[s
         0
     ]  # Of httpx or httpx2, as the version of the library has it.
     token = _token(repo)
-    if constants.is_offline_mode():
-        _unreachable(repo, "HF_HUB_OFFLINE forbids asking the hub")
-    if not _answers(constants.ENDPOINT):
-        _unreachable(repo, "the hub cannot be reached")
+    if (obstacle := why_unreachable()) is not None:
+        _unreachable(repo, obstacle)
     try:
         info = HfApi(token=token).model_info(repo.id, revision=repo.revision, timeout=_ANSWER)
         check(frozenset(file.rfilename for file in info.siblings or ()))
@@ -93,6 +91,15 @@ def downloaded(repo: HubRepo, names: Sequence[str], check: Callable[[frozenset[s
         _refused(repo, error, constants.ENDPOINT)
     except (OSError, transport_error) as error:
         _unreachable(repo, f"the hub cannot be reached ({type(error).__name__})", error)
+
+
+def why_unreachable() -> str | None:
+    """Why nothing can be downloaded, in words that fit after "and"; None when somebody answers, within two seconds."""
+    from huggingface_hub import constants
+
+    if constants.is_offline_mode():
+        return "HF_HUB_OFFLINE forbids asking the hub"
+    return None if _answers(constants.ENDPOINT) else f"the hub cannot be reached at {constants.ENDPOINT}"
 
 
 def _token(repo: HubRepo) -> str | None:

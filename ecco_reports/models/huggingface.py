@@ -15,8 +15,9 @@ from torch import nn
 
 from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models import configs
-from ecco_reports.models.anatomy import BlockTrace, replaced_output, trace_blocks
+from ecco_reports.models.anatomy import BlockTrace, replaced_output, resumed, trace_blocks
 from ecco_reports.models.base import (
+    AttentionKind,
     Capability,
     Encoding,
     LanguageModel,
@@ -125,9 +126,9 @@ class HuggingFaceModel(LanguageModel):
         self.capabilities = frozenset(found.capabilities)
         self.reasons: Mapping[Capability, str] = found.reasons
         self.proofs: Mapping[Capability, float] = found.proofs
-        self._blocks = found.blocks
-        self._layers = found.layers
-        self.facts = replace(facts, layers=found.layers or facts.layers)
+        self._anatomy = found.anatomy
+        self.partly: Mapping[Capability, str] = found.anatomy.partly
+        self.facts = replace(facts, layers=self.layers or facts.layers)
 
     @property
     def device(self) -> str:
@@ -142,7 +143,7 @@ class HuggingFaceModel(LanguageModel):
     @property
     def layers(self) -> int:
         """The number of block calls in one forward pass, 0 when its blocks were not found."""
-        return self._layers
+        return self._anatomy.calls
 
     def read(self, prompt: Prompt, decoding: Decoding) -> Reading:
         """Reads a prompt and says what comes next: continues it, fills in its masks, chooses a class or a span."""
@@ -267,8 +268,49 @@ class HuggingFaceModel(LanguageModel):
         """What the model's tail makes of states ``[state, position, width]``: logits ``[state, place, outcome]``."""
         trace = self._trace(reading, ())
         ids = torch.tensor([reading.ids]).expand(len(states), -1)
-        with replaced_output(self._blocks, trace.blocks.outputs, states.to(self._passes.device)):
+        with replaced_output(self._anatomy.blocks, trace.blocks.outputs, states.to(self._passes.device)):
             return self._passes.logits(reading, ids, places, encoded=trace.encoded)
+
+    @torch.no_grad()
+    def resume(self, reading: Reading, layer: int, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+        """What the model says if block ``layer`` takes in other states, ``[batch, place, outcome]``."""
+        self.demand(frozenset({Capability.RESUME}))
+        trace = self._trace(reading, ())
+        ids = torch.tensor([reading.ids]).expand(len(states), -1)
+        with resumed(self._anatomy.blocks, trace.blocks.outputs, layer, states.to(self._passes.device)):
+            return self._passes.logits(reading, ids, places, encoded=trace.encoded)
+
+    @torch.no_grad()
+    def attention(self, reading: Reading, kind: AttentionKind = AttentionKind.SELF) -> Mapping[int, torch.Tensor]:
+        """Attention weights by layer, ``[head, query, key]``."""
+        if self._anatomy.attention is None:
+            raise self.lacks(Capability.ATTENTION)
+        maps = self._anatomy.attention.trace(lambda: self._last_rows(reading)).of(kind)
+        return {layer: found.weights[0] for layer, found in maps.items()}
+
+    @torch.no_grad()
+    def neurons(self, reading: Reading) -> Mapping[int, torch.Tensor]:
+        """Activations by layer, ``[position, neuron]``."""
+        if self._anatomy.neurons is None:
+            raise self.lacks(Capability.NEURONS)
+        found = self._anatomy.neurons.activations(lambda: self._last_rows(reading))
+        return {layer: activations[0] for layer, activations in found.items()}
+
+    @torch.no_grad()
+    def writes(self, reading: Reading) -> Sequence[Mapping[str, torch.Tensor]]:
+        """What each part of a layer adds to the residual stream, by its path, ``[position, width]``."""
+        if self._anatomy.writes is None:
+            raise self.lacks(Capability.WRITES)
+        written = self._anatomy.writes.written(lambda: self._last_rows(reading))
+        return tuple(
+            {writer.path: part[0] for writer, part in zip(writers, parts, strict=True)}
+            for writers, parts in zip(self._anatomy.writes.layers, written, strict=True)
+        )
+
+    def _last_rows(self, reading: Reading) -> torch.Tensor:
+        """A pass for what happens inside it: as little as possible goes through the head."""
+        ids = torch.tensor([reading.ids])
+        return self._passes.logits(reading, ids, reading.places[-1:])
 
     @torch.no_grad()
     def scores_without(
@@ -296,7 +338,9 @@ class HuggingFaceModel(LanguageModel):
             kept = sorted({*places}) or list(reading.places[-1:])
             ids = torch.tensor([reading.ids])
             encoded = self._passes.encode(reading) if known is None else known.encoded
-            blocks = trace_blocks(self._blocks, lambda: self._passes.logits(reading, ids, kept, encoded=encoded))
+            blocks = trace_blocks(
+                self._anatomy.blocks, lambda: self._passes.logits(reading, ids, kept, encoded=encoded)
+            )
             known = _Trace(blocks, encoded, {place: row for row, place in enumerate(kept)})
             self._traces = {key: known}
         return known

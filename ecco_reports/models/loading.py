@@ -73,7 +73,7 @@ def load_module(spec: ModelSpec, facts: ModelFacts) -> Loaded:
     _refuse_gaps(spec, family, module, report, folder, brought_by(adapter.folder) if adapter else ())
     with _explained(spec, family), torch.random.fork_rng(devices=[]):
         if adapter is not None:
-            module = merged(spec, module, adapter.folder).to(getattr(torch, facts.spec.dtype))
+            module = _rounded(merged(spec, module, adapter.folder), getattr(torch, facts.spec.dtype))
         if "device_map" not in settings:
             module = module.to(device)
     module = module.eval().requires_grad_(False)
@@ -136,6 +136,23 @@ def _from_pretrained(folder: Path, family: Family, settings: Mapping[str, Any]) 
             folder, config=config, use_safetensors=True, local_files_only=True, output_loading_info=True, **settings
         )
     return module, report
+
+
+def _rounded(module: Any, dtype: torch.dtype) -> Any:
+    """The module with its weights in a number format, as if they had been loaded in it.
+
+    Buffers (the frequencies of rotary positions) and the few weights that a model wants to keep in float32 stay.
+    """
+    if module.dtype is dtype:
+        return module
+    kept = {*(module._keep_in_fp32_modules_strict or ())}
+    if dtype is torch.float16:
+        kept |= {*(module._keep_in_fp32_modules or ())}
+    for name, parameter in module.named_parameters():
+        if kept.isdisjoint(name.split(".")):
+            parameter.data = parameter.data.to(dtype)
+    module.config.dtype = dtype
+    return module
 
 
 @contextmanager

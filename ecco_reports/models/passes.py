@@ -44,6 +44,7 @@ class Passes:
         device: Where its input goes.
         speech: How its family reads and speaks.
         narrows: Whether only the places asked for go through the head; set to False where that proves wrong.
+        encodes_apart: Whether what an encoder made may be given to its decoder; set to False where that proves wrong.
         streams: The calls that embed the text: one, or the encoder's and the decoder's.
     """
 
@@ -52,6 +53,7 @@ class Passes:
         self.device = torch.device(device) if device else next(module.parameters()).device
         self.speech = speech
         self.narrows = speech.per_position
+        self.encodes_apart = speech.family is Family.ENCODER_DECODER
         self.streams: tuple[EmbeddingCall, ...] = ()
         parameters = inspect.signature(module.forward).parameters
         self._parameters = frozenset(parameters)
@@ -109,7 +111,7 @@ class Passes:
 
     def encode(self, reading: Reading) -> Any:
         """What the encoder of an encoder-decoder makes of its part, as its module says it; None where there is none."""
-        if self.speech.family is not Family.ENCODER_DECODER:
+        if not self.encodes_apart:
             return None
         ids = torch.tensor([reading.ids[: reading.passage.encoder_length]], device=self.device)
         return self.module.get_encoder()(input_ids=ids)
@@ -123,11 +125,16 @@ class Passes:
             [stream.module(part) for stream, part in zip(self.streams, parts, strict=True) if part.shape[1]], 1
         )[0]
 
-    def find_streams(self, reading: Reading) -> None:
+    def rows(self, reading: Reading, ids: torch.Tensor) -> torch.Tensor:
+        """Everything that comes out of a plain pass, ``[batch, row, number]``: logits, or vectors where no head is."""
+        inputs = self._inputs(reading, ids.to(self.device))
+        return _at_least_float32(self.speech.rows(self.module(**inputs)))
+
+    def find_streams(self, reading: Reading) -> tuple[torch.Tensor, str]:
         """Finds the calls that embed the text, by watching which modules look up its token numbers.
 
-        Raises:
-            LookupError: There is no such module, or the two streams have embeddings of different widths.
+        Returns:
+            What a plain pass says ``[place, outcome]``, and why the calls were not found (else empty).
         """
         border = reading.passage.encoder_length
         ids = torch.tensor(reading.ids, device=self.device)
@@ -148,16 +155,23 @@ class Passes:
         with ExitStack() as stack:
             for module in {own, *(each for each in self.module.modules() if isinstance(each, nn.Embedding))}:
                 stack.enter_context(hooked(module.register_forward_hook(watch)))
-            self.logits(reading, ids[None], reading.places[-1:])
+            logits = self.rows(reading, ids[None])[0]
         if not all(found):
-            raise LookupError("no module was found that looks up the token numbers of its text")
+            return logits, "no module was found that looks up the token numbers of its text"
         # Some models look up a second set of vectors by the same numbers; their input embeddings are the declared ones.
         chosen = [next((one for one in matches if one[0].module is own), matches[0]) for matches in found]
         if len(chosen) == 2 and chosen[0][0] == chosen[1][0]:
             chosen[1] = next(one for one in found[1] if one[0] != chosen[0][0])
         if len({width for _, width in chosen}) > 1:
-            raise LookupError("its encoder and its decoder have embeddings of different widths")
+            return logits, "its encoder and its decoder have embeddings of different widths"
         self.streams = tuple(call for call, _ in chosen)
+        return logits, ""
+
+    def _inputs(self, reading: Reading, ids: torch.Tensor) -> dict[str, Any]:
+        inputs: dict[str, Any] = self.speech.inputs(reading, ids)
+        if self._open or "use_cache" in self._parameters:
+            inputs["use_cache"] = False
+        return inputs
 
     def _head(self) -> nn.Module | None:
         head: nn.Module | None = self.module.get_output_embeddings() if self.speech.per_position else None
@@ -173,7 +187,7 @@ class Passes:
         watch: Any = None,
     ) -> torch.Tensor:
         """A pass with what is on the stack; ``watch`` is called once the head has been narrowed."""
-        inputs: dict[str, Any] = self.speech.inputs(reading, ids)
+        inputs = self._inputs(reading, ids)
         if encoded is not None:
             del inputs["input_ids"]
             # Its other members (what routed tokens to experts) may be asked for, too, and say nothing of the batch.
@@ -194,13 +208,11 @@ class Passes:
             narrowed = False
         if watch is not None:
             watch()
-        if self._open or "use_cache" in self._parameters:
-            inputs["use_cache"] = False
         stack.enter_context(self._batches_of_equals())
         rows = self.speech.rows(self.module(**inputs))
         if not narrowed:
-            rows = rows[:, keep.to(rows.device)] if self.speech.family is not Family.NONE else rows[:, :0]
-        return rows if rows.dtype == torch.float64 else rows.float()
+            rows = rows[:, keep.to(rows.device)]
+        return _at_least_float32(rows)
 
     @contextmanager
     def _batches_of_equals(self) -> Iterator[None]:
@@ -233,6 +245,10 @@ class Passes:
             for module in {stream.module for stream in self.streams}:
                 stack.enter_context(hooked(module.register_forward_hook(replace)))
             yield
+
+
+def _at_least_float32(rows: torch.Tensor) -> torch.Tensor:
+    return rows if rows.dtype == torch.float64 else rows.float()
 
 
 @contextmanager

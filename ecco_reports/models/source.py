@@ -6,6 +6,7 @@ In: a ``ModelSpec``. Out: the folders that hold the model and its adapter, and i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ _TOKENIZER_FILES = (
 # All that a plan reads. Named one by one: a pattern would fetch the configurations of other formats' folders as well.
 _LIGHT_FILES = (_CONFIG, _INDEX, "generation_config.json", *_TOKENIZER_FILES)
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _OTHER_LIBRARIES = (".h5", ".msgpack", ".onnx", ".tflite", ".ot")
 
 
@@ -64,8 +66,13 @@ def facts_of(spec: ModelSpec) -> ModelFacts:
     adapter = find_adapter(spec)
     trained_for = None
     if adapter is not None:
-        trained_for = configs.family_of_adapter(_adapter_config(spec, adapter.folder))
+        about = _read_json(spec, adapter.folder / _ADAPTER_CONFIG)
+        trained_for = configs.family_of_adapter(about)
         notes.append(f"The adapter {spec.adapter} was merged into its weights.")
+        base = about.get("base_model_name_or_path")
+        # A folder on another machine says nothing; the name of another model does.
+        if base and base != spec.source and _HUB_NAME.fullmatch(base):
+            notes.append(f"The adapter says that it was trained on {base}.")
     family = Family(spec.family) if spec.family else trained_for or configs.family_of(config)
     limit = _read_json(spec, found.folder / "tokenizer_config.json").get("model_max_length")
     return ModelFacts(
@@ -83,11 +90,6 @@ def facts_of(spec: ModelSpec) -> ModelFacts:
 def bundled_names() -> list[str]:
     """The names that may follow ``bundled:``."""
     return sorted(config.parent.name for config in bundled_models().glob("*/config.json"))
-
-
-def locate(spec: ModelSpec, weights: bool = False) -> Path:
-    """The folder that holds the model's files; see ``find``."""
-    return find(spec, weights).folder
 
 
 def find(spec: ModelSpec, weights: bool = False) -> Found:
@@ -335,10 +337,6 @@ def _hash(spec: ModelSpec, path: Path) -> str:
         return sha256_of(path)
     except OSError as error:
         raise ModelLoadError(spec.source, f"{path} cannot be read: {error.strerror}.") from error
-
-
-def _adapter_config(spec: ModelSpec, folder: Path) -> configs.Config:
-    return _read_json(spec, folder / _ADAPTER_CONFIG)
 
 
 def _read_json(spec: ModelSpec, path: Path) -> Mapping[str, Any]:

@@ -91,7 +91,7 @@ class FastTokenizer(TextTokenizer):
         from transformers import AutoTokenizer
 
         try:
-            return cls.of(AutoTokenizer.from_pretrained(folder, local_files_only=True))
+            return cls.of(AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
         except ModelLoadError:
             raise
         except Exception as error:
@@ -142,8 +142,8 @@ class FastTokenizer(TextTokenizer):
     def encode(self, prompt: Prompt) -> Encoding:
         """What a model reads of a prompt: its text, its pair of texts, or its conversation in the model's template.
 
-        Spans count in ``prompt.text``, which of a conversation is ``chat.turns(prompt.messages)``. Those of a second
-        text go on after the first: they count in ``prompt.text + prompt.text_pair``. Tokens of a template have none.
+        Spans count in ``prompt.text``, which of a conversation is ``chat.turns(prompt.messages)``; those of tokens that
+        are ``second`` count in ``prompt.text_pair``. Tokens of a template have none.
 
         Raises:
             CapabilityError: The model has no way to read such a prompt, or its chat template refuses it.
@@ -180,7 +180,6 @@ class FastTokenizer(TextTokenizer):
             self._added_token(token_id) if special else None
             for token_id, special in zip(encoded.ids, given, strict=True)
         ]
-        shift = 0
         for number, text in enumerate(texts):
             where = [index for index, mine in enumerate(encoded.sequence_ids) if mine == number and not given[index]]
             raws = [
@@ -188,9 +187,7 @@ class FastTokenizer(TextTokenizer):
                 for i in where
             ]
             for index, token in zip(where, lay_over(text, raws, self._vocabulary.byte_level), strict=True):
-                first, last = token.span or (0, 0)
-                tokens[index] = token.model_copy(update={"span": (first + shift, last + shift)}) if shift else token
-            shift += len(text)
+                tokens[index] = token.model_copy(update={"second": True}) if number else token
         return [token for token in tokens if token is not None]
 
     def _kinds(self, encoded: tokenizers.Encoding) -> Iterator[tuple[int, int | None]]:
@@ -199,6 +196,15 @@ class FastTokenizer(TextTokenizer):
 
     def continuation_ids(self, text: str) -> list[int]:
         """The token numbers of a text that goes on after a prompt: no special tokens are added."""
+        ids = self._plain_ids(text)
+        if ids and self._vocabulary.spells_spaces and self._vocabulary.spelling(ids[0]).startswith(b" "):
+            # Some tokenizers put a space before whatever comes first; here something else is first.
+            first, both = self._plain_ids("\n"), self._plain_ids("\n" + text)
+            if both[: len(first)] == first:
+                return both[len(first) :]
+        return ids
+
+    def _plain_ids(self, text: str) -> list[int]:
         return list(self._backend.encode(text, add_special_tokens=False).ids)
 
     def token(self, token_id: int) -> Token:

@@ -64,7 +64,7 @@ class Arranger:
             prompt_anchor=f"prompt-{prompt}",
             prompt=task.prompt,
             model=task.model,
-            source=task.spec.source,
+            source=task.spec.described,
             sections=sections,
             continuations=_continuations(outcomes),
         )

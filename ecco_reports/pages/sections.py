@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from ecco_reports.analyses import AnyAnalysis
+from ecco_reports.analyses.voice import voice_of
 from ecco_reports.pages.drawings import Drawn
+from ecco_reports.pages.sayings import Boxes, Piece, count_of_tokens, groups, pieces
 from ecco_reports.pages.tables import Cell, table_html
-from ecco_reports.records import Check, Metric, Passage, Prompt, Provenance, Record, Table
+from ecco_reports.records import Check, Family, Metric, Passage, Prompt, Provenance, Record, Table
 
 if TYPE_CHECKING:
     from ecco_reports.experiment import Experiment
@@ -119,9 +121,14 @@ class Continuation:
     labels: tuple[str, ...]
 
     @property
-    def text(self) -> str:
-        """What the model wrote after the prompt."""
-        return self.passage.written
+    def tokens(self) -> tuple[Boxes, ...]:
+        """Its tokens, by the part of the model that reads them."""
+        return groups(self.passage)
+
+    @property
+    def count(self) -> str:
+        """How many tokens there are and where they come from, in words."""
+        return count_of_tokens(self.passage)
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,16 @@ class Reading:
     source: str
     sections: tuple[Section, ...]
     continuations: tuple[Continuation, ...] = ()
+
+    def text(self, continuation: Continuation | None) -> tuple[Piece, ...]:
+        """The prompt with what the model said, in pieces."""
+        return pieces(self.prompt, continuation.passage if continuation else None)
+
+    @property
+    def expected(self) -> str:
+        """What a target of the prompt is about: the next token, the class."""
+        family = self.continuations[0].passage.family if self.continuations else Family.CAUSAL
+        return voice_of(family).asked
 
     @property
     def checks(self) -> int:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from ecco_reports.analyses.token_ranks import TokenRanks, TokenRanksParams
 from ecco_reports.records import Prompt

@@ -7,10 +7,15 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ecco_reports.charts.figure import StripRow, StripToken, TokenStrip
+from ecco_reports.charts.figure import StripRow, StripToken, TokenStrip, joined, strip_tokens
 from ecco_reports.charts.strip import amount, sentence, shade, shares, strip_html
+from ecco_reports.records import Passage, Prompt, Token
 from tests.charts.figures import HOSTILE, strip
+from tests.models.test_tokens import TRICKY, make
+from tests.models.tokenizers import KINDS
 
 
 class Reader(HTMLParser):
@@ -97,6 +102,100 @@ def test_hostile_tokens_read_exactly_as_written_and_add_no_element(label):
     assert Reader(hostile).tokens[0] == label
     assert [tag for tag, _ in Reader(hostile).elements] == [tag for tag, _ in Reader(harmless).elements]
     assert "\n" not in hostile
+
+
+def written(text):
+    """The text of a strip without its signs: what somebody who copies it reads."""
+    text = re.search('<div class="ecco-strip__text".*?</div>', text, re.DOTALL)[0]
+    text = re.sub('<i class="ecco-tok__sign">[^<]*</i>|<span class="ecco-strip__part">[^<]*</span>', "", text)
+    return html.unescape(re.sub("<[^>]*>", "", text.replace("<br>", "\n")))
+
+
+def of(*tokens, prompt_length=None, **more):
+    passage = Passage(tokens=tokens, prompt_length=len(tokens) if prompt_length is None else prompt_length, **more)
+    return strip_html(TokenStrip("s", "t", "r", "a", strip_tokens(passage), [], "nats", True), "s")
+
+
+def said(text, **more):
+    return Token(id=1, text=text, span=(0, len(text)), **more)
+
+
+CLS = Token(id=0, text="[CLS]", piece="[CLS]", special=True)
+
+
+def test_spaces_that_no_token_stands_for_are_gaps_between_tokens():
+    made = of(said("Two", before="  "), said("words", before="\n ", after="  "))
+    assert Reader(made).tokens == ["Two", "words"]
+    assert written(made) == "  Two\n words  "
+    assert made.count('<span class="ecco-strip__gap" title="no token">') == 3
+
+
+def test_a_part_of_a_character_shows_its_bytes_and_the_last_one_the_character():
+    parts = [
+        Token(id=1, text="a⟨E4⟩", utf8="61e4", partial=True),
+        Token(id=2, text="⟨BA⟩", utf8="ba", partial=True),
+        Token(id=3, text="⟨AC⟩b", utf8="ac62", partial=True, completes="京"),
+    ]
+    made = of(*parts)
+    assert Reader(made).tokens == ["a⟨E4⟩", "⟨BA⟩", "⟨AC⟩京b"]
+    assert written(made) == "a京b"
+    assert "ecco-tok--partial" in made
+    assert 'title="2: ⟨AC⟩b, completes 京"' in made
+
+
+def test_a_token_that_stands_for_nothing_written_is_a_sign():
+    made = of(said("", piece="▁"), said("日"))
+    assert Reader(made).tokens == ["·", "日"]
+    assert written(made) == "日"
+
+
+def test_what_the_model_reads_instead_is_in_the_title():
+    assert 'title="0: Heathrow, read as heathrow"' in of(said("Heathrow", piece="heathrow"))
+    assert 'title="0: 日, read as [UNK]"' in of(said("日", piece="[UNK]"))
+    assert 'title="0: ##et"' in of(said("et", piece="##et"))
+    assert 'title="0: ·city"' in of(said(" city", piece="Ġcity"))
+    assert 'title="0: é"' in of(said("é", piece="Ã©"))
+
+
+def test_signs_of_a_template_are_chips():
+    (first, second) = attributes(of(CLS, said("a")))
+    assert "ecco-tok--special" in first["class"]
+    assert "ecco-tok--special" not in second["class"]
+
+
+def test_two_texts_stand_apart():
+    made = of(CLS, said("a"), CLS, said("b", second=True), CLS)
+    assert re.findall('ecco-strip__part">([^<]*)<', made) == ["first text", "second text"]
+    assert re.search('second text</span><bdi[^>]*data-n="3"', made)
+
+
+def test_what_an_encoder_read_and_what_a_decoder_wrote_stand_apart():
+    made = of(said("a"), CLS, CLS, said("b"), prompt_length=3, encoder_length=2)
+    assert re.findall('ecco-strip__part">([^<]*)<', made) == ["read by the encoder", "written by the decoder"]
+    assert re.search('by the decoder</span><bdi[^>]*data-n="2"', made)
+
+
+def test_tokens_of_one_word_are_one_piece_of_text():
+    tokens = strip_tokens(
+        Passage(
+            tokens=(said("京", before=" "), Token(id=2, text="⟨E4⟩", partial=True), said("b", before=" ", after="!")),
+            prompt_length=3,
+        )
+    )
+    whole = joined(tokens, "label")
+    assert (whole.before, whole.text, whole.after, whole.label) == (" ", "京 b", "!", "label")
+    assert joined(tokens[:1], "label") is tokens[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=60, deadline=None)
+@given(
+    text=st.text(st.one_of(st.sampled_from(TRICKY), st.characters(categories=["L", "M", "N", "P", "S"])), max_size=20)
+)
+def test_a_strip_reads_as_the_prompt_was_written(kind, text):
+    tokens = [token for token in make(kind).encode(Prompt(name="p", text=text)).tokens if not token.special]
+    pieces = strip_tokens(Passage(tokens=tuple(tokens), prompt_length=len(tokens)))
+    assert not tokens or "".join(piece.before + piece.text + piece.after for piece in pieces) == text
 
 
 def test_control_characters_are_shown_as_signs():

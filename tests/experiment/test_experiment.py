@@ -357,7 +357,7 @@ def test_a_problem_points_into_the_included_file(folder: Folder) -> None:
     folder.write("shared.yaml", "models:\n  facts: {source: x, dtype: float8}\n")
     said = folder.complaints("include: shared.yaml\nprompts: {p: x}\nanalyses: [lens]\n")
     assert len(said) == 1
-    assert said[0].startswith("shared.yaml:2:29: dtype must be 'float32', 'float64', 'bfloat16' or 'float16'")
+    assert said[0].startswith("shared.yaml:2:29: dtype must be 'float32', 'float64', 'bfloat16', 'float16' or 'auto'")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import torch
 
-from ecco_reports.models.base import LanguageModel
-from ecco_reports.records import Family
+from ecco_reports.models.base import LanguageModel, ModelFacts
+from ecco_reports.records import Family, ModelSpec
 
 
 class HandMade(LanguageModel):
@@ -16,7 +16,9 @@ class HandMade(LanguageModel):
     Only what attribution by gradients needs can be asked of it.
     """
 
+    facts = ModelFacts(ModelSpec(source="by hand"), identity={})
     family = Family.CAUSAL
+    layers = 1
 
     def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self.function = function
@@ -27,5 +29,5 @@ class HandMade(LanguageModel):
     def _not_asked(self, *args):
         raise NotImplementedError
 
-    device = layers = property(_not_asked)
+    device = property(_not_asked)
     read = outcome = _not_asked

@@ -147,7 +147,7 @@ def test_replacements_give_the_contributions_of_captum():
 
 def bundled(name, auto):
     module = auto.from_pretrained(BUNDLED / name, dtype=torch.float32)
-    return module.eval(), ecco_reports.load_model(f"bundled:{name}")
+    return module.eval().requires_grad_(False), ecco_reports.load_model(f"bundled:{name}")
 
 
 def some(units):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -26,6 +27,11 @@ def repo(hub, saved):
     for name in ("pytorch_model.bin", "tf_model.h5", "model.fp16.safetensors", "onnx/config.json", "code.py"):
         hub.repos["org/tiny"].files[name] = b"not to be downloaded"
     return hub.repos["org/tiny"]
+
+
+def planned(**spec):
+    spec = ModelSpec(**spec)
+    return spec, facts_of(spec)
 
 
 def refusal(**spec) -> str:
@@ -147,6 +153,18 @@ def test_a_token_opens_the_door_and_leaves_no_trace(hub, saved, tmp_path, monkey
     assert written == []
 
 
+def test_code_is_downloaded_only_when_it_is_trusted(hub, saved):
+    repo = hub.repos["org/own"] = Repo.of(saved)
+    config = {**json.loads(repo.files["config.json"]), "auto_map": {"AutoModelForCausalLM": "modeling_own.Own"}}
+    repo.files |= {"config.json": json.dumps(config).encode(), "modeling_own.py": b"# one", "parts/own.py": b"# two"}
+    assert "write trust_remote_code: true" in refusal(source="org/own")
+    assert type(load_module(*planned(source="org/own", trust_remote_code=False)).module).__name__ == "GPT2LMHeadModel"
+    assert not [name for name in hub.sent if name.endswith(".py")]
+    _, facts = planned(source="org/own", trust_remote_code=True)
+    assert {"modeling_own.py", "own.py"} <= hub.sent
+    assert facts.notes == ("Python code that comes with the model was run: modeling_own.Own.",)
+
+
 @pytest.mark.parametrize("file", ["pytorch_model.bin", "model.pt", "weights.ckpt", "pytorch_model-00001-of-00002.bin"])
 def test_pickles_are_refused_and_not_even_downloaded(hub, file):
     hub.repos["org/pickle"] = Repo({"config.json": b"{}", file: b"danger"})
@@ -178,14 +196,14 @@ def test_without_a_network_the_answer_comes_at_once(hub, monkeypatch):
     for endpoint in ("http://127.0.0.1:9", "https://no-such-host.invalid"):
         monkeypatch.setattr(constants, "ENDPOINT", endpoint)
         began = time.monotonic()
-        assert "and the hub cannot be reached" in refusal(source="org/other")
+        assert "and the hub cannot be reached at" in refusal(source="org/other")
         assert time.monotonic() - began < 2
 
 
 def test_a_name_server_that_is_silent_is_not_waited_for(hub, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: time.sleep(4) or [])
     began = time.monotonic()
-    assert "and the hub cannot be reached" in refusal(source="org/other")
+    assert "and the hub cannot be reached at" in refusal(source="org/other")
     assert time.monotonic() - began < 2
 
 

@@ -14,7 +14,7 @@ import torch
 from ecco_reports.errors import ModelLoadError
 from ecco_reports.models.configs import FLOATS
 from ecco_reports.models.loading import device_of, load_module
-from ecco_reports.models.source import facts_of
+from ecco_reports.models.source import facts_of, find
 from ecco_reports.records import Family, ModelSpec
 from tests import tiny
 
@@ -273,6 +273,35 @@ def test_an_adapter_is_merged_and_says_what_base_and_adapter_say(saved, adapter,
     assert ((found.module(IDS).logits - expected).abs().max() / spread).item() < tolerance
     assert ((tiny.build("gpt2")(IDS).logits - expected).abs().max() / spread).item() > 0.1
     assert found.facts.notes == (f"The adapter {folder} was merged into its weights.",)
+
+
+@pytest.mark.parametrize("name", ["llama", "t5"])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_an_adapter_that_changes_nothing_changes_nothing(tmp_path, name, dtype):
+    """Merging in float32 and rounding must end where loading in the number format does, to the last bit."""
+    import peft
+    from transformers import AutoModelForSeq2SeqLM
+
+    if name == "t5":
+        source, target = "bundled:sentiment", "q"
+        base = AutoModelForSeq2SeqLM.from_pretrained(find(ModelSpec(source=source)).folder, dtype=torch.float32)
+    else:
+        source, target = str(tiny.save(tmp_path / "base", name)), "q_proj"
+        base = tiny.build(name)
+    with warnings.catch_warnings(action="ignore"):
+        peft.get_peft_model(base, peft.LoraConfig(target_modules=[target])).save_pretrained(tmp_path / "zero")
+    plain, tuned = (loaded(source=source, dtype=dtype, **more) for more in ({}, {"adapter": str(tmp_path / "zero")}))
+    inputs = {"input_ids": IDS, **({"decoder_input_ids": IDS} if name == "t5" else {})}
+    assert torch.equal(plain.module(**inputs).logits, tuned.module(**inputs).logits)
+    kinds = [{key: value.dtype for key, value in one.module.state_dict().items()} for one in (plain, tuned)]
+    assert kinds[0] == kinds[1]
+
+
+def test_an_adapter_that_names_another_base_is_no_secret(saved, adapter, tmp_path):
+    copy = shutil.copytree(adapter[0], tmp_path / "copy")
+    edit(copy / "adapter_config.json", base_model_name_or_path="org/other-base")
+    notes = facts_of(ModelSpec(source=str(saved), adapter=str(copy))).notes
+    assert notes[1:] == ("The adapter says that it was trained on org/other-base.",)
 
 
 def test_base_and_fine_tune_are_two_models_and_the_adapters_bytes_decide(saved, adapter, tmp_path):

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from ecco_reports.errors import ModelLoadError
-from ecco_reports.models.source import bundled_names, facts_of, locate
+from ecco_reports.models.source import bundled_names, facts_of, find
 from ecco_reports.records import Family, ModelSpec, Prompt, digest
 from tests import tiny
 
@@ -66,7 +66,7 @@ def test_the_same_files_elsewhere_are_the_same_model(folder, saved):
 
 def test_a_bundled_model_is_found_and_a_misspelt_one_is_suggested():
     assert "facts" in bundled_names()
-    assert (locate(ModelSpec(source="bundled:facts")) / "config.json").is_file()
+    assert (find(ModelSpec(source="bundled:facts")).folder / "config.json").is_file()
     with pytest.raises(ModelLoadError, match="Did you mean 'bundled:facts'"):
         facts_of(ModelSpec(source="bundled:fact"))
 

@@ -19,6 +19,14 @@ def test_a_spec_is_a_key_and_travels_although_it_holds_a_mapping():
     assert four.quantization.settings == {"load_in_4bit": True, "skip": ["lm_head"]}
 
 
+def test_two_models_of_one_source_are_told_apart_in_words():
+    assert ModelSpec(source="bundled:facts", dtype="float64").described == "bundled:facts"
+    tuned = ModelSpec(source="a/b", revision="v1", adapter="c/d", adapter_revision="main")
+    assert tuned.described == "a/b (revision v1, adapter c/d, adapter_revision main)"
+    small = ModelSpec(source="a/b", quantization={"method": "quanto", "weights": "int4"})
+    assert small.described == "a/b (quantization quanto)"
+
+
 @pytest.mark.parametrize(
     ("model", "where", "words"),
     [

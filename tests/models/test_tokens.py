@@ -127,10 +127,11 @@ def test_a_sign_that_the_prompt_writes_itself_is_part_of_the_prompt():
     assert tokens[2].id == make("WordPiece").mask.id
 
 
-def test_a_second_text_goes_on_in_the_spans_and_is_told_apart():
+def test_a_second_text_is_told_apart():
     encoding = read(FastTokenizer(word_pieces()), "The keys", "cabinet ")
     assert [token.text for token in encoding.tokens] == ["[CLS]", "The", "keys", "[SEP]", "cabin", "et", "[SEP]"]
-    assert [token.span for token in encoding.tokens] == [None, (0, 3), (4, 8), None, (8, 13), (13, 15), None]
+    assert [token.span for token in encoding.tokens] == [None, (0, 3), (4, 8), None, (0, 5), (5, 7), None]
+    assert [token.second for token in encoding.tokens] == [False] * 4 + [True, True, False]
     assert encoding.segments == (0, 0, 0, 0, 1, 1, 1)
 
 
@@ -205,6 +206,23 @@ def test_an_unknown_number_is_shown_as_a_number():
 def test_a_continuation_gets_no_special_tokens():
     tokenizer = FastTokenizer(word_pieces())
     assert tokenizer.continuation_ids("the keys") == list(read(tokenizer, "the keys").ids[1:-1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "labels_of_it"),
+    [
+        ("SentencePiece BPE with byte fallback", " city", ["·city"]),
+        ("SentencePiece BPE with byte fallback", "city", ["c", "i", "t", "y"]),
+        ("byte-level with trimmed offsets", " a", ["·a"]),
+        ("byte-level with trimmed offsets", "a", ["a"]),
+        ("byte-level", " London", ["·London"]),
+        ("Unigram", " is", ["·is"]),
+        ("Unigram", "is", ["·is"]),
+        ("WordPiece", " london", ["london"]),
+    ],
+)
+def test_a_continuation_begins_with_a_space_only_where_one_is_written(kind, text, labels_of_it):
+    assert labels(make(kind).tokens(make(kind).continuation_ids(text))) == labels_of_it
 
 
 def test_the_mask_is_found_by_its_name_or_by_what_the_settings_call_it(tmp_path):

@@ -114,10 +114,10 @@ def _explainable(model: LanguageModel, explained: Sequence[Explained]) -> tuple[
     if _takes_embeddings(model):
         return tuple(explained), ()
     source = model.facts.spec.source
+    possible = tuple(one for one in explained if one.said is not None and one.foil is None)
     left_out = tuple(
-        f"{one.word}: only what {source} says itself can be scored." for one in explained if one.said is None
+        f"{one.word}: only what {source} says itself can be scored." for one in explained if one not in possible
     )
-    possible = tuple(one for one in explained if one.said is not None)
     if left_out and not possible:
         raise CapabilityError(source, f"{source} cannot explain {' '.join(left_out)}")
     return possible, left_out

@@ -6,7 +6,6 @@ In: a result. Out: figures and a table. Never: torch, a model.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -21,10 +20,8 @@ from ecco_reports.analyses.attribution.words import (
     summary_of,
     unit_of,
 )
-from ecco_reports.analyses.units import Unit
 from ecco_reports.charts.contributions import contribution_matrix
-from ecco_reports.charts.figure import ChartFigure, Figure, StripRow, StripToken, TokenStrip, strip_tokens
-from ecco_reports.records import visible
+from ecco_reports.charts.figure import ChartFigure, Figure, StripRow, StripToken, TokenStrip, joined, strip_tokens
 
 
 def figures_of(result: AttributionResult) -> Iterator[Figure]:
@@ -109,7 +106,7 @@ def _strip(result: AttributionResult, method: MethodResult) -> TokenStrip:
     """The text in which one chooses an output and sees what it drew on."""
     tokens = strip_tokens(result.passage)
     if method.method in PERTURBATIONS:
-        tokens = _joined(tokens, result.units)
+        tokens = _joined(tokens, result)
     starts = {column[0]: number for number, column in enumerate(result.columns(method))}
     shown = shown_values(result, method)
     rows = []
@@ -131,15 +128,14 @@ def _strip(result: AttributionResult, method: MethodResult) -> TokenStrip:
     )
 
 
-def _joined(tokens: Sequence[StripToken], units: Sequence[Unit]) -> tuple[StripToken, ...]:
+def _joined(tokens: Sequence[StripToken], result: AttributionResult) -> tuple[StripToken, ...]:
     """The tokens of a strip, where those of one unit are one piece of text, which carries one number."""
-    unit_at = {unit[0]: unit for unit in units}
-    inside = {position for unit in units for position in unit[1:]}
-    joined = []
+    unit_at = {unit[0]: unit for unit in result.units}
+    inside = {position for unit in result.units for position in unit[1:]}
+    whole = []
     for index, token in enumerate(tokens):
         if token.position in inside:
             continue
-        parts = tokens[index : index + len(unit_at.get(token.position, (token.position,)))]
-        more = "".join(part.text for part in parts[1:])
-        joined.append(replace(token, text=token.text + more, label=token.label + visible(more)))
-    return tuple(joined)
+        unit = unit_at.get(token.position, (token.position,))
+        whole.append(joined(tokens[index : index + len(unit)], result.label(unit)))
+    return tuple(whole)

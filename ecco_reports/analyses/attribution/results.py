@@ -9,7 +9,7 @@ import numpy as np
 from ecco_reports.analyses.attribution.settings import PERTURBATIONS, BaselineName, Method, Replacement, ScoreName
 from ecco_reports.analyses.explained import Explained
 from ecco_reports.analyses.units import Grain, Unit
-from ecco_reports.records import Array, Passage, Record, visible
+from ecco_reports.records import Array, Passage, Record, joined_label, joined_text
 
 
 class Perturbed(Record):
@@ -108,9 +108,8 @@ class AttributionResult(Record):
 
     def label(self, column: Unit) -> str:
         """How a column is called."""
-        first, *more = (self.passage.tokens[position] for position in column)
-        return first.label + "".join(visible(token.text) for token in more)
+        return joined_label([self.passage.tokens[position] for position in column])
 
     def word(self, column: Unit) -> str:
         """How a sentence speaks of a column."""
-        return "".join(self.passage.tokens[position].text for position in column).strip() or self.label(column)
+        return joined_text([self.passage.tokens[position] for position in column]).strip() or self.label(column)

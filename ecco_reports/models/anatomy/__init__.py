@@ -5,7 +5,7 @@
 (``writes``). ``record`` is the pass on the probe, with every module watched.
 """
 
-from ecco_reports.models.anatomy.attention import AttentionKind, AttentionMap, AttentionTap, AttentionTrace
+from ecco_reports.models.anatomy.attention import AttentionMap, AttentionTap, AttentionTrace
 from ecco_reports.models.anatomy.blocks import (
     BlockTrace,
     find_blocks,
@@ -20,7 +20,6 @@ from ecco_reports.models.anatomy.writes import Writer, WriteTap
 
 __all__ = [
     "Anatomy",
-    "AttentionKind",
     "AttentionMap",
     "AttentionTap",
     "AttentionTrace",

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import torch
@@ -23,19 +22,12 @@ from torch import nn
 
 from ecco_reports.models.anatomy.blocks import Blocks, CallCounter, counted
 from ecco_reports.models.anatomy.record import AbsentError, relative
+from ecco_reports.models.base import AttentionKind
 
 _NAME = "ecco_reports_capture"
 
 _LOOSE = 0.05
 """How far sums of attention weights may be from one, whatever their precision."""
-
-
-class AttentionKind(StrEnum):
-    """Who looks at whom."""
-
-    SELF = "self"
-    ENCODER = "encoder"
-    CROSS = "cross"
 
 
 @dataclass(frozen=True)

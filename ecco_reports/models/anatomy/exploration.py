@@ -16,7 +16,6 @@ import torch
 from torch import nn
 
 from ecco_reports.models.anatomy.attention import (
-    AttentionKind,
     AttentionMap,
     AttentionTap,
     asks_interface,
@@ -26,7 +25,7 @@ from ecco_reports.models.anatomy.blocks import Blocks, candidates, replaced_outp
 from ecco_reports.models.anatomy.neurons import NeuronTap, Projection, find_projection
 from ecco_reports.models.anatomy.record import AbsentError, Call, Record, record, relative
 from ecco_reports.models.anatomy.writes import Writer, WriteTap, find_writers
-from ecco_reports.models.base import READOUT_TOLERANCE, Capability
+from ecco_reports.models.base import READOUT_TOLERANCE, AttentionKind, Capability
 from ecco_reports.records import Family
 
 _ACCIDENTS = (TypeError, KeyError, IndexError, RuntimeError, ValueError, AttributeError, NotImplementedError)

@@ -113,16 +113,6 @@ class _Logprobs(_Shape):
     text_offset: tuple[int, ...] | None = None
 
 
-class _Choice(_Shape):
-    index: int = 0
-    text: str
-    logprobs: _Logprobs | None = None
-
-
-class _Completion(_Whole):
-    choices: tuple[_Choice, ...] = Field(min_length=1)
-
-
 class _Alternative(_Shape):
     token: str
     logprob: float
@@ -135,6 +125,17 @@ class _Spoken(_Alternative):
 
 class _Content(_Shape):
     content: tuple[_Spoken, ...] | None = None
+
+
+class _Choice(_Shape):
+    index: int = 0
+    text: str
+    # The server of llama.cpp tells here what belongs to the chat endpoint.
+    logprobs: _Logprobs | _Content | None = None
+
+
+class _Completion(_Whole):
+    choices: tuple[_Choice, ...] = Field(min_length=1)
 
 
 class _Message(_Shape):
@@ -173,7 +174,7 @@ def read_answer(data: bytes, *, is_chat: bool, texts: int, listed: int) -> Answe
         where = ".".join(map(str, error.errors()[0]["loc"])) or "the whole"
         raise UnexpectedError(f"JSON of another shape ({where}: {error.errors()[0]['msg']})") from error
     if isinstance(whole, _Chat):
-        found = [Written(reply.message.content or "", tuple(_chat_steps(reply))) for reply in whole.choices]
+        found = [Written(reply.message.content or "", tuple(_spoken_steps(reply.logprobs))) for reply in whole.choices]
     else:
         found = [_written(choice, listed) for choice in sorted(whole.choices, key=lambda choice: choice.index)]
     if len(found) != texts:
@@ -190,8 +191,8 @@ def read_answer(data: bytes, *, is_chat: bool, texts: int, listed: int) -> Answe
 
 def _written(choice: _Choice, listed: int) -> Written:
     told = choice.logprobs
-    if told is None:
-        return Written(choice.text, ())
+    if not isinstance(told, _Logprobs):
+        return Written(choice.text, tuple(_spoken_steps(told)))
     listings: Sequence[dict[str, float] | None] = told.top_logprobs or [None] * len(told.tokens)
     if not len(told.tokens) == len(told.token_logprobs) == len(listings):
         raise UnexpectedError("log-probabilities of which some are missing")
@@ -210,8 +211,8 @@ def _listing(listing: Mapping[str, float], taken: str, listed: int) -> tuple[Lis
     return tuple(Listed(token, bytes_of(token), min(0.0, logprob)) for token, logprob in ranked)
 
 
-def _chat_steps(reply: _Reply) -> Iterator[Step]:
-    for spoken in (reply.logprobs.content if reply.logprobs else None) or ():
+def _spoken_steps(told: _Content | None) -> Iterator[Step]:
+    for spoken in (told.content if told else None) or ():
         ranked = sorted(spoken.top_logprobs, key=lambda other: -other.logprob)
         listing = tuple(Listed(other.token, _piece(other), min(0.0, other.logprob)) for other in ranked)
         yield Step(spoken.token, _piece(spoken), _told(spoken.logprob), listing)

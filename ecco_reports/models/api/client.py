@@ -26,14 +26,6 @@ _LARGEST_ANSWER = 64 * 2**20
 # A key shorter than this is a word such as "EMPTY", which answers may hold by chance.
 _SHORTEST_KEY = 8
 
-_ADVICE = {
-    401: "Check the key in ${key}.",
-    403: "Check the key in ${key}, and what it is allowed to use.",
-    404: "Check base_url, which often ends in /v1, the name of the model, and whether it answers at endpoint: "
-    "{endpoint}.",
-    429: "Run again later; what was answered is kept.",
-}
-
 
 @dataclass(frozen=True)
 class _Reply:
@@ -112,9 +104,9 @@ class Client:
     def _asked(self, body: Mapping[str, Any], tokens: int) -> bytes:
         """The bytes of a good answer, after as many attempts as it takes and patience allows."""
         patience, began, attempt = self._patience, self._patience.clock(), 0
-        headers = self._headers()
+        headers, failure = self._headers(), None
         while True:
-            self.budget.take(tokens)
+            self._take(tokens, failure)
             reply = self._attempt(headers, body)
             if reply.status == 200:
                 return reply.data
@@ -125,13 +117,21 @@ class Client:
             asked = wait_asked(reply.headers or {}, patience.now())
             wait = patience.pause(attempt - 1, asked)
             hopeless = bool(reply.status) and not is_worth_another(reply.status, code)
-            if hopeless or attempt == patience.attempts:
-                raise self._failure(reply, said, attempt)
-            if asked is not None and asked > patience.longest_asked:
-                raise self._failure(reply, f"{said} (it asks to wait {asked:.0f} s)", attempt)
-            if patience.clock() - began + wait > patience.total:
-                raise self._failure(reply, said, attempt)
+            if not hopeless and asked is not None and asked > patience.longest_asked:
+                hopeless, said = True, f"{said} It asks to wait {asked:.0f} s".strip()
+            failure = self._failure(reply, said, attempt)
+            if hopeless or attempt == patience.attempts or patience.clock() - began + wait > patience.total:
+                raise failure
             patience.sleep(wait)
+
+    def _take(self, tokens: int, failure: ModelApiError | None) -> None:
+        """Takes one call of the budget; why another one is needed is no less important than that there is none."""
+        try:
+            self.budget.take(tokens)
+        except ModelApiError as limit:
+            if failure is None:
+                raise
+            raise ModelApiError(limit.source, f"{limit} The call before: {failure}", failure.status) from None
 
     def _attempt(self, headers: Mapping[str, str], body: Mapping[str, Any]) -> _Reply:
         deadline = self._patience.clock() + self._server.spec.timeout
@@ -198,17 +198,31 @@ class Client:
         """A failed attempt in one sentence, with what to do about it."""
         tries = f" after {attempts} attempts" if attempts > 1 else ""
         if reply.trouble:
-            return self._error(f"{reply.trouble}{tries}. Check that the server runs and that base_url is its address.")
+            advice = "Check that the server runs and that base_url is its address, or allow a longer timeout."
+            return self._error(f"{reply.trouble}{tries}. {advice}")
         if 300 <= reply.status < 400:
-            where = "to another address" if not reply.headers else f"to {_plain(reply.headers.get('location', ''))}"
-            return self._error(f"sends on {self._clean(where)} ({reply.status}). Write that address as base_url.", 300)
-        advice = _ADVICE.get(reply.status, "" if reply.status < 500 else "Run again later; what was answered is kept.")
-        key = self._server.key_name or "api_key_env, which names none"
-        advice = advice.replace("${key}", f"${key}" if self._server.key_name else key)
-        advice = advice.replace("{endpoint}", self._server.spec.endpoint)
-        says = f": {said}" if said else ""
-        full_stop = "" if says.endswith((".", "!", "?")) else "."
-        return self._error(f"refused with status {reply.status}{tries}{says}{full_stop} {advice}".strip(), reply.status)
+            place = self._clean(_plain((reply.headers or {}).get("location", "")))
+            what = f"sends on to {place} (status {reply.status}). Write the right address as base_url."
+            return self._error(what, reply.status)
+        did = "failed" if reply.status >= 500 else "refused"
+        says = f": {said.rstrip('.')}" if said else ""
+        return self._error(f"{did} with status {reply.status}{tries}{says}. {self._advice(reply.status)}", reply.status)
+
+    def _advice(self, status: int) -> str:
+        """What to do about a status."""
+        key = self._server.key_name
+        if status == 401 and key is None:
+            return "Name the environment variable with its key in api_key_env."
+        if status in (401, 403):
+            return f"Check the key in {key or 'api_key_env'}, and what it is allowed to use."
+        if status == 404:
+            return (
+                "Check base_url, which often ends in /v1, the name of the model, and whether the server has "
+                f"endpoint: {self._server.spec.endpoint}."
+            )
+        if is_worth_another(status):
+            return "Run again later; what was answered is kept."
+        return "Check what the experiment asks of this model."
 
     def _error(self, what: str, status: int | None = None) -> ModelApiError:
         source = self._server.spec.source

@@ -101,4 +101,6 @@ class Server:
 
 def facts_of(spec: ModelSpec) -> ModelFacts:
     """What is known of a model behind a server: nothing but its name and what it was made for."""
-    return ModelFacts(spec=spec, identity=Server(spec).identity, family=Family.CAUSAL)
+    server = Server(spec)
+    note = f"Asked at {server.url}; its log-probabilities are taken as that server tells them."
+    return ModelFacts(spec=spec, identity=server.identity, family=Family.CAUSAL, notes=(note,))

@@ -7,8 +7,8 @@ from functools import cache
 import pytest
 import torch
 
-from ecco_reports.models.anatomy import AttentionKind, explore, replaced_output, resumed, trace_blocks
-from ecco_reports.models.base import Capability
+from ecco_reports.models.anatomy import explore, replaced_output, resumed, trace_blocks
+from ecco_reports.models.base import AttentionKind, Capability
 from ecco_reports.records import Family
 from tests import zoo
 

@@ -75,7 +75,7 @@ def test_what_may_pass_is_tried_again(trick) -> None:
 
 @pytest.mark.parametrize(
     ("status", "advice"),
-    [(400, "No."), (401, "$MY_KEY"), (403, "$MY_KEY"), (404, "base_url"), (422, "No."), (501, "No.")],
+    [(400, "No."), (401, "MY_KEY"), (403, "MY_KEY"), (404, "base_url"), (422, "No."), (501, "No.")],
 )
 def test_what_will_not_pass_is_tried_once(status: int, advice: str) -> None:
     error, time, manners = refusal(Manners(always=answer(status)), api_key_env="MY_KEY")
@@ -111,7 +111,7 @@ def test_what_is_no_time_to_wait_is_overlooked() -> None:
 
 def test_nobody_waits_an_hour() -> None:
     error, time, manners = refusal(Manners(always=answer(429, Retry_After="3600")))
-    assert "asks to wait 3600 s" in str(error)
+    assert "No. It asks to wait 3600 s." in str(error)
     assert time.slept == []
     assert len(manners.bodies) == 1
 

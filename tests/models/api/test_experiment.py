@@ -167,6 +167,7 @@ def test_a_run_stops_at_its_limit_and_goes_on_from_there(folder: Path) -> None:
         assert [bool(outcome.result) for outcome in first.outcomes] == [True, False]
         assert first.failures[0].failure is not None
         assert "max_calls of this run is reached: 5 calls" in first.failures[0].failure.message
+        assert "failed with status 500" in first.failures[0].failure.message
         run.manners.always = None
         second = run_of(file, store)
     assert not second.failures

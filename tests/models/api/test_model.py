@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import ecco_reports
 from ecco_reports.errors import CapabilityError, ModelApiError
 from ecco_reports.models.api.model import ApiModel
 from ecco_reports.models.api.patience import Patience
@@ -189,6 +190,25 @@ def test_a_server_that_refuses_for_another_reason_is_not_taken_for_one_without_e
             model_of(run).read(CAPITAL, FOUR)
         model = model_of(run, top_logprobs=5)
         assert len(model.candidates(model.read(CAPITAL, FOUR), 10)[0].tokens) == 5
+
+
+def test_a_server_may_tell_of_completions_as_of_chat() -> None:
+    spoken = {"token": " Tokyo", "logprob": -0.25, "bytes": list(b" Tokyo")}
+    other = {"token": " Kyoto", "logprob": -1.75, "bytes": list(b" Kyoto")}
+    told = {"content": [{**spoken, "top_logprobs": [other, spoken]}]}
+    with serving(Manners(always=answer(200, {"choices": [{"text": " Tokyo", "logprobs": told}]}))) as run:
+        model = model_of(run)
+        reading = model.read(CAPITAL, Decoding(max_new_tokens=1))
+    assert texts(model.candidates(reading, 5)[0].tokens) == [" Tokyo", " Kyoto"]
+    assert reading.spoken[0].logprob == -0.25
+
+
+def test_a_notebook_asks_a_server_too() -> None:
+    with serving() as run:
+        model = ecco_reports.load_model(ModelSpec(source="openai:facts", base_url=run.url))
+        result = ecco_reports.analyze(model, CAPITAL, "generation", max_new_tokens=2)
+    assert len(ecco_reports.charts(result)) == 1
+    assert model.device == run.url
 
 
 def test_half_a_character_at_the_end_is_shown_as_bytes() -> None:

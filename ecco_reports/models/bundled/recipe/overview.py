@@ -39,8 +39,8 @@ explanations of them say nothing about other models. Each has a card with everyt
 _USING = """\
 ## Using them
 
-In an experiment, `bundled:facts` stands where the name of a model is expected; the analyses that ship explain causal
-language models. Any of them loads with `transformers` from its folder in the package:
+In an experiment, `bundled:facts` or any other of these names stands where a model is expected; the analyses that ship
+explain all four. Each loads with `transformers` from its folder in the package, too:
 
 ```python
 from importlib.resources import files

@@ -1,0 +1,174 @@
+"""What a model was given and what it said of it, in the order in which a page shows it.
+
+In: a prompt and a passage. Out: pieces of running text, and the tokens in groups, for templates to dress. Never: HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ecco_reports.records import Family, Passage, Prompt, Token
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of running text.
+
+    Attributes:
+        kind: ``given`` by the prompt; ``second``, where its second text begins on a line of its own; ``mask``, which
+            the model filled in; ``span``, which it pointed at; ``written`` on after the prompt; ``answer``, said of
+            the text rather than in it; ``ended``, where it wrote nothing but the end of the text.
+        text: The text; of a mask as the prompt writes it.
+        said: What was put in the place of a mask.
+    """
+
+    kind: Literal["given", "second", "mask", "span", "written", "answer", "ended"]
+    text: str = ""
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A token of the list of tokens.
+
+    Attributes:
+        position: Counted from 0.
+        label: Its text, with white space made visible.
+        special: Whether it belongs to a template rather than to the text.
+        said: Whether the model wrote it, or pointed at it.
+        filled: What the model put in its place; empty where it is no mask.
+    """
+
+    position: int
+    label: str
+    special: bool
+    said: bool
+    filled: str
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Tokens that were read by the same part of a model.
+
+    Attributes:
+        reader: Which part; empty where there is only one.
+        boxes: The tokens.
+    """
+
+    reader: str
+    boxes: tuple[Box, ...]
+
+
+def pieces(prompt: Prompt, passage: Passage | None) -> tuple[Piece, ...]:
+    """The prompt with what the model said: in its masks, after it, or about it.
+
+    Args:
+        prompt: What the model was given.
+        passage: How it read it; None where no result tells.
+    """
+    given = tuple(_given(prompt))
+    if passage is None:
+        return given
+    match passage.family:
+        case Family.MASKED if prompt.written is None:
+            return tuple(_filled(prompt, passage))
+        case Family.QUESTION_ANSWERING if prompt.written is None and passage.answers:
+            return tuple(_pointed_at(prompt, passage))
+        case Family.CAUSAL if passage.written:
+            return (*given, Piece("written", passage.written))
+        case Family.ENCODER_DECODER if passage.written:
+            return (*given, Piece("answer", passage.written.strip()))
+    if passage.generated:
+        return (*given, Piece("ended"))
+    answer = " … ".join(token.word for token in passage.answers)
+    return (*given, Piece("answer", answer)) if answer else given
+
+
+def groups(passage: Passage) -> tuple[Boxes, ...]:
+    """The tokens of a passage, those of the encoder apart from those of the decoder."""
+    filled = {
+        position: token.label
+        for position, token in zip(passage.answer_positions, passage.answers, strict=True)
+        if position is not None
+    }
+    boxes = tuple(_box(passage, position, token, filled) for position, token in enumerate(passage.tokens))
+    border = passage.encoder_length
+    if not border:
+        return (Boxes("", boxes),)
+    return (Boxes("read by the encoder", boxes[:border]), Boxes("read and written by the decoder", boxes[border:]))
+
+
+def count_of_tokens(passage: Passage) -> str:
+    """How many tokens there are and where they come from, in words."""
+    total, written, read = len(passage.tokens), len(passage.generated), passage.encoder_length
+    if read:
+        started = passage.prompt_length - read
+        parts = [f"{read} read by the encoder", f"{started} to start the decoder", f"{written} written by it"]
+    elif written:
+        parts = [f"{passage.prompt_length} of the prompt", f"{written} written by the model"]
+    else:
+        parts = []
+    return f"{total} token{'' if total == 1 else 's'}" + (": " if parts else "") + ", ".join(parts)
+
+
+def _given(prompt: Prompt) -> Iterator[Piece]:
+    yield Piece("given", prompt.shown)
+    if prompt.text_pair is not None:
+        yield Piece("second")
+        yield Piece("given", prompt.text_pair)
+
+
+def _filled(prompt: Prompt, passage: Passage) -> Iterator[Piece]:
+    """The text with its masks filled in."""
+    marks: list[tuple[int, int, str]] = []
+    for position, answer in zip(passage.answer_positions, passage.answers, strict=True):
+        span = None if position is None else passage.tokens[position].span
+        if span is not None:
+            marks.append((*span, answer.word))
+    return _marked(prompt, marks)
+
+
+def _pointed_at(prompt: Prompt, passage: Passage) -> Iterator[Piece]:
+    """The text with the span that answers, and the answer."""
+    positions = [position for position in passage.answer_positions if position is not None]
+    inside = [token.span for token in passage.tokens[positions[0] : positions[-1] + 1] if token.span is not None]
+    if not inside:
+        yield from _given(prompt)
+        yield Piece("answer", " ".join(passage.tokens[position].word for position in dict.fromkeys(positions)))
+        return
+    start, end = inside[0][0], inside[-1][1]
+    yield from _marked(prompt, [(start, end, "")])
+    yield Piece("answer", (prompt.text + (prompt.text_pair or ""))[start:end].strip())
+
+
+def _marked(prompt: Prompt, marks: list[tuple[int, int, str]]) -> Iterator[Piece]:
+    """The text cut at marks: from, up to, and what was said there; spans count through both texts."""
+    whole, border = prompt.text + (prompt.text_pair or ""), len(prompt.text)
+    at = 0
+    for start, end, said in [*marks, (len(whole), len(whole), "")]:
+        if prompt.text_pair is not None and at <= border < max(start, at + 1):
+            yield from _nonempty(Piece("given", whole[at:border]))
+            yield Piece("second")
+            at = border
+        yield from _nonempty(Piece("given", whole[at:start]))
+        if end > start:
+            yield Piece("mask" if said else "span", whole[start:end], said)
+        at = end
+
+
+def _nonempty(piece: Piece) -> Iterator[Piece]:
+    if piece.text:
+        yield piece
+
+
+def _box(passage: Passage, position: int, token: Token, filled: dict[int, str]) -> Box:
+    masked = passage.family is Family.MASKED
+    return Box(
+        position=position,
+        label=token.label,
+        special=token.special,
+        said=position >= passage.prompt_length or position in filled,
+        filled=filled.get(position, "") if masked else "",
+    )
