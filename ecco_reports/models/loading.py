@@ -63,10 +63,9 @@ def load_module(spec: ModelSpec, facts: ModelFacts) -> Loaded:
     if family is None:
         what = f"the configuration of {spec.source} does not say what it was made for. Write it as family: causal, ..."
         raise ModelLoadError(spec.source, what)
-    device = "auto" if spec.device_map else device_of(spec)
+    device = "auto" if spec.device_map else device_of(facts.spec)
     settings = _settings(spec, facts, device)
-    pinned = facts.spec.model_copy(update={"source": spec.source})
-    folder = find(pinned, weights=True).folder
+    folder = find(facts.spec, weights=True).folder  # At the commit that the plan has seen.
     adapter = find_adapter(spec, weights=True)
     with _explained(spec, family), torch.random.fork_rng(devices=[]):
         module, report = _from_pretrained(folder, family, settings)
