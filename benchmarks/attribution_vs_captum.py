@@ -16,12 +16,15 @@ from captum.attr import InputXGradient, LayerIntegratedGradients
 from measure import cpu_seconds, report
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from ecco_reports.methods.gradients import gradients, integrated_gradients
 from ecco_reports.methods.targets import Target
 from ecco_reports.models.base import LanguageModel
+from ecco_reports.models.families import CausalSpeech
 from ecco_reports.models.huggingface import wrap
+from ecco_reports.records import Passage
 
 
 def gpt2_small(seed: int) -> Any:
@@ -40,19 +43,20 @@ class Ours:
 
     def __init__(self, model: LanguageModel, ids: torch.Tensor, baseline: torch.Tensor, prompt: int) -> None:
         self.model, self.baseline = model, baseline
-        self.inputs = model.embed(ids[None])[0]
+        passage = Passage(tokens=tuple(map(model.tokenizer.token, ids.tolist())), prompt_length=prompt)
+        self.reading = CausalSpeech().reading(passage, ())
+        self.inputs = model.embed(self.reading)
         self.targets = [Target(position - 1, int(ids[position])) for position in range(prompt, len(ids))]
 
     def integrated(self, nodes: int) -> torch.Tensor:
         """Integrated gradients, ``[target, position]``."""
-        found = integrated_gradients(
-            self.model, self.inputs, self.baseline, self.targets, "logprob", tolerance=1.0, ladder=(nodes,)
-        )
-        return found.vectors.sum(-1)
+        asked = (self.model, self.reading, self.inputs, self.baseline, self.targets)
+        return integrated_gradients(*asked, "logprob", tolerance=1.0, ladder=(nodes,)).vectors.sum(-1)
 
     def times_gradient(self) -> torch.Tensor:
         """Input x gradient, ``[target, position]``."""
-        return (gradients(self.model, self.inputs, self.targets, "logprob").vectors * self.inputs).sum(-1)
+        found = gradients(self.model, self.reading, self.inputs, self.targets, "logprob")
+        return (found.vectors * self.inputs).sum(-1)
 
 
 class Captum:
@@ -95,8 +99,10 @@ def main() -> None:
     torch.set_num_threads(1)
     model = gpt2_small(seed=0)
     ids = torch.randint(0, model.config.vocab_size, (options.prompt + options.generated,))
-    language_model = wrap(model, Tokenizer(WordLevel({"x": 0}, unk_token="x")))
-    ours = Ours(language_model, ids, language_model.end_of_text_embedding().expand(len(ids), -1), options.prompt)
+    tokenizer = Tokenizer(WordLevel({f"w{number}": number for number in range(model.config.vocab_size)}, "w0"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    language_model = wrap(model, tokenizer)
+    ours = Ours(language_model, ids, language_model.token_embedding("eos").expand(len(ids), -1), options.prompt)
     captum = Captum(model, ids, options.prompt)
     lean = Captum(model, ids, options.prompt, logits_to_keep=1)
     figures: dict[str, Any] = vars(options) | {"torch": torch.__version__}

@@ -481,7 +481,7 @@ class Provenance(Record):
         seed: What chance was drawn from.
         commit: Of the folder that holds the experiment, or None where it is in no repository.
         versions: Of the packages that computed it, by name.
-        notes: What went otherwise than asked for without changing the result, one sentence each.
+        notes: What a reader should know of the way it was computed, one sentence each.
     """
 
     created: str

@@ -20,10 +20,9 @@ from ecco_reports.errors import RenderError
 from ecco_reports.gates import Kind, Status, Verdict, Verdicts
 from ecco_reports.pages import KeptDrawings, environment, escape, render
 from ecco_reports.pages.lessons import docstring_attributes, settings
-from ecco_reports.pages.sections import Continuation
 from ecco_reports.pages.tables import csv_bytes, json_bytes
-from ecco_reports.records import Message, Passage, Prompt, Table, Token
-from tests.stories import ANALYSES, HOSTILE, LINES, StoryParams, outcome, run_of, tale
+from ecco_reports.records import Message, Prompt, Table
+from tests.stories import ANALYSES, HOSTILE, LINES, PROVENANCE, StoryParams, outcome, run_of, tale
 
 
 def rendered(run, **options):
@@ -140,18 +139,7 @@ class TestPromptsOfSeveralParts:
         assert "user: Where?assistant: It is the end" in text
 
     def test_a_second_text_stands_below_the_first(self):
-        assert "Is it?second text: It is. the end" in self.text_of(
-            Prompt(name="first", text="Is it?", text_pair="It is.")
-        )
-
-    def test_what_a_decoder_wrote_stands_below_what_the_encoder_read(self):
-        template = environment().from_string(
-            "{% import 'macros.jinja' as piece %}{{ piece.prompt_text(prompt, continuation) }}"
-        )
-        tokens = (Token(id=0, text="Is it?"), Token(id=1, text="<pad>", special=True), Token(id=2, text=" Yes"))
-        passage = Passage(tokens=tokens, prompt_length=2, encoder_length=1)
-        made = template.render(prompt=Prompt(name="p", text="Is it?"), continuation=Continuation(passage, ("a",)))
-        assert " ".join(read(made).text.split()) == "Is it?the model wrote: Yes"
+        assert "Is it?It is. the end" in self.text_of(Prompt(name="first", text="Is it?", text_pair="It is."))
 
 
 class TestHostileText:
@@ -258,15 +246,25 @@ class TestExperimentPage:
         assert "abacus" in text[text.index("Where these numbers come from") :]
 
     @pytest.mark.parametrize("note", ["For want of memory, the lens took 4 states at a time.", HOSTILE])
-    def test_what_went_otherwise_than_asked_for_stands_by_the_provenance(self, note):
-        one = tale()
-        found = outcome(one, "first")
-        noted = replace(found, provenance=found.provenance.model_copy(update={"notes": (note,)}))
-        made = read(as_html(rendered(run_of(one, outcomes=[noted]))["experiments/tale.md"])[1])
-        end = made.text[made.text.index("Where these numbers come from") :]
+    def test_what_is_to_be_known_of_a_computation_stands_by_the_provenance(self, note):
+        one = tale(texts={"first": "Once", "second": "Twice"})
+        plain, other = outcome(one, "first"), outcome(one, "second")
+        noted = replace(plain, provenance=plain.provenance.model_copy(update={"notes": (note,)}))
+        with_note, without = (
+            read(as_html(rendered(run_of(one, outcomes=[first, other]))["experiments/tale.md"])[1])
+            for first in (noted, plain)
+        )
+        end = with_note.text[with_note.text.index("Where these numbers come from") :]
         assert f"first-m-story: {escape.one_line(note)}" in end
-        plain = read(as_html(rendered(run_of(one, outcomes=[found]))["experiments/tale.md"])[1])
-        assert len(made.tags) == len(plain.tags) + 2
+        assert len(with_note.tags) == len(without.tags) + 2
+
+    def test_what_is_to_be_known_of_all_computations_is_said_once(self):
+        one = tale(texts={"first": "Once", "second": "Twice"})
+        found = [outcome(one, "first"), outcome(one, "second")]
+        told = [replace(each, provenance=PROVENANCE.model_copy(update={"notes": ("It was cold.",)})) for each in found]
+        made = read(as_html(rendered(run_of(one, outcomes=told))["experiments/tale.md"])[1])
+        assert made.text.count("It was cold.") == 1
+        assert "story: It was cold." not in made.text
 
     def test_a_long_table_is_cut_and_says_so(self):
         one = tale()

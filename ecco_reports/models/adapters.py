@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ecco_reports.errors import ModelLoadError
+from ecco_reports.models.memory import is_out_of_memory, told
 from ecco_reports.records import ModelSpec
 
 _SHOWN = 200
@@ -55,6 +56,8 @@ def merged(spec: ModelSpec, module: Any, folder: Path) -> Any:
                 raise ValueError(f"{odd[0]} is in one of them only")
             return adapted.merge_and_unload(safe_merge=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+        if is_out_of_memory(error):
+            raise told(error, spec.source, "its adapter") from error
         what = " ".join(str(error).split())
         what = what if len(what) <= _SHOWN else f"{what[:_SHOWN]}…"
         raise ModelLoadError(

@@ -18,6 +18,7 @@ from ecco_reports.errors import ModelLoadError
 from ecco_reports.models import configs
 from ecco_reports.models.adapters import brought_by, merged
 from ecco_reports.models.base import ModelFacts
+from ecco_reports.models.memory import is_out_of_memory, told
 from ecco_reports.models.quantization import quantization_config
 from ecco_reports.models.source import find, find_adapter, read_config
 from ecco_reports.records import Family, ModelSpec
@@ -184,6 +185,8 @@ def _explained(spec: ModelSpec, family: Family) -> Iterator[None]:
         what = f"{spec.source} needs a package that is not installed: {_first_line(error)}"
         raise ModelLoadError(spec.source, what) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+        if is_out_of_memory(error):
+            raise told(error, spec.source, "loading it") from error
         kind = _AUTO_CLASSES[family][1]
         why = _first_line(error)
         # With such words the library says that it knows the type of model, or one like it for this task, not at all.

@@ -24,7 +24,7 @@ R = TypeVar("R")
 # errors of their own.
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|not enough memory|can ?not allocate memory|can't allocate memory|_STATUS_ALLOC_FAILED"
-    r"|invalid buffer size",
+    r"|invalid buffer size|bad_alloc|bad allocation",
     re.IGNORECASE,
 )
 _WANTED = re.compile(

@@ -243,6 +243,19 @@ class Report:
         origins = (section.provenance for section in self.sections if section.provenance)
         return tuple(dict.fromkeys(tuple(sorted(origin.versions.items())) for origin in origins))
 
+    @property
+    def notes(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """What a reader should know of the way its results were computed, each with the anchors that it is about.
+
+        What is about all of them has no anchors.
+        """
+        anchors: dict[str, list[str]] = {}
+        computed = [section for section in self.sections if section.provenance]
+        for section in computed:
+            for note in section.provenance.notes if section.provenance else ():
+                anchors.setdefault(note, []).append(section.anchor)
+        return tuple((note, () if len(about) == len(computed) else tuple(about)) for note, about in anchors.items())
+
     @cached_property
     def failures(self) -> int:
         """How many sections could not be shown."""

@@ -215,6 +215,7 @@ def torch_error(message):
         ),
         (RuntimeError("Invalid buffer size: 8.00 GB"), 2**33),
         (RuntimeError("CUDA error: out of memory"), None),
+        (RuntimeError("std::bad_alloc"), None),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), None),
         (MemoryError(), None),
         (MemoryError("Unable to allocate 64.0 KiB for an array with shape (8192,) and data type float64"), 65536),
