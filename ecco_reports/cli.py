@@ -201,9 +201,9 @@ def plan(files: tuple[Path, ...], store: Path) -> None:
     for load in made.workloads:
         if (cost := load.cost) is not None:
             console.print(
-                f"{load.spec.source}: at most {_count(cost.calls, 'call')} and about {_count(cost.tokens, 'token')}, "
-                f"if no call fails (limits: {cost.max_calls:,} and {cost.max_tokens:,}); "
-                f"{_count(cost.kept, 'answer')} kept, which cost nothing.",
+                f"{load.spec.source} at {cost.url}: at most {_count(cost.calls, 'call')} and about "
+                f"{_count(cost.tokens, 'token')}, if no call fails (limits: {cost.max_calls:,} and "
+                f"{cost.max_tokens:,}); {_count(cost.kept, 'answer')} kept, which cost nothing.",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,

@@ -20,9 +20,8 @@ from ecco_reports.errors import RenderError
 from ecco_reports.gates import Kind, Status, Verdict, Verdicts
 from ecco_reports.pages import KeptDrawings, environment, escape, render
 from ecco_reports.pages.lessons import docstring_attributes, settings
-from ecco_reports.pages.sections import Continuation
 from ecco_reports.pages.tables import csv_bytes, json_bytes
-from ecco_reports.records import Message, Passage, Prompt, Table, Token
+from ecco_reports.records import Message, Prompt, Table
 from tests.stories import ANALYSES, HOSTILE, LINES, PROVENANCE, StoryParams, outcome, run_of, tale
 
 
@@ -140,18 +139,7 @@ class TestPromptsOfSeveralParts:
         assert "user: Where?assistant: It is the end" in text
 
     def test_a_second_text_stands_below_the_first(self):
-        assert "Is it?second text: It is. the end" in self.text_of(
-            Prompt(name="first", text="Is it?", text_pair="It is.")
-        )
-
-    def test_what_a_decoder_wrote_stands_below_what_the_encoder_read(self):
-        template = environment().from_string(
-            "{% import 'macros.jinja' as piece %}{{ piece.prompt_text(prompt, continuation) }}"
-        )
-        tokens = (Token(id=0, text="Is it?"), Token(id=1, text="<pad>", special=True), Token(id=2, text=" Yes"))
-        passage = Passage(tokens=tokens, prompt_length=2, encoder_length=1)
-        made = template.render(prompt=Prompt(name="p", text="Is it?"), continuation=Continuation(passage, ("a",)))
-        assert " ".join(read(made).text.split()) == "Is it?the model wrote: Yes"
+        assert "Is it?It is. the end" in self.text_of(Prompt(name="first", text="Is it?", text_pair="It is."))
 
 
 class TestHostileText:

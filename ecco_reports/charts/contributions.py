@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -24,6 +24,7 @@ def contribution_matrix(
     *,
     positions: Sequence[int] | None = None,
     errors: np.ndarray | None = None,
+    at_least: np.ndarray | None = None,
     border: int = 0,
     input_name: str = "input token",
 ) -> alt.LayerChart:
@@ -37,13 +38,16 @@ def contribution_matrix(
         signed: Whether scores can be negative.
         positions: Where the inputs stand in the text; None counts them from 0.
         errors: Standard errors of the scores, ``[output, input]``; None where they have none.
+        at_least: Where the true score may be larger, ``[output, input]``; None where it nowhere is.
         border: How many of the inputs an encoder reads, if the others are a decoder's; a line parts the two.
         input_name: What an input is.
     """
     table = np.asarray(scores, dtype=float)
     sign, numbers = "+" if signed else "", len(inputs) <= SPACIOUS
     columns = grid.columns("i", "inputs", len(inputs), input_name)
-    base = _cells(_largest(table), sign, ["score"] if errors is None else ["score", "error"]).encode(
+    more = {"error": errors, "least": at_least}
+    known = {name: values for name, values in more.items() if values is not None}
+    base = _cells(_largest(table), sign, known).encode(
         x=columns,
         y=grid.rows("o", "outputs", len(outputs), "output", upwards=False, labelLimit=190, labelFontSize=12),
     )
@@ -53,7 +57,10 @@ def contribution_matrix(
     if border:
         layers.append(_line_before(border, columns))
     layers.append(grid.answers(base, _tooltip(unit, sign, errors is not None)))
-    rows = [_row(index, row, None if errors is None else errors[index]) for index, row in enumerate(table)]
+    rows = [
+        _row(index, scores_of, {name: values[index] for name, values in known.items()})
+        for index, scores_of in enumerate(table)
+    ]
     chart = alt.LayerChart(layer=layers, datasets={"cells": rows}).add_params(
         _scope(),
         style.names("inputs", inputs),
@@ -68,18 +75,19 @@ def contribution_matrix(
     )
 
 
-def _cells(largest: float, sign: str, measures: Sequence[str]) -> alt.Chart:
-    """One row of data per cell, with what is shown and said of it."""
+def _cells(largest: float, sign: str, more: Iterable[str]) -> alt.Chart:
+    """One row of data per cell, with what is shown and said of it; ``more`` is known beside the score."""
+    least, spoken = ("datum.least ? '≥ ' : ''", "datum.least ? 'at least ' : ''") if "least" in more else ("''", "''")
     return (
-        grid.flattened("i", measures)
+        grid.flattened("i", ["score", *more])
         .transform_filter("isValid(datum.score)")
         .transform_calculate(
             input="inputs[datum.i]",
             position="positions[datum.i]",
             output="outputs[datum.o]",
             shade=f"datum.score / (scope == 'row' ? datum.largest : {largest:.4g})",
-            number=f"abs(datum.score) < {largest / 1000:.4g} ? '0' : format(datum.score, '{sign}.2f')",
-            says=f"inputs[datum.i] + ' for ' + outputs[datum.o] + ': ' + format(datum.score, '{sign}.3g')",
+            number=f"({least}) + (abs(datum.score) < {largest / 1000:.4g} ? '0' : format(datum.score, '{sign}.2f'))",
+            says=f"inputs[datum.i] + ' for ' + outputs[datum.o] + ': ' + ({spoken}) + format(datum.score, '{sign}.3g')",
         )
     )
 
@@ -133,15 +141,15 @@ def _colour(unit: str, signed: bool, alpha: float) -> alt.Color:
     )
 
 
-def _row(index: int, scores: np.ndarray, errors: np.ndarray | None) -> dict[str, Any]:
+def _row(index: int, scores: np.ndarray, more: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """One output: its scores as an array, which the chart flattens, because keys would weigh more than numbers."""
     rounded = [float(f"{score:.3g}") if math.isfinite(score) else None for score in scores.tolist()]
     while rounded and rounded[-1] is None:
         rounded.pop()
     row = {"o": index, "score": rounded, "largest": float(f"{_largest(scores):.4g}")}
-    if errors is not None:
-        row["error"] = [float(f"{error:.2g}") for error in errors[: len(rounded)].tolist()]
-    return row
+    return row | {
+        name: [float(f"{number:.2g}") for number in values[: len(rounded)].tolist()] for name, values in more.items()
+    }
 
 
 def _largest(scores: np.ndarray) -> float:

@@ -31,7 +31,7 @@ def own_scores(model: LanguageModel, reading: Reading, targets: Sequence[Target]
     """The targets' scores as the model has them after the whole text, ``[target]``."""
     with torch.no_grad():
         logits = model.logits(reading, [target.place for target in targets])[None]
-        return score_targets(logits, targets, score)[0].double().cpu().numpy()
+        return score_targets(logits, targets, score)[0].cpu().double().numpy()
 
 
 def by_model(model: LanguageModel, reading: Reading, units: Sequence[Sequence[int]], spoken: Sequence[int]) -> Scorer:
@@ -150,7 +150,7 @@ class Perturbed:
         def compute(chunk: Sequence[int]) -> np.ndarray:
             with torch.no_grad():
                 logits = self.model.logits_from_embeddings(reading, embeddings(chunk), places)
-                return score_targets(logits, self.targets, self.score).double().cpu().numpy()
+                return score_targets(logits, self.targets, self.score).cpu().double().numpy()
 
         parts = self.model.memory.chunks("the perturbation", "variant", rows, at_once, compute)
         values = np.concatenate([*parts])

@@ -61,7 +61,7 @@ def explore(passes: Passes, probe: Reading, layers: int | None, source: str) -> 
         source: The model as the experiment names it.
 
     Raises:
-        ModelLoadError: The model is called causal and looks ahead, or it cannot be run on a text at all.
+        ModelLoadError: The model writes token by token and looks ahead, or it cannot be run on a text at all.
     """
     return _Exploration(passes, probe, source).findings(layers)
 
@@ -99,9 +99,9 @@ class _Exploration:
             if probe.family is Family.QUESTION_ANSWERING:
                 found.capabilities -= {Capability.SCORES}
                 found.reasons[Capability.SCORES] = "its answers are positions, which move when tokens are left out"
-            if probe.family is Family.CAUSAL:
-                self._refuse_look_ahead()
             self._try_shortcuts()
+            if probe.family in (Family.CAUSAL, Family.ENCODER_DECODER):
+                self._refuse_look_ahead()
         found.reasons[Capability.CANDIDATES] = "it gives complete distributions instead"
         module, family = self._passes.module, probe.family
         found.anatomy = anatomy.explore(module, family, lambda: self._passes.rows(probe, self._ids), layers)
@@ -115,10 +115,12 @@ class _Exploration:
         ahead = float((cut - self._logits[-2:-1]).abs().max())
         spread = float(self._logits.max() - self._logits.min())
         if ahead > _LOOK_AHEAD_TOLERANCE.get(self._passes.module.dtype, _LOOK_AHEAD_TOLERANCE_HALF) * spread:
+            what = "language model" if self._probe.family is Family.CAUSAL else "decoder"
+            hint = " If it fills in masks, write family: masked." if self._probe.family is Family.CAUSAL else ""
             raise ModelLoadError(
                 self._source,
-                f"{self._source} is no causal language model: what it predicts for a token changes with the tokens "
-                "after it. If it fills in masks, write family: masked.",
+                f"{self._source} is no causal {what}: what it predicts for a token changes with the tokens after it."
+                + hint,
             )
 
     def _try_shortcuts(self) -> None:

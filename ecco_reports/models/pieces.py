@@ -91,8 +91,11 @@ def unfinished(data: bytes) -> bytes:
 
 
 def _described(part: Any) -> Any:
-    """The settings of a part of a tokenizer: what its own pickling writes down."""
-    return None if part is None else json.loads(part.__getstate__())
+    """The settings of a part of a tokenizer: what its own pickling writes down, unless it is somebody's own code."""
+    try:
+        return None if part is None else json.loads(part.__getstate__())
+    except Exception:  # The library raises nothing more precise.
+        return None
 
 
 def _kinds(part: Any) -> Iterator[str]:

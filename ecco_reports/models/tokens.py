@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Where a decoder puts spaces depends on the few tokens before, never on the whole text.
 _WINDOW = 6
-_OTHER_FORMS = ("*.model", "vocab*", "*.tiktoken", "tekken.json")
+_OTHER_FORMS = ("*.model", "*.spm", "vocab*", "*.tiktoken", "tekken.json")
 _MASKS = ("[MASK]", "<mask>")
 
 
@@ -175,24 +175,27 @@ class FastTokenizer(TextTokenizer):
 
     def _laid(self, encoded: tokenizers.Encoding, texts: Sequence[str]) -> list[Token]:
         """The tokens of an encoding, those of each text laid over it."""
-        given = [bool(special) or number is None for special, number in self._kinds(encoded)]
-        tokens: list[Token | None] = [
-            self._added_token(token_id) if special else None
-            for token_id, special in zip(encoded.ids, given, strict=True)
+        # Each of these properties makes a new list whenever it is asked for.
+        ids, pieces, offsets = encoded.ids, encoded.tokens, encoded.offsets
+        texts_of = [
+            None if of_template else number
+            for number, of_template in zip(encoded.sequence_ids, encoded.special_tokens_mask, strict=True)
         ]
+        tokens = {
+            place: self._added_token(ids[place])
+            for place, number in enumerate(texts_of)
+            if number not in range(len(texts))
+        }
         for number, text in enumerate(texts):
-            where = [index for index, mine in enumerate(encoded.sequence_ids) if mine == number and not given[index]]
+            places = [place for place, mine in enumerate(texts_of) if mine == number]
             raws = [
-                Raw(encoded.ids[i], encoded.tokens[i], self._vocabulary.spelling(encoded.ids[i]), encoded.offsets[i])
-                for i in where
+                Raw(ids[place], pieces[place], self._vocabulary.spelling(ids[place]), offsets[place])
+                for place in places
             ]
-            for index, token in zip(where, lay_over(text, raws, self._vocabulary.byte_level), strict=True):
-                tokens[index] = token.model_copy(update={"second": True}) if number else token
-        return [token for token in tokens if token is not None]
-
-    def _kinds(self, encoded: tokenizers.Encoding) -> Iterator[tuple[int, int | None]]:
-        """For each token whether the template added it, and the text it belongs to."""
-        return zip(encoded.special_tokens_mask, encoded.sequence_ids, strict=True)
+            laid = lay_over(text, raws, self._vocabulary.byte_level)
+            for place, token in zip(places, laid, strict=True):
+                tokens[place] = token.model_copy(update={"second": True}) if number else token
+        return [tokens[place] for place in range(len(ids))]
 
     def continuation_ids(self, text: str) -> list[int]:
         """The token numbers of a text that goes on after a prompt: no special tokens are added."""

@@ -78,3 +78,11 @@ def test_a_line_parts_what_the_encoder_read_from_the_rest():
     (line,) = [item for item in items if item.get("strokeDash") == [4, 3] and "x" in item]
     width = 46  # Of a column that shows its number.
     assert 2 * width <= line["x"] <= 2 * width + 2
+
+
+def test_a_bound_is_marked_and_said_as_one():
+    at_least = np.array([[True, False, False], [False, False, False]])
+    chart = contribution_matrix(["a", "b", "c"], ["X", "Y"], SCORES, "nats", True, at_least=at_least)
+    items = scene(ChartFigure("x", "x", "x", "x", chart))
+    assert {"≥ +2.00", "−1.00"} <= {item.get("text") for item in items}
+    assert {"a for X: at least +2.00", "b for X: −1.00"} <= {item.get("description") for item in items}

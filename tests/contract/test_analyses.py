@@ -12,7 +12,7 @@ from ecco_reports.records import Array, Check, Direction, Metric, Record, Table
 from ecco_reports.testing import check_analysis
 
 SETTINGS = {
-    "attribution": {"methods": ["integrated_gradients", "input_x_gradient", "saliency"]},
+    "attribution": {"methods": ["integrated_gradients", "input_x_gradient", "saliency", "occlusion", "shapley"]},
     "token_ranks": {"watch": [" London", " Paris"]},
 }
 

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import itertools
 import json
+import subprocess
+import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ecco_reports.errors import CapabilityError
 from ecco_reports.models.chat import ChatTemplate, turns
 from ecco_reports.models.tokens import FastTokenizer, TokenizerSettings
 from ecco_reports.records import Message, Prompt
 from ecco_reports.resources import bundled_models
+from tests.fakes import ROOT
+from tests.models.test_tokens import TRICKY
 from tests.models.tokenizers import bundled
 
 SIGNS = {"bos_token": "<s>", "eos_token": "</s>"}
@@ -30,6 +37,9 @@ def reader(template=CHATML, name="facts"):
     return FastTokenizer(bundled(name), TokenizerSettings(SIGNS, template))
 
 
+READERS = {template: reader(template) for template in (CHATML, NO_SYSTEM)}
+
+
 def words(prompt, tokens):
     """What stands in the prompt, taken from it by the spans."""
     return [prompt.text[slice(*token.span)] for token in tokens if token.span]
@@ -49,6 +59,32 @@ def test_signs_of_the_template_are_told_apart_from_what_was_said():
     assert "".join(token.text for token in tokens) == (
         "<|im_start|>user\nHeathrow is in London<|im_end|>\n<|im_start|>assistant\n"
     )
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    said=st.lists(
+        st.text(st.one_of(st.sampled_from(TRICKY), st.characters(exclude_categories=["Cs"])), min_size=1),
+        min_size=1,
+        max_size=4,
+    ),
+    template=st.sampled_from([CHATML, NO_SYSTEM]),
+)
+def test_every_character_that_was_said_and_kept_is_found_where_it_was_said(said, template):
+    roles = itertools.cycle(["user", "assistant"])
+    prompt = conversation(*zip(roles, said, strict=False))
+    if prompt.messages[-1].role == "assistant" and not said[-1].strip():
+        return  # There is nothing to go on from, which transformers refuses.
+    tokens = READERS[template].encode(prompt).tokens
+    covered = {position for token in tokens if token.span for position in range(*token.span)}
+    start = 0
+    for message in prompt.messages:
+        start = prompt.text.index(": ", start) + 2
+        kept = range(start, start + len(message.content))
+        first = len(message.content) - len(message.content.lstrip())
+        last = len(message.content.rstrip())
+        assert {kept[place] for place in range(first, last)} <= covered
+        start = kept.stop
 
 
 def test_a_word_of_the_template_is_no_word_of_the_user():
@@ -134,6 +170,14 @@ def test_what_is_read_is_what_transformers_reads(template, last):
         chat, add_generation_prompt=not last, continue_final_message=bool(last), return_dict=True
     )
     assert list(FastTokenizer.of(heavy).encode(prompt).ids) == expected["input_ids"]
+
+
+def test_a_conversation_is_read_without_torch():
+    code = (
+        "import sys; from tests.models.test_chat import conversation, reader; "
+        "reader().encode(conversation(('user', 'Where?'))); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_a_rendered_conversation_without_words_has_no_parts():

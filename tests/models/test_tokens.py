@@ -5,10 +5,12 @@ import json
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import pre_tokenizers
 
 from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models.tokens import FastTokenizer
@@ -265,6 +267,23 @@ def test_a_tokenizer_of_transformers_brings_its_settings_along():
     assert list(encoding.segments) == expected["token_type_ids"]
     assert light.mask.id == heavy.mask_token_id
     assert FastTokenizer.of(heavy.backend_tokenizer).mask.id == heavy.mask_token_id
+
+
+def test_a_tokenizer_with_a_part_of_somebody_s_own_is_read():
+    class Whole:
+        def pre_tokenize(self, pieces):
+            """Leaves the text in one piece."""
+
+    backend = word_pieces()
+    backend.pre_tokenizer = pre_tokenizers.PreTokenizer.custom(Whole())
+    assert [token.text for token in read(FastTokenizer(backend), "The").tokens] == ["[CLS]", "The", "[SEP]"]
+
+
+def test_a_long_text_is_read_in_a_time_that_grows_with_its_length():
+    tokenizer, sentence = make("byte-level"), "The keys to the cabinet, naïve 日本 🐉. "
+    started = time.process_time()
+    assert len(read(tokenizer, sentence * 400).tokens) > 8000
+    assert time.process_time() - started < 10
 
 
 def test_what_is_no_fast_tokenizer_is_refused():

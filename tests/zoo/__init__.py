@@ -39,6 +39,7 @@ __all__ = [
     "logits_of",
     "model",
     "tokenizer",
+    "without_cache",
 ]
 
 ENTRIES = (*CAUSAL, *HYBRIDS, *MASKED, *ENCODER_DECODERS, *HEADS_OF_TASKS)
@@ -73,9 +74,13 @@ def logits_of(output: Any) -> torch.Tensor:
     return output.logits
 
 
-def forward_of(module: Any, inputs: dict[str, torch.Tensor]) -> Callable[[], torch.Tensor]:
-    """A closure that runs a model on some input and gives its logits."""
+def without_cache(module: Any) -> dict[str, bool]:
+    """What tells a model to keep nothing for a next token, if it can."""
     takes = inspect.signature(module.forward).parameters
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
-    cacheless = {"use_cache": False} if open_ended or "use_cache" in takes else {}
-    return lambda: logits_of(module(**inputs, **cacheless))
+    return {"use_cache": False} if open_ended or "use_cache" in takes else {}
+
+
+def forward_of(module: Any, inputs: dict[str, torch.Tensor]) -> Callable[[], torch.Tensor]:
+    """A closure that runs a model on some input and gives its logits."""
+    return lambda: logits_of(module(**inputs, **without_cache(module)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecco_reports.records import Family
-from tests.zoo.entry import CONTEXT, HEADS, INNER, WIDTH, Entry
+from tests.zoo.entry import CONTEXT, INNER, WIDTH, Entry
 from tests.zoo.settings import ENDS, EXPERTS, GATED, GROUPED, HEAD, MAMBA, WORDS
 
 HYBRIDS = (
@@ -149,25 +149,6 @@ HYBRIDS = (
             "attention_hidden_size": WIDTH,
             "intermediate_size": INNER,
             "context_length": CONTEXT,
-        },
-    ),
-    Entry(
-        "xLSTM",
-        Family.CAUSAL,
-        "xLSTMForCausalLM",
-        "xLSTMConfig",
-        {
-            **WORDS,
-            **ENDS,
-            "hidden_size": WIDTH,
-            "embedding_dim": WIDTH,
-            "num_hidden_layers": 3,
-            "num_blocks": 3,
-            "num_heads": HEADS,
-            "qk_dim_factor": 0.5,
-            "ffn_round_up_to_multiple_of": 8,
-            "mlstm_round_up_to_multiple_of": 8,
-            "chunk_size": 8,
         },
     ),
 )

@@ -61,7 +61,7 @@ def attribute(model: LanguageModel, prompt: Prompt, params: AttributionParams) -
         grain=grain,
         units=units,
         replacement=params.replacement,
-        tokenized_anew=not _takes_embeddings(model) and Capability.LOGITS not in model.capabilities,
+        tokenized_anew=Capability.LOGITS not in model.capabilities,
         dtype=dtype,
     )
 

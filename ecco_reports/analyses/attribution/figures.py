@@ -20,6 +20,7 @@ from ecco_reports.analyses.attribution.words import (
     summary_of,
     unit_of,
 )
+from ecco_reports.analyses.units import Unit
 from ecco_reports.charts.contributions import contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, Figure, StripRow, StripToken, TokenStrip, joined, strip_tokens
 
@@ -96,10 +97,18 @@ def _matrix(result: AttributionResult, method: MethodResult) -> ChartFigure:
             signed=is_signed(result, method),
             positions=[column[0] for column in columns],
             errors=None if errors is None else errors[:, : len(columns)],
+            at_least=_bounds(method, columns),
             border=border if border < len(columns) else 0,
             input_name="input word" if of_words else "input token",
         ),
     )
+
+
+def _bounds(method: MethodResult, columns: Sequence[Unit]) -> np.ndarray | None:
+    """Where the true contribution may be larger, ``[target, column]``; None where it nowhere is."""
+    if method.perturbed is None or not method.perturbed.at_least.any():
+        return None
+    return method.perturbed.at_least[:, [column[0] for column in columns]]
 
 
 def _strip(result: AttributionResult, method: MethodResult) -> TokenStrip:

@@ -218,10 +218,17 @@ def reading_of(result: AttributionResult, method: MethodResult) -> str:
         if is_signed(result, method)
         else "The stronger the colour, the more the score depends on the token; "
     )
-    whole = f" The unit is the {result.grain}." if method.method in PERTURBATIONS else ""
-    anew = " The server tokenizes what is left of a prompt anew." if whole and result.tokenized_anew else ""
-    choose = _HOW_TO_CHOOSE[result.passage.family]
-    return f"{choose}{signs}the detailed view writes the number under each token.{whole}{anew}"
+    family = result.passage.family
+    if method.method not in PERTURBATIONS:
+        return f"{_HOW_TO_CHOOSE[family]}{signs}the detailed view writes the number under each token."
+    choose = _HOW_TO_CHOOSE[family]
+    if family in _WRITING:
+        choose = (
+            f"Choose one of the tokens the model wrote: the {result.grain}s of the prompt take the colour of their "
+            "contribution; what it had written before stayed as it was. "
+        )
+    anew = " The server tokenizes what is left of a prompt anew." if result.tokenized_anew else ""
+    return f"{choose}{signs}the detailed view writes the number under each {result.grain}.{anew}"
 
 
 _HOW_TO_CHOOSE: Mapping[Family, str] = {

@@ -85,7 +85,10 @@ def explore(model: nn.Module, family: Family, forward: Callable[[], torch.Tensor
         What was found. Nothing is raised for a model that resists: it has fewer handles.
     """
     with torch.no_grad():
-        return _Exploration(model, family, forward, layers).anatomy()
+        try:
+            return _Exploration(model, family, forward, layers).anatomy()
+        except _ACCIDENTS as accident:
+            return Anatomy(reasons=dict.fromkeys(_HANDLES, _crashed(accident)))
 
 
 class _Exploration:
@@ -99,8 +102,9 @@ class _Exploration:
         self._reasons: dict[Capability, str] = {}
         self._partly: dict[Capability, str] = {}
         self._seen = record(model, forward)
-        dtype = str(self._seen.logits.dtype).removeprefix("torch.")
-        self._tolerance = READOUT_TOLERANCE.get(dtype, _HALF_TOLERANCE)
+        # Of the weights, not of the logits, which may have been rounded up since.
+        dtype = next((part.dtype for part in model.parameters() if part.is_floating_point()), torch.float32)
+        self._tolerance = READOUT_TOLERANCE.get(str(dtype).removeprefix("torch."), _HALF_TOLERANCE)
 
     def anatomy(self) -> Anatomy:
         """All handles, one after another."""
@@ -141,8 +145,7 @@ class _Exploration:
         except _ACCIDENTS as accident:
             if is_out_of_memory(accident):
                 raise  # What there was no room to try may well be there.
-            first_line = str(accident).partition("\n")[0]
-            self._reasons[capability] = f"the model does not run when it is tried ({first_line})"
+            self._reasons[capability] = _crashed(accident)
             return False
         if not measured <= self._tolerance:
             self._reasons[capability] = f"it misses the model's own numbers by {measured:.1e} of the largest"
@@ -242,20 +245,32 @@ class _Exploration:
         return WriteTap(blocks, tuple(layers)) if self._prove(Capability.WRITES, residual) else None
 
 
+def _crashed(accident: Exception) -> str:
+    """What is said of a model that raised something of its own."""
+    said = str(accident).strip().partition("\n")[0]
+    return f"the model does not run when it is tried ({said or type(accident).__name__})"
+
+
 def _chain(stack: nn.Module, layers: int | None, seen: Record) -> tuple[Blocks, list[Call]]:
     """The blocks of a stack and their calls: what one call gave out, the next one took in, to the last bit.
 
     Raises:
         AbsentError: No list of modules hands a state on like that.
     """
-    found: list[tuple[Blocks, list[Call]]] = []
-    for blocks in candidates(stack, layers):
-        calls = seen.of(blocks)
-        if {id(call.module) for call in calls} == {id(block) for block in blocks} and _hands_on(calls):
-            found.append((blocks, calls))
+    lists = [(blocks, seen.of(blocks)) for blocks in candidates(stack, layers)]
+    lists = [(blocks, calls) for blocks, calls in lists if {id(c.module) for c in calls} == {id(b) for b in blocks}]
+    # Lists inside a block may hand on states as well, and a list of one always does: the outermost one is wanted.
+    inner = {
+        id(part)
+        for blocks, _ in lists
+        if len(blocks) > 1
+        for block in blocks
+        for part in block.modules()
+        if part is not block
+    }
+    found = [(blocks, calls) for blocks, calls in lists if _hands_on(calls) and id(blocks[0]) not in inner]
     if not found:
         raise AbsentError("no list of blocks was found in it, each of which goes on where the one before it ended")
-    # Lists inside a block hand on states as well: the outermost list is the one that is wanted.
     return max(found, key=lambda pair: sum(call.ended - call.began for call in pair[1]))
 
 

@@ -99,13 +99,16 @@ def find_writers(
     """
     assert block.taken is not None
     assert block.given is not None
-    added = (block.given - block.taken).double().flatten()
+    # Few numbers, and some accelerators know no double precision.
+    added = (block.given - block.taken).cpu().double().flatten()
     # What the subtraction itself lost, when the stream is much larger than what was added to it.
     eps = torch.finfo(block.given.dtype).eps
-    lost = eps * block.given.double().norm().item() / max(added.norm().item(), 1e-300)
+    lost = eps * block.given.cpu().double().norm().item() / max(added.norm().item(), 1e-300)
     tolerance = min(max(tolerance, 4 * lost), 0.05)
     calls = _candidates(record.within(block), block.given)
-    outputs = torch.stack([hidden_of_call(call).double().flatten() for call in calls]) if calls else added[None, :0]
+    outputs = (
+        torch.stack([hidden_of_call(call).cpu().double().flatten() for call in calls]) if calls else added[None, :0]
+    )
     chosen = _smallest_sum(outputs, added, tolerance) if calls else None
     if chosen is None:
         raise AbsentError(_why_not(record.within(block), block.given))
@@ -162,7 +165,7 @@ def _smallest_sum(
     products, onto = outputs @ outputs.T, outputs @ added
     size_of_added = added.norm()
     for size in range(1, min(_MOST_WRITERS, len(outputs)) + 1):
-        sets = torch.combinations(torch.arange(len(outputs)), size).to(outputs.device)
+        sets = torch.combinations(torch.arange(len(outputs)), size)
         grams, targets = products[sets[:, :, None], sets[:, None, :]], onto[sets]
         scales = (torch.linalg.pinv(grams, hermitian=True) @ targets[:, :, None])[:, :, 0]
         unexplained = (size_of_added**2 - (scales * targets).sum(1)).clamp(min=0).sqrt() / size_of_added

@@ -266,7 +266,7 @@ class Kept:
         """Whether the server offers something, or None when nobody has tried."""
         return self._notes.get(offer)
 
-    def note(self, offer: str, offered: bool) -> None:
+    def note(self, offer: str, *, offered: bool) -> None:
         """Notes whether the server offers something.
 
         Raises:

@@ -36,6 +36,7 @@ class Asker:
         self._server = server
         self.client = client
         self.served: dict[str, str] = {}
+        self._echo_refused = False
 
     @property
     def is_chat(self) -> bool:
@@ -59,7 +60,11 @@ class Asker:
             ModelApiError: There is no answer.
             CapabilityError: The server cannot draw so, or cannot read such a text.
         """
-        return self._ask(texts, new, self._server.listed, self._drawing(sampling))
+        found = self._ask(texts, new, self._server.listed, self._drawing(sampling))
+        if self._echo_refused and found:
+            # Asked the same without a repeated prompt, the server answers: that was what it refused.
+            self.client.kept.note("echo", offered=False)
+        return found
 
     def write_and_repeat(
         self, texts: Sequence[Text], new: int, listed: int, sampling: Sampling | None = None
@@ -82,12 +87,13 @@ class Asker:
         except ModelApiError as error:
             if self.client.kept.noted("echo") or error.status not in _NO_ECHO:
                 raise
-            found = []
-        offers = bool(found) and all(
+            self._echo_refused = True
+            return None
+        offers = all(
             written.text.startswith(str(text)) and _tells_of_prompt(written, str(text))
             for text, written in zip(texts, found, strict=True)
         )
-        self.client.kept.note("echo", offers)
+        self.client.kept.note("echo", offered=offers)
         return found if offers else None
 
     def _ask(self, texts: Sequence[Text], new: int, listed: int, extra: Mapping[str, Any]) -> list[Written]:

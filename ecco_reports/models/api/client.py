@@ -179,7 +179,7 @@ class Client:
 
     def _clean(self, text: str) -> str:
         key = self._key()
-        text = " ".join(text.split())
+        text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
         return text.replace(key, "(key)")[:_TEXT_OF_ERROR] if key else text[:_TEXT_OF_ERROR]
 
     def _told(self, reply: _Reply) -> tuple[str, str]:

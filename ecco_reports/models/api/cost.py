@@ -13,7 +13,7 @@ from pathlib import Path
 from ecco_reports.models.api.answers import Kept, count_kept
 from ecco_reports.models.api.server import TEXTS_PER_CALL, Server
 from ecco_reports.models.api.words import about_tokens
-from ecco_reports.records import Decoding, ModelSpec, Prompt
+from ecco_reports.records import Decoding, Message, ModelSpec, Prompt
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Cost:
     """What a model behind a server would cost.
 
     Attributes:
+        url: Where the model is asked.
         calls: Calls, at most.
         tokens: Tokens sent and received, at most; a guess.
         kept: How many answers are kept already, which cost nothing again.
@@ -43,6 +44,7 @@ class Cost:
         max_tokens: The limit of a run.
     """
 
+    url: str
     calls: int
     tokens: int
     kept: int
@@ -76,11 +78,12 @@ def estimate(spec: ModelSpec, questions: Iterable[Question], answers: Path) -> C
     folder = answers / server.folder
     repeats = None if server.is_chat else Kept(folder).noted("echo")
     calls = tokens = 0
-    readings: set[tuple[Prompt, Decoding]] = set()
+    readings: set[tuple[str, tuple[Message, ...], Decoding]] = set()
     for question in questions:
         prompt, new = about_tokens(question.prompt.text), question.decoding.max_new_tokens
-        if (question.prompt, question.decoding) not in readings:
-            readings.add((question.prompt, question.decoding))
+        reading = (question.prompt.text, question.prompt.messages, question.decoding)
+        if reading not in readings:
+            readings.add(reading)
             # A server that was never asked to repeat a prompt may refuse and be asked again without; what was drawn is
             # read once more.
             times = 1 if server.is_chat or repeats is not None else 2
@@ -91,4 +94,4 @@ def estimate(spec: ModelSpec, questions: Iterable[Question], answers: Path) -> C
         rounds = 1 if server.is_chat or repeats else new
         calls += rounds * -(-question.variants // (1 if server.is_chat else TEXTS_PER_CALL))
         tokens += rounds * question.variants * (prompt + new)
-    return Cost(calls, tokens, count_kept(folder), server.max_calls, server.max_tokens)
+    return Cost(server.url, calls, tokens, count_kept(folder), server.max_calls, server.max_tokens)

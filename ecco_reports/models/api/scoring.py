@@ -2,11 +2,12 @@
 
 A server that repeats prompts with their log-probabilities tells every one of them, many texts to a call. One that does
 not is asked to write at each place, and lists its most probable tokens: what is not on the list is at most as probable
-as the last of it.
+as the last of it, and as all that the list leaves over.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,9 @@ from ecco_reports.errors import CapabilityError, ModelApiError
 from ecco_reports.models.api.answers import Step, Written
 from ecco_reports.models.api.asking import Asker, Text
 from ecco_reports.models.base import Scores
+
+# What may be lost of the sum of a list: a server adds up in single precision, and may round what it tells.
+_ROUNDING = 1e-5
 
 
 @dataclass
@@ -157,6 +161,16 @@ def _take(board: _Board, row: int, written: Written) -> None:
             board.known[row].setdefault(index, listed.logprob)
         elif index not in board.known[row]:
             board.bounds.add((row, index))
-            board.known[row][index] = min((one.logprob for one in step.listing), default=0.0)
+            board.known[row][index] = bound_beside([one.logprob for one in step.listing])
         if step.piece != wanted.piece:
             return
+
+
+def bound_beside(listed: Sequence[float]) -> float:
+    """The largest log-probability that a token can have which is not on a list of the most probable ones.
+
+    Args:
+        listed: Natural log-probabilities of the tokens on the list.
+    """
+    left_over = max(0.0, 1.0 - sum(map(math.exp, listed))) + _ROUNDING
+    return min(0.0, math.log(left_over), *listed)

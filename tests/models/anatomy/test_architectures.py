@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 import torch
 
+from ecco_reports.errors import ModelLoadError
 from ecco_reports.models.anatomy import explore, replaced_output, resumed, trace_blocks
 from ecco_reports.models.base import AttentionKind, Capability
 from ecco_reports.records import Family
@@ -52,7 +53,6 @@ LACKING = {
     "MiniMax": {WRITES: NO_SUM},
     "Zamba 2": {NEURONS: MIXED},
     "RWKV": {ATTENTION: NO_PAIRS, WRITES: NO_SUM},
-    "xLSTM": {ATTENTION: NO_ATTENTION},
     "Longformer": {ATTENTION: NO_PAIRS, WRITES: NORMED},
     "FNet": {ATTENTION: NO_ATTENTION, WRITES: NORMED},
     "LED": {ATTENTION: NO_PAIRS, WRITES: NORMED},
@@ -208,8 +208,8 @@ def test_neurons_times_what_they_write_is_what_their_projection_returns(name):
         assert close(made, output.reshape(made.shape), 2e-6)
 
 
-# Some put a norm, a gate or a multiplier between the neurons of a layer and the stream.
-INDIRECT = ("Gemma 2", "Gemma 3", "Gemma 4", "OLMo 2", "T5Gemma", "xLSTM")
+# Some put a norm or a multiplier between the neurons of a layer and the stream.
+INDIRECT = ("Gemma 2", "Gemma 3", "Gemma 4", "OLMo 2", "T5Gemma")
 
 
 @pytest.mark.parametrize("name", [name for name in having(NEURONS) if name in having(WRITES) and name not in INDIRECT])
@@ -309,5 +309,21 @@ def test_handles_hold_in_double_precision_too(name):
 def test_handles_are_found_in_half_precision(name):
     entry = zoo.BY_NAME[name]
     model = entry.build(torch.bfloat16)
-    found = explore(model, entry.family, zoo.forward_of(model, entry.inputs()), None)
-    assert set(found.proofs) == set(HANDLES) - set(LACKING.get(name, {}))
+    forward = zoo.forward_of(model, entry.inputs())
+    for rounded_up in (forward, lambda: forward().float()):
+        found = explore(model, entry.family, rounded_up, None)
+        assert set(found.proofs) == set(HANDLES) - set(LACKING.get(name, {}))
+
+
+def test_a_decoder_that_looks_ahead_is_refused():
+    """Its steps could not be explained by one pass over all of them."""
+    from ecco_reports.models.huggingface import wrap
+
+    with pytest.raises(ModelLoadError, match=r"is no causal decoder: what it predicts .* the tokens after it\.$"):
+        wrap(zoo.model("ProphetNet"), zoo.tokenizer(Family.ENCODER_DECODER))
+
+
+def test_a_model_that_does_not_run_at_all_has_no_handles():
+    found = explore(zoo.model("GPT-2"), Family.CAUSAL, lambda: 1 + torch.zeros(2, 3) @ torch.zeros(2, 3), None)
+    assert all(why.startswith("the model does not run when it is tried (mat1") for why in found.reasons.values())
+    assert set(found.reasons) == set(HANDLES)

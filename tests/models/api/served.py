@@ -100,6 +100,9 @@ class Manners:
         key: The key it wants.
         tricks: What it does instead of answering, one for each of the next requests; None answers.
         always: What it does instead of answering every request.
+        bodies: What it was asked.
+        keys: The keys it was shown.
+        lock: Held while the model is at work, which serves one at a time.
     """
 
     echoes: str = "yes"
@@ -110,6 +113,7 @@ class Manners:
     always: Callable[[Handler], None] | None = None
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -133,9 +137,11 @@ class Handler(BaseHTTPRequestHandler):
             said = f"Incorrect API key provided: {self.headers['Authorization']}."
             self.send(401, {"error": {"message": said, "code": "invalid_api_key"}})
         elif self.path == "/v1/completions":
-            self._completions(body)
+            with self.manners.lock:
+                self._completions(body)
         elif self.path == "/v1/chat/completions":
-            self._chat(body)
+            with self.manners.lock:
+                self._chat(body)
         else:
             self.send(404, {"error": {"message": f"There is no {self.path}."}})
 

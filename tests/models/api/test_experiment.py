@@ -129,7 +129,7 @@ def test_the_plan_says_what_it_costs_and_what_is_kept(folder: Path) -> None:
     with serving() as run:
         file = write(folder, f"  api: {{source: 'openai:facts', base_url: '{run.url}', max_calls: 77}}\n")
         before = command("plan", str(file))
-        assert "openai:facts: at most" in before.output
+        assert f"openai:facts at {run.url}/completions: at most" in before.output
         assert "limits: 77 and 1,000,000" in before.output
         assert "0 answers kept" in before.output
         assert run.manners.bodies == []

@@ -184,12 +184,16 @@ def test_a_damaged_answer_is_asked_for_again(tmp_path: Any) -> None:
     assert len(run.manners.bodies) == 2
 
 
-def test_a_server_that_refuses_for_another_reason_is_not_taken_for_one_without_echo() -> None:
+def test_a_server_that_refuses_for_another_reason_is_not_taken_for_one_without_echo(tmp_path: Any) -> None:
     with serving(Manners(listed=5)) as run:
+        model = model_of(run)
+        model.keep_answers(tmp_path, "first")
         with pytest.raises(ModelApiError, match="logprobs is at most 5"):
-            model_of(run).read(CAPITAL, FOUR)
+            model.read(CAPITAL, FOUR)
         model = model_of(run, top_logprobs=5)
+        model.keep_answers(tmp_path, "second")
         assert len(model.candidates(model.read(CAPITAL, FOUR), 10)[0].tokens) == 5
+    assert run.manners.bodies[-1]["echo"] is True
 
 
 def test_a_server_may_tell_of_completions_as_of_chat() -> None:

