@@ -11,6 +11,7 @@ from ecco_reports.analyses import ANALYSES
 from ecco_reports.errors import ExperimentError
 from ecco_reports.experiment import Experiment, json_schema, load_experiment, load_experiments
 from ecco_reports.experiment.documents import read_document
+from ecco_reports.models.bundled.recipe.goals import GOALS
 from ecco_reports.records import Sampling
 from ecco_reports.resources import resource
 
@@ -25,16 +26,20 @@ def shipped(name: str) -> Experiment:
 
 def test_all_load_together() -> None:
     names = {experiment.name for experiment in load_experiments([FOLDER])}
-    assert names >= {
+    assert names == {
         "agreement",
         "cicadas",
         "counting",
         "european-union",
+        "fill-in",
         "good-afternoon",
         "heathrow",
         "japan",
+        "not-bad",
         "principle",
         "professions",
+        "two-readers",
+        "verdict",
     }
 
 
@@ -54,7 +59,7 @@ def test_each_has_a_title_one_sentence_and_comments(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_each_needs_nothing_but_the_bundled_model(file: Path) -> None:
+def test_each_needs_nothing_but_bundled_models(file: Path) -> None:
     assert all(model.source.startswith("bundled:") for model in load_experiment(file).models.values())
 
 
@@ -110,6 +115,36 @@ def test_good_afternoon_is_continued_greedily_and_by_drawing() -> None:
         ("generation", False),
         ("token_ranks", False),
     ]
+
+
+def test_every_bundled_model_is_explained() -> None:
+    sources = {model.source for one in load_experiments([FOLDER]) for model in one.models.values()}
+    assert sources == {f"bundled:{name}" for name in GOALS}
+
+
+def test_every_prompt_of_the_masked_model_has_a_mask_and_only_one_leaves_all_open() -> None:
+    texts = [prompt.text for prompt in shipped("fill-in").prompts.values()]
+    assert [text.count("[MASK]") for text in texts] == [1, 1, 1, 2]
+
+
+def test_the_verdict_turns_on_one_word() -> None:
+    prompts = shipped("verdict").prompts
+    first, second = prompts["weakness"], prompts["inclination"]
+    assert (first.target, second.target) == ("negative", "positive")
+    changed = set(first.text.split()) ^ set(second.text.split())
+    assert changed == {"a", "weakness", "an", "inclination"}
+
+
+def test_two_readers_are_asked_for_the_same_facts_and_each_reads_its_own_prompts() -> None:
+    experiment = shipped("two-readers")
+    assert {(entry.models, entry.prompts) for entry in experiment.analyses} == {
+        (("causal",), ("heathrow", "country")),
+        (("masked",), ("heathrow-mask", "country-mask")),
+    }
+    for name in ("heathrow", "country"):
+        left, both = experiment.prompts[name], experiment.prompts[f"{name}-mask"]
+        assert both.text.startswith(f"{left.text} [MASK]")
+        assert left.target.strip().lower() == both.target
 
 
 GUIDE = (FOLDER.parent / "site/docs/guide/experiment-file.md").read_text(encoding="utf-8")

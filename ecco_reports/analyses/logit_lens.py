@@ -87,7 +87,7 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
     name: ClassVar[str] = "logit_lens"
     version: ClassVar[int] = 2
     title: ClassVar[str] = "Logit lens"
-    question: ClassVar[str] = "If the model had stopped after this layer, what would it have said next?"
+    question: ClassVar[str] = "If the model had stopped after this layer, what would it have said?"
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.LAYER_READOUT})
     Params = LogitLensParams
     Result = LogitLensResult

@@ -86,7 +86,7 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
     name: ClassVar[str] = "token_ranks"
     version: ClassVar[int] = 2
     title: ClassVar[str] = "Token ranks"
-    question: ClassVar[str] = "At which layer did each word the model wrote become its first choice?"
+    question: ClassVar[str] = "At which layer did what the model said become its first choice?"
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.LAYER_READOUT})
     Params = TokenRanksParams
     Result = TokenRanksResult

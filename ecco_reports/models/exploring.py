@@ -113,8 +113,9 @@ class _Exploration:
         return found
 
     def _refuse_look_ahead(self) -> None:
-        cut = self._passes.logits(self._probe, self._ids[:, :-1], self._probe.places[-2:-1])[0]
-        ahead = float((cut - self._logits[-2:-1]).abs().max())
+        # A plain pass: whether the head may be given fewer places is not known yet.
+        cut = self._passes.rows(self._probe, self._ids[:, :-1])[0, -1]
+        ahead = float((cut - self._logits[-2]).abs().max())
         spread = float(self._logits.max() - self._logits.min())
         if ahead > _LOOK_AHEAD_TOLERANCE.get(self._passes.module.dtype, _LOOK_AHEAD_TOLERANCE_HALF) * spread:
             what = "language model" if self._probe.family is Family.CAUSAL else "decoder"

@@ -146,12 +146,12 @@ def _pointed_at(prompt: Prompt, passage: Passage) -> Iterator[Piece]:
 def _marked(prompt: Prompt, marks: list[tuple[int, int, str]]) -> Iterator[Piece]:
     """The text cut at marks: from, up to, and what was said there; spans count through both texts."""
     whole, border = prompt.text + (prompt.text_pair or ""), len(prompt.text)
-    at = 0
+    at, parted = 0, prompt.text_pair is None
     for start, end, said in [*marks, (len(whole), len(whole), "")]:
-        if prompt.text_pair is not None and at <= border < max(start, at + 1):
+        if not parted and border <= start:
             yield from _nonempty(Piece("given", whole[at:border]))
             yield Piece("second")
-            at = border
+            at, parted = border, True
         yield from _nonempty(Piece("given", whole[at:start]))
         if end > start:
             yield Piece("mask" if said else "span", whole[start:end], said)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from ecco_reports.analyses import DecodingParams
 from ecco_reports.analyses.layers import layer_in_words, layer_name, states_of
 from ecco_reports.analyses.preflight import (
+    family_problems,
     layer_problems,
     length_problems,
     not_one_token,
@@ -12,8 +16,9 @@ from ecco_reports.analyses.preflight import (
     target_problems,
 )
 from ecco_reports.models.base import ModelFacts
+from ecco_reports.models.source import facts_of
 from ecco_reports.models.tokens import FastTokenizer
-from ecco_reports.records import Message, ModelSpec, Prompt
+from ecco_reports.records import Family, Message, ModelSpec, Prompt
 from tests.models.tokenizers import word_pieces
 
 
@@ -120,3 +125,60 @@ def test_a_prompt_of_which_only_signs_of_the_template_are_left_has_no_token():
     ((path, what, _),) = length_problems(ModelSpec(source="y"), Prompt(name="p", text="  "), facts)
     assert path == ("prompt",)
     assert what == "the model 'x' sees no token in this prompt."
+
+
+def of_family(family, context_length=None, source="bundled:masked"):
+    return replace(facts_of(ModelSpec(source=source)), family=family, context_length=context_length)
+
+
+def test_a_masked_model_needs_a_mask():
+    facts = of_family(Family.MASKED)
+    ((path, what, hint),) = family_problems(DecodingParams(), Prompt(name="p", text="Nothing is missing."), facts)
+    assert path == ("prompt",)
+    assert what == "the model 'bundled:masked' fills in masks, and this prompt has none."
+    assert hint == "Write [MASK] where a word is missing."
+    assert not list(family_problems(DecodingParams(), Prompt(name="p", text="A [MASK] is missing."), facts))
+
+
+def test_a_model_that_answers_by_a_span_needs_a_passage():
+    facts = of_family(Family.QUESTION_ANSWERING)
+    ((path, what, hint),) = family_problems(DecodingParams(), Prompt(name="p", text="Who?"), facts)
+    assert (path, "answers a question by a span of a second text" in what) == (("prompt",), True)
+    assert "text_pair" in hint
+    assert not list(family_problems(DecodingParams(), Prompt(name="p", text="Who?", text_pair="Tom."), facts))
+
+
+def test_what_is_not_about_something_said_needs_neither_mask_nor_passage():
+    for family in (Family.MASKED, Family.QUESTION_ANSWERING):
+        assert not list(family_problems(ModelSpec(source="y"), Prompt(name="p", text="Who?"), of_family(family)))
+
+
+def test_a_target_that_is_no_class_is_told_what_the_classes_are():
+    facts = of_family(Family.CLASSIFICATION, source="bundled:sentiment-classifier")
+    ((path, what, _),) = target_problems(Prompt(name="p", text="Fine.", target="great"), facts)
+    assert path == ("prompt", "target")
+    assert what == "'great' is no class of this model, which knows 'negative', 'positive'."
+
+
+@pytest.mark.parametrize("family", [Family.MASKED, Family.CLASSIFICATION])
+def test_a_model_that_does_not_write_on_needs_no_room_for_it(family):
+    prompt, params = Prompt(name="p", text="A [MASK] is missing."), DecodingParams(max_new_tokens=50)
+    length = len(of_family(family).tokenize.encode(prompt).tokens)
+    assert not list(length_problems(params, prompt, of_family(family, length)))
+    ((_, what, hint),) = length_problems(params, prompt, of_family(family, length - 1))
+    assert what.endswith(f"which reads {length - 1} at most.")
+    assert hint == "Shorten it by 1 token."
+
+
+def test_an_encoder_decoder_counts_what_it_reads_and_what_it_writes_apart():
+    prompt = Prompt(name="p", text="sst2 sentence: The film is bad.")
+    length = len(of_family(None, source="bundled:sentiment").tokenize.encode(prompt).tokens)
+    facts = of_family(Family.ENCODER_DECODER, length, "bundled:sentiment")
+    assert not list(length_problems(DecodingParams(max_new_tokens=length - 1), prompt, facts))
+    ((_, what, hint),) = length_problems(DecodingParams(max_new_tokens=length), prompt, facts)
+    assert what.startswith(f"{length} tokens are more than the decoder of the model 'bundled:sentiment' can write")
+    assert hint == f"Set max_new_tokens to {length - 1} or less."
+    narrow = replace(facts, context_length=length - 1)
+    ((_, what, hint),) = length_problems(DecodingParams(max_new_tokens=1), prompt, narrow)
+    assert what.endswith(f"which reads {length - 1} at most.")
+    assert hint == "Shorten it by 1 token."

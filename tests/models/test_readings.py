@@ -9,7 +9,7 @@ import torch
 import ecco_reports
 from ecco_reports.models.base import Capability
 from ecco_reports.models.families import LONGEST_ANSWER, SpanSpeech, answerable
-from ecco_reports.models.source import locate
+from ecco_reports.models.source import find
 from ecco_reports.records import Decoding, Family, ModelSpec, Prompt, Sampling
 from tests import zoo
 from tests.models.families import END, MASK, MASKED, PLAIN, PROMPTS, QUESTION, names, raw, wrapped, writers
@@ -194,7 +194,7 @@ def test_the_bundled_models_say_what_transformers_says_with_their_own_tokenizers
 
     model = ecco_reports.load_model(source)
     reading = consistent(model.read(prompt, Decoding(max_new_tokens=3)))
-    folder = locate(ModelSpec(source=source))
+    folder = find(ModelSpec(source=source)).folder
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     ids = tokenizer(prompt.text, return_tensors="pt").input_ids
     assert (model.family, reading.family) == (family, family)
