@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from ecco_reports.analyses import ANALYSES
+from ecco_reports.analyses.attribution.settings import METHOD_TITLES, AttributionParams
 from ecco_reports.errors import ModelLoadError
 from ecco_reports.methods.gradients import gradients
 from ecco_reports.methods.targets import Target
@@ -47,6 +49,12 @@ _MEANINGS = {
     Capability.WRITES: "the sum of what the parts of a block wrote, with the change from its input to its output",
     Capability.GRADIENTS: "input x gradient of its answer, with the same by captum on the same model",
 }
+_CALLS = {
+    Capability.RESUME: "resume",
+    Capability.ATTENTION: "attention",
+    Capability.NEURONS: "neurons",
+    Capability.WRITES: "writes",
+}
 _INTRODUCTION = """\
 # Architectures
 
@@ -58,6 +66,9 @@ architecture.
 How to read it: a number is how far the two sides of the identity were apart, relative to the largest number involved.
 Single precision knows about seven digits, so `1e-07` is as equal as two numbers can be, and `0` is equal to the last
 bit. A *no* links to the reason why a model lacks something. A star links to the layers that lack what the others have.
+
+Generation, and attribution by occlusion or Shapley values, look at nothing but what a model says: they work with every
+model on this page.
 
 """
 
@@ -166,14 +177,30 @@ def page(rows: Sequence[Row]) -> str:
     for row in rows:
         cells = [_cell(row, capability, notes) for capability in COLUMNS]
         lines.append(f"| {row.entry.name} | {_FAMILIES[row.entry.family]} | {' | '.join(cells)} |")
-    compared = "".join(f"| {name} | {_MEANINGS[capability]} |\n" for capability, name in COLUMNS.items())
+    compared = "".join(
+        f"| {name} | {_MEANINGS[capability]} | {used_by(capability)} |\n" for capability, name in COLUMNS.items()
+    )
     counts = ", ".join(
         f"{name} {sum(row.has(capability) != 'no' for row in rows)}" for capability, name in COLUMNS.items()
     )
     said = [f'{number}. <span id="note-{number}"></span>{note}.' for note, number in notes.items()]
     summary = f"Of {len(rows)} models, this many have each: {counts}.\n\n"
-    table = f"| column | what is compared |\n|---|---|\n{compared}\n"
+    table = f"| column | what is compared | what needs it |\n|---|---|---|\n{compared}\n"
     return _INTRODUCTION + table + summary + "\n".join(lines) + "\n\n## Notes\n\n" + "\n".join(said) + "\n"
+
+
+def used_by(capability: Capability) -> str:
+    """The analyses that need a capability, or the call that makes use of it."""
+    rooms = [ANALYSES[name] for name in ANALYSES]
+    found = [f"[{room.title}](../how-to-read/{room.name}.md)" for room in rooms if capability in room.requires]
+    methods = [
+        METHOD_TITLES[method]
+        for method in METHOD_TITLES
+        if capability in ANALYSES["attribution"].needs(AttributionParams(methods=(method,)))
+    ]
+    if methods:
+        found.append(f"[{ANALYSES['attribution'].title}](../how-to-read/attribution.md): {', '.join(methods)}")
+    return "; ".join(found) or f"`model.{_CALLS[capability]}(...)` in Python"
 
 
 def _cell(row: Row, capability: Capability, notes: dict[str, int]) -> str:
@@ -182,7 +209,7 @@ def _cell(row: Row, capability: Capability, notes: dict[str, int]) -> str:
     if capability in row.reasons:
         return link.format("no")
     residual = row.residuals[capability]
-    return (f"`{residual:.0e}`" if residual else "`0`") + link.format("*")
+    return (f"{residual:.0e}" if residual else "0") + link.format("*")
 
 
 if __name__ == "__main__":
