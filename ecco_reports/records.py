@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when stored records change their meaning; it is part of every store key."""
 
 ARRAY_KEY = "$array"

@@ -21,8 +21,8 @@ from ecco_reports.gates import Kind, Status, Verdict, Verdicts
 from ecco_reports.pages import KeptDrawings, environment, escape, render
 from ecco_reports.pages.lessons import docstring_attributes, settings
 from ecco_reports.pages.tables import csv_bytes, json_bytes
-from ecco_reports.records import Message, Prompt, Table
-from tests.stories import ANALYSES, HOSTILE, LINES, PROVENANCE, StoryParams, outcome, run_of, tale
+from ecco_reports.records import Family, Message, Passage, Prompt, Table, Token
+from tests.stories import ANALYSES, HOSTILE, LINES, PROVENANCE, StoryParams, StoryResult, outcome, run_of, tale
 
 
 def rendered(run, **options):
@@ -140,6 +140,51 @@ class TestPromptsOfSeveralParts:
 
     def test_a_second_text_stands_below_the_first(self):
         assert "Is it?It is. the end" in self.text_of(Prompt(name="first", text="Is it?", text_pair="It is."))
+
+
+class TestWhatIsSaidOfAPrompt:
+    def html_of(self, prompt, passage):
+        one = replace(tale(), prompts={"first": prompt})
+        told = replace(outcome(one, "first"), result=StoryResult(passage=passage))
+        return as_html(rendered(run_of(one, outcomes=[told]))["experiments/tale.md"])[1]
+
+    def test_a_mask_is_filled_in_where_it_stands_and_named_in_the_list_of_tokens(self):
+        tokens = (Token(id=0, text="A", span=(0, 1)), Token(id=1, text="[MASK]", span=(2, 8)))
+        passage = Passage(
+            tokens=tokens,
+            prompt_length=2,
+            family=Family.MASKED,
+            answers=(Token(id=2, text="cat"),),
+            answer_positions=(1,),
+        )
+        made = self.html_of(Prompt(name="first", text="A [MASK]", target="cat"), passage)
+        text = read(made).text
+        assert "A cat" in text
+        assert "1[MASK]cat" in text
+        assert "Asked about the first mask: cat." in text
+
+    def test_a_class_stands_after_an_arrow_also_where_a_conversation_is_judged(self):
+        said = (Message(role="user", content="Where?"), Message(role="assistant", content="Here."))
+        passage = Passage(
+            tokens=(Token(id=0, text="Where?"),),
+            prompt_length=1,
+            family=Family.CLASSIFICATION,
+            answers=(Token(id=1, text="helpful"),),
+            answer_positions=(None,),
+        )
+        for turns in (said, said[:1]):
+            prompt = Prompt(name="first", text="Where?", messages=turns)
+            text = read(self.html_of(prompt, passage)).text
+            assert f"{turns[-1].content} → helpful" in text
+        assert "assistant" not in text
+
+    def test_tokens_of_an_encoder_stand_apart(self):
+        tokens = tuple(Token(id=number, text=text) for number, text in enumerate(["Hi", "<s>", "Hello"]))
+        passage = Passage(tokens=tokens, prompt_length=2, encoder_length=1, family=Family.ENCODER_DECODER)
+        text = read(self.html_of(Prompt(name="first", text="Hi"), passage)).text
+        assert "Hi → Hello" in text
+        assert "3 tokens: 1 read by the encoder, 1 to start the decoder, 1 written by it" in text
+        assert text.index("read by the encoder") < text.index("read and written by the decoder")
 
 
 class TestHostileText:

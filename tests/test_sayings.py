@@ -6,8 +6,8 @@ from ecco_reports.pages.sayings import Piece, count_of_tokens, groups, pieces
 from ecco_reports.records import Family, Passage, Prompt, Token
 
 
-def token(text, span=None, special=False):
-    return Token(id=0, text=text, span=span, special=special)
+def token(text, span=None, special=False, second=False):
+    return Token(id=0, text=text, span=span, special=special, second=second)
 
 
 MASKED = Prompt(name="p", text="The [MASK] of [MASK].")
@@ -32,14 +32,14 @@ ANSWERED = Passage(
         token("Who", (0, 3)),
         token("?", (3, 4)),
         token("[SEP]", special=True),
-        token("Tom", (4, 7)),
-        token(" saw", (7, 11)),
-        token(" Ann", (11, 15)),
-        token(".", (15, 16)),
+        token("Tom", (0, 3), second=True),
+        token(" saw", (3, 7), second=True),
+        token(" Ann", (7, 11), second=True),
+        token(".", (11, 12), second=True),
     ),
     prompt_length=8,
     family=Family.QUESTION_ANSWERING,
-    answers=(token(" saw", (7, 11)), token(" Ann", (11, 15))),
+    answers=(token(" saw", (3, 7), second=True), token(" Ann", (7, 11), second=True)),
     answer_positions=(5, 6),
 )
 
@@ -81,6 +81,18 @@ def test_a_span_that_begins_with_the_second_text_leaves_no_empty_piece():
         Piece("span", "Tom"),
         Piece("given", " saw Ann."),
         Piece("answer", "Tom"),
+    )
+
+
+def test_a_mask_in_a_second_text_is_filled_in_there():
+    first, *rest = FILLED.tokens
+    tokens = (first, *(one.model_copy(update={"second": True}) for one in rest))
+    prompt = Prompt(name="p", text="Fill in.", text_pair=MASKED.text)
+    assert pieces(prompt, FILLED.model_copy(update={"tokens": tokens}))[:4] == (
+        Piece("given", "Fill in."),
+        Piece("second"),
+        Piece("given", "The "),
+        Piece("mask", "[MASK]", "capital"),
     )
 
 

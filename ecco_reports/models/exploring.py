@@ -84,6 +84,8 @@ class _Exploration:
         try:
             self._logits, self._streams_trouble = passes.find_streams(probe)
         except _TROUBLE as error:
+            if is_out_of_memory(error):
+                raise
             # A kind of model that none of the families is, such as one that chooses between several texts.
             raise ModelLoadError(source, _because(f"{source} cannot be run on a text", error) + ".") from error
 

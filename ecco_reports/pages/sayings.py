@@ -61,6 +61,23 @@ class Boxes:
     boxes: tuple[Box, ...]
 
 
+@dataclass(frozen=True)
+class _Mark:
+    """Characters of a prompt that something was said about.
+
+    Attributes:
+        second: Whether they stand in the second of two texts.
+        start: The first of them, counted in that text.
+        end: The one after the last.
+        said: What was put in their place; empty where they were pointed at.
+    """
+
+    second: bool
+    start: int
+    end: int
+    said: str
+
+
 def pieces(prompt: Prompt, passage: Passage | None) -> tuple[Piece, ...]:
     """The prompt with what the model said: in its masks, after it, or about it.
 
@@ -122,40 +139,43 @@ def _given(prompt: Prompt) -> Iterator[Piece]:
 
 def _filled(prompt: Prompt, passage: Passage) -> Iterator[Piece]:
     """The text with its masks filled in."""
-    marks: list[tuple[int, int, str]] = []
-    for position, answer in zip(passage.answer_positions, passage.answers, strict=True):
-        span = None if position is None else passage.tokens[position].span
-        if span is not None:
-            marks.append((*span, answer.word))
+    marks = [
+        _Mark(passage.tokens[position].second, *span, answer.word)
+        for position, answer in zip(passage.answer_positions, passage.answers, strict=True)
+        if position is not None and (span := passage.tokens[position].span) is not None
+    ]
     return _marked(prompt, marks)
 
 
 def _pointed_at(prompt: Prompt, passage: Passage) -> Iterator[Piece]:
     """The text with the span that answers, and the answer."""
     positions = [position for position in passage.answer_positions if position is not None]
-    inside = [token.span for token in passage.tokens[positions[0] : positions[-1] + 1] if token.span is not None]
-    if not inside:
+    tokens = passage.tokens[positions[0] : positions[-1] + 1]
+    spans = [token.span for token in tokens if token.span is not None]
+    if not spans:
         yield from _given(prompt)
         yield Piece("answer", " ".join(passage.tokens[position].word for position in dict.fromkeys(positions)))
         return
-    start, end = inside[0][0], inside[-1][1]
-    yield from _marked(prompt, [(start, end, "")])
-    yield Piece("answer", (prompt.text + (prompt.text_pair or ""))[start:end].strip())
+    mark = _Mark(any(token.second for token in tokens), spans[0][0], spans[-1][1], "")
+    yield from _marked(prompt, [mark])
+    text = prompt.text_pair or "" if mark.second else prompt.text
+    yield Piece("answer", text[mark.start : mark.end].strip())
 
 
-def _marked(prompt: Prompt, marks: list[tuple[int, int, str]]) -> Iterator[Piece]:
-    """The text cut at marks: from, up to, and what was said there; spans count through both texts."""
-    whole, border = prompt.text + (prompt.text_pair or ""), len(prompt.text)
-    at, parted = 0, prompt.text_pair is None
-    for start, end, said in [*marks, (len(whole), len(whole), "")]:
-        if not parted and border <= start:
-            yield from _nonempty(Piece("given", whole[at:border]))
+def _marked(prompt: Prompt, marks: list[_Mark]) -> Iterator[Piece]:
+    """The prompt's texts, cut at marks, which are in the order of the text."""
+    for second, text in enumerate((prompt.text, prompt.text_pair)):
+        if text is None:
+            continue
+        if second:
             yield Piece("second")
-            at, parted = border, True
-        yield from _nonempty(Piece("given", whole[at:start]))
-        if end > start:
-            yield Piece("mask" if said else "span", whole[start:end], said)
-        at = end
+        at = 0
+        for mark in marks:
+            if mark.second == bool(second):
+                yield from _nonempty(Piece("given", text[at : mark.start]))
+                yield Piece("mask" if mark.said else "span", text[mark.start : mark.end], mark.said)
+                at = mark.end
+        yield from _nonempty(Piece("given", text[at:]))
 
 
 def _nonempty(piece: Piece) -> Iterator[Piece]:

@@ -88,6 +88,8 @@ def explore(model: nn.Module, family: Family, forward: Callable[[], torch.Tensor
         try:
             return _Exploration(model, family, forward, layers).anatomy()
         except _ACCIDENTS as accident:
+            if is_out_of_memory(accident):
+                raise
             return Anatomy(reasons=dict.fromkeys(_HANDLES, _crashed(accident)))
 
 
