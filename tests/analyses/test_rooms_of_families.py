@@ -144,17 +144,17 @@ def test_the_lens_of_a_classifier_has_one_column_of_classes():
 
 
 def test_the_lens_names_the_token_at_a_position_and_not_the_one_with_that_number():
-    """The answer ends at position 5, and the token at place 1 happens to be number 5 of the vocabulary."""
+    """The answer is position 5, and the token at position 1, the place of its end, is number 5 of the vocabulary."""
     model = wrapped("BERT (answers by a span)")
     reading = model.read(QUESTION, Decoding())
     tokens = reading.passage.tokens
     assert reading.ids[1] == 5
     assert tokens[1].text != tokens[5].text
-    ends = (reading.spoken[0], replace(reading.spoken[1], outcome=5, token=tokens[5], position=5))
+    ends = tuple(replace(one, outcome=5, token=tokens[5], position=5) for one in reading.spoken)
     told = copy.copy(model)
     told.read = lambda prompt, decoding: replace(reading, spoken=ends)
     result = LogitLens().run(told, QUESTION, LogitLensParams())
-    assert result.next_tokens[1] == tokens[5]
+    assert result.next_tokens == (tokens[5], tokens[5])
 
 
 def test_the_lens_of_an_answer_has_a_column_for_each_end():

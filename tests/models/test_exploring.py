@@ -20,7 +20,8 @@ from tests.readings import reading_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-EVERY = names(*Family)
+# What ProphetNet's decoder predicts changes with the length of its text (transformers 5.23); it has a test of its own.
+EVERY = [name for name in names(*Family) if name != "ProphetNet"]
 SIZE = {
     "vocab_size": len(zoo.VOCABULARY),
     "hidden_size": 32,
@@ -70,6 +71,11 @@ LACKING = {
 def test_nothing_else_is_missing(name):
     wanted = {*SPEAKING, Capability.SCORES, Capability.GRADIENTS, Capability.LAYER_READOUT}
     assert wanted - wrapped(name).capabilities == LACKING.get(name, set())
+
+
+def test_a_decoder_that_looks_ahead_is_refused():
+    with pytest.raises(ModelLoadError, match="is no causal decoder: what it predicts for a token changes"):
+        wrapped("ProphetNet")
 
 
 @pytest.mark.parametrize("name", ["RoBERTa", "RoBERTa (classifier)", "RoBERTa (answers by a span)"])
