@@ -21,7 +21,8 @@ from typing import Any
 from measure import cpu_seconds, report
 
 import ecco_reports
-from ecco_reports.records import ModelSpec, Prompt
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Prompt
 
 FOLDER = Path(__file__).resolve().parent.parent / "build" / "benchmarks"
 MODELS = ("gpt2-small", "llama-1b")

@@ -16,7 +16,7 @@ from ecco_reports import __version__
 from ecco_reports.errors import ModelLoadError
 from ecco_reports.models.hub import why_unreachable
 from ecco_reports.models.source import BUNDLED, bundled_names, facts_of
-from ecco_reports.records import ModelSpec
+from ecco_reports.modelspec import ModelSpec
 from ecco_reports.resources import resource
 
 _PACKAGES = (

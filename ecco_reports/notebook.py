@@ -10,7 +10,8 @@ from ecco_reports.analyses import ANALYSES
 from ecco_reports.analyses.preflight import family_problems, length_problems
 from ecco_reports.errors import EccoReportsError, ExperimentError, Problem, did_you_mean
 from ecco_reports.models.threads import threads_for
-from ecco_reports.records import ModelSpec, Prompt, Record
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Prompt, Record
 
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure

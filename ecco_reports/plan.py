@@ -19,7 +19,8 @@ from ecco_reports.errors import ExperimentError, ModelLoadError, Problem
 from ecco_reports.models.api.cost import Cost, Question, estimate, units_of
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.source import facts_of
-from ecco_reports.records import SCHEMA_VERSION, Decoding, ModelSpec, Prompt, Record, Sampling, digest
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import SCHEMA_VERSION, Decoding, Prompt, Record, Sampling, digest
 from ecco_reports.registry import Registry
 from ecco_reports.store import Store
 

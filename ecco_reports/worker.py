@@ -23,8 +23,9 @@ from ecco_reports.errors import CapabilityError, ModelApiError, StoreError
 from ecco_reports.models.base import LanguageModel
 from ecco_reports.models.memory import told
 from ecco_reports.models.threads import threads_for
+from ecco_reports.modelspec import ModelSpec
 from ecco_reports.plan import Batch, Objection, Task, objections
-from ecco_reports.records import ModelSpec, Provenance, Record
+from ecco_reports.records import Provenance, Record
 from ecco_reports.registry import Registry
 from ecco_reports.store import Store
 

@@ -11,20 +11,9 @@ import altair as alt
 from ecco_reports.analyses import Analysis, DecodingParams
 from ecco_reports.charts.figure import ChartFigure, StripRow, StripToken, TokenStrip
 from ecco_reports.models.base import Capability
+from ecco_reports.modelspec import ModelSpec
 from ecco_reports.plan import Task
-from ecco_reports.records import (
-    Check,
-    Direction,
-    Metric,
-    ModelSpec,
-    Passage,
-    Prompt,
-    Provenance,
-    Record,
-    Table,
-    Token,
-    digest,
-)
+from ecco_reports.records import Check, Direction, Metric, Passage, Prompt, Provenance, Record, Table, Token, digest
 from ecco_reports.registry import Registry
 from ecco_reports.runner import Failure, Outcome, Run
 

@@ -68,7 +68,7 @@ Single precision knows about seven digits, so `1e-07` is as equal as two numbers
 bit. A *no* links to the reason why a model lacks something. A star links to the layers that lack what the others have.
 
 Generation, and attribution by occlusion or Shapley values, look at nothing but what a model says: they work with every
-model on this page.
+model on this page that is not refused.
 
 """
 

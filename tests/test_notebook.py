@@ -8,7 +8,8 @@ import pytest
 import ecco_reports
 from ecco_reports.charts.figure import ChartFigure
 from ecco_reports.errors import CapabilityError, EccoReportsError, ExperimentError, UnknownNameError
-from ecco_reports.records import ModelSpec, Prompt, Table
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Prompt, Table
 from tests import tiny
 
 TEXT = "Heathrow airport is located in the city of"

@@ -9,8 +9,9 @@ import pytest
 from ecco_reports.errors import ExperimentError
 from ecco_reports.executors import LocalExecutor
 from ecco_reports.models.base import ModelFacts
+from ecco_reports.modelspec import ModelSpec
 from ecco_reports.plan import Batch, Task, Workload, batches_of, make_plan, sampling_seed
-from ecco_reports.records import Message, ModelSpec, Prompt, Sampling
+from ecco_reports.records import Message, Prompt, Sampling
 from ecco_reports.runner import execute
 from ecco_reports.store import Store
 from tests.fakes import ANALYSES, ANALYSES_NEXT, ROOT, Words, entry, experiment, facts_of, load

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ecco_reports.errors import StoreError
+from ecco_reports.modelspec import ModelSpec
 from ecco_reports.plan import make_plan
-from ecco_reports.records import ModelSpec, Sampling
+from ecco_reports.records import Sampling
 from ecco_reports.registry import Registry
 from ecco_reports.store import Store
 from ecco_reports.worker import Assignment, Finished, Objected, Started, work

@@ -23,7 +23,8 @@ from ecco_reports.experiment.nodes import Node, Steps
 from ecco_reports.experiment.prompts import PromptReader
 from ecco_reports.experiment.schema import NAME_PATTERN, SLUG_PATTERN, GateFields, Head, Rooms, json_schema
 from ecco_reports.experiment.validation import Report, shown, validated
-from ecco_reports.records import ModelSpec, Prompt
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Prompt
 
 __all__ = ["AnalysisEntry", "Experiment", "Gate", "json_schema", "load_experiment", "load_experiments"]
 

@@ -16,7 +16,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from ecco_reports.analyses import ANALYSES, AnyAnalysis
-from ecco_reports.records import Message, ModelSpec, Record
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Message, Record
 from ecco_reports.registry import Registry
 
 Rooms: TypeAlias = Registry[AnyAnalysis] | Mapping[str, AnyAnalysis]

@@ -13,7 +13,7 @@ from typing import Any
 
 from ecco_reports.errors import ModelLoadError
 from ecco_reports.models.memory import is_out_of_memory, told
-from ecco_reports.records import ModelSpec
+from ecco_reports.modelspec import ModelSpec
 
 _SHOWN = 200
 """Characters of another library's message that are repeated."""

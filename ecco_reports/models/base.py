@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from ecco_reports.errors import CapabilityError
 from ecco_reports.models.memory import Memory
-from ecco_reports.records import Decoding, Family, ModelSpec, Passage, Prompt, Token
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Decoding, Family, Passage, Prompt, Token
 
 if TYPE_CHECKING:
     import torch

@@ -36,7 +36,8 @@ from ecco_reports.models.threads import threads_for
 from ecco_reports.models.tokens import FastTokenizer
 from ecco_reports.models.variants import said_by, without
 from ecco_reports.models.writing import start_of_decoder, write
-from ecco_reports.records import Decoding, Family, ModelSpec, Passage, Prompt, Token
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Decoding, Family, Passage, Prompt, Token
 
 # Parameters below which one thread is faster than several, and very much faster on a machine that has other work.
 _SMALL_MODEL = 20_000_000

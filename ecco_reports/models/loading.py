@@ -21,7 +21,8 @@ from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.memory import is_out_of_memory, told
 from ecco_reports.models.quantization import quantization_config
 from ecco_reports.models.source import find, find_adapter, read_config
-from ecco_reports.records import Family, ModelSpec
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Family
 
 _AUTO_CLASSES = {
     Family.CAUSAL: ("AutoModelForCausalLM", "causal language model"),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecco_reports.errors import ModelLoadError, did_you_mean
-from ecco_reports.records import ModelSpec
+from ecco_reports.modelspec import ModelSpec
 
 # What is called otherwise by people than by the library, which has two names for one configuration.
 _SYNONYMS = {"bitsandbytes": "bitsandbytes_4bit"}

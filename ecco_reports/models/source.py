@@ -18,7 +18,8 @@ from ecco_reports.models.api import server
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.hashes import sha256_of
 from ecco_reports.models.tokens import FastTokenizer
-from ecco_reports.records import Family, ModelSpec, canonical_json
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Family, canonical_json
 from ecco_reports.resources import bundled_models
 
 BUNDLED = "bundled:"

@@ -8,7 +8,8 @@ import pytest
 from ecco_reports.analyses.attribution import Attribution, AttributionParams
 from ecco_reports.errors import CapabilityError
 from ecco_reports.models.api.model import load
-from ecco_reports.records import Message, ModelSpec, Prompt
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Message, Prompt
 from ecco_reports.testing import check_words, round_trip, same
 from tests.models.api.served import serving
 

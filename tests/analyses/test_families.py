@@ -13,7 +13,8 @@ from ecco_reports.analyses.generation import Generation, GenerationParams
 from ecco_reports.analyses.logit_lens import LogitLens, LogitLensParams
 from ecco_reports.analyses.token_ranks import TokenRanks, TokenRanksParams
 from ecco_reports.models.huggingface import load, wrap
-from ecco_reports.records import Decoding, ModelSpec, Prompt
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Decoding, Prompt
 
 QUESTION = Prompt(name="q", text="Is the film good?", text_pair="The film is slow, and the film is good.")
 MASKS = Prompt(name="m", text="The capital of [MASK] is the city of [MASK].")

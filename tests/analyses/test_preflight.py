@@ -18,7 +18,8 @@ from ecco_reports.analyses.preflight import (
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.source import facts_of
 from ecco_reports.models.tokens import FastTokenizer
-from ecco_reports.records import Family, Message, ModelSpec, Prompt
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Family, Message, Prompt
 from tests.models.tokenizers import word_pieces
 
 

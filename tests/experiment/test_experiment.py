@@ -16,7 +16,8 @@ from ecco_reports.analyses import Analysis, DecodingParams
 from ecco_reports.errors import ExperimentError, Problem
 from ecco_reports.experiment import Experiment, json_schema, load_experiment, load_experiments
 from ecco_reports.experiment.schema import attribute_docs
-from ecco_reports.records import ModelSpec, Sampling
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Sampling
 
 
 class LensParams(DecodingParams):

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 
 from ecco_reports.models.base import LanguageModel, ModelFacts
-from ecco_reports.records import Family, ModelSpec
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Family
 
 
 class HandMade(LanguageModel):

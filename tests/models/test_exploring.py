@@ -107,7 +107,7 @@ def wrap_as(module, family):
     from ecco_reports.models.base import ModelFacts
     from ecco_reports.models.huggingface import HuggingFaceModel
     from ecco_reports.models.tokens import FastTokenizer
-    from ecco_reports.records import ModelSpec
+    from ecco_reports.modelspec import ModelSpec
 
     tokenize = FastTokenizer.of(tokenizer_of(family))
     return HuggingFaceModel(module, tokenize, ModelFacts(ModelSpec(source="x"), {}, tokenize=tokenize, family=family))

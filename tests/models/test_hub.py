@@ -12,7 +12,7 @@ import pytest
 from ecco_reports.errors import ModelLoadError
 from ecco_reports.models.loading import load_module
 from ecco_reports.models.source import facts_of
-from ecco_reports.records import ModelSpec
+from ecco_reports.modelspec import ModelSpec
 from tests.models.fake_hub import Repo
 
 COMMIT, OLDER = "a" * 40, "b" * 40
@@ -224,7 +224,7 @@ def test_the_environment_of_the_hub_is_respected_and_left_alone(hub, repo, tmp_p
     code = (
         "import os; before = dict(os.environ)\n"
         "from ecco_reports.models.source import facts_of\n"
-        "from ecco_reports.records import ModelSpec\n"
+        "from ecco_reports.modelspec import ModelSpec\n"
         "try: print(facts_of(ModelSpec(source='org/tiny')).identity['revision'])\n"
         "except Exception as error: print(error)\n"
         "assert dict(os.environ) == before\n"

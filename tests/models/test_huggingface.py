@@ -10,7 +10,8 @@ from torch import nn
 from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models.base import READOUT_TOLERANCE, Capability
 from ecco_reports.models.huggingface import load, wrap
-from ecco_reports.records import Decoding, ModelSpec, Prompt, Sampling
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Decoding, Prompt, Sampling
 from tests import tiny
 from tests.readings import reading_of
 

@@ -15,7 +15,8 @@ from ecco_reports.errors import ModelLoadError
 from ecco_reports.models.configs import FLOATS
 from ecco_reports.models.loading import device_of, load_module
 from ecco_reports.models.source import facts_of, find
-from ecco_reports.records import Family, ModelSpec
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Family
 from tests import tiny
 
 IDS = torch.tensor([[5, 6, 7, 8]])

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 from ecco_reports.errors import ModelMemoryError
 from ecco_reports.models import huggingface
 from ecco_reports.models.huggingface import wrap
-from ecco_reports.records import ModelSpec
+from ecco_reports.modelspec import ModelSpec
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[2]

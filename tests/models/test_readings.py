@@ -10,7 +10,8 @@ import ecco_reports
 from ecco_reports.models.base import Capability
 from ecco_reports.models.families import LONGEST_ANSWER, SpanSpeech, answerable
 from ecco_reports.models.source import find
-from ecco_reports.records import Decoding, Family, ModelSpec, Prompt, Sampling
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Decoding, Family, Prompt, Sampling
 from tests import zoo
 from tests.models.families import END, MASK, MASKED, PLAIN, PROMPTS, QUESTION, names, raw, wrapped, writers
 

@@ -10,7 +10,8 @@ import pytest
 
 from ecco_reports.errors import ModelLoadError
 from ecco_reports.models.source import bundled_names, facts_of, find
-from ecco_reports.records import Family, ModelSpec, Prompt, digest
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Family, Prompt, digest
 from tests import tiny
 
 
@@ -27,7 +28,8 @@ def test_facts_are_read_without_torch():
     code = (
         "import sys\n"
         "from ecco_reports.models.source import facts_of\n"
-        "from ecco_reports.records import Family, ModelSpec, Prompt, digest\n"
+        "from ecco_reports.modelspec import ModelSpec\n"
+        "from ecco_reports.records import Family, Prompt, digest\n"
         "facts = facts_of(ModelSpec(source='bundled:facts'))\n"
         "assert facts.layers and facts.context_length and facts.family\n"
         "facts.tokenize.encode(Prompt(name='p', text='x'))\n"

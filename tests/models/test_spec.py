@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ecco_reports.errors import ExperimentError
 from ecco_reports.experiment import load_experiment
-from ecco_reports.records import ModelSpec
+from ecco_reports.modelspec import ModelSpec
 
 
 def test_a_spec_is_a_key_and_travels_although_it_holds_a_mapping():

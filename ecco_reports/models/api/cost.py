@@ -13,7 +13,8 @@ from pathlib import Path
 from ecco_reports.models.api.answers import Kept, count_kept
 from ecco_reports.models.api.server import TEXTS_PER_CALL, Server
 from ecco_reports.models.api.words import about_tokens
-from ecco_reports.records import Decoding, Message, ModelSpec, Prompt
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Decoding, Message, Prompt
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ecco_reports.models.base import ModelFacts
-from ecco_reports.records import SERVED, Family, ModelSpec, digest, is_local
+from ecco_reports.modelspec import SERVED, ModelSpec, is_local
+from ecco_reports.records import Family, digest
 
 TEXTS_PER_CALL = 16
 """How many texts go into one question of the completions endpoint."""

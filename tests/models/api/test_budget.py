@@ -13,7 +13,7 @@ from ecco_reports.models.api.budget import Budget
 from ecco_reports.models.api.client import Client
 from ecco_reports.models.api.patience import Patience
 from ecco_reports.models.api.server import Server
-from ecco_reports.records import ModelSpec
+from ecco_reports.modelspec import ModelSpec
 from tests.models.api.served import Manners, answer, hang_up, serving
 
 

@@ -15,7 +15,7 @@ from ecco_reports.models.api.budget import Budget
 from ecco_reports.models.api.client import Client
 from ecco_reports.models.api.patience import Patience, is_worth_another, wait_asked
 from ecco_reports.models.api.server import Server
-from ecco_reports.records import ModelSpec
+from ecco_reports.modelspec import ModelSpec
 from tests.models.api.served import Manners, Running, answer, hang_up, say_nothing, serving, stop_halfway
 
 KEY = "sk-recognisable-0123456789"

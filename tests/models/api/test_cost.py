@@ -7,7 +7,8 @@ from pathlib import Path
 from ecco_reports.models.api.answers import Kept
 from ecco_reports.models.api.cost import Cost, Question, estimate
 from ecco_reports.models.api.server import Server
-from ecco_reports.records import Decoding, ModelSpec, Prompt, Sampling
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Decoding, Prompt, Sampling
 
 SPEC = ModelSpec(source="openai:m")
 CHAT = ModelSpec(source="openai:m", endpoint="chat")

@@ -18,8 +18,8 @@ from ecco_reports.experiment import load_experiment
 from ecco_reports.models.api.model import ApiModel
 from ecco_reports.models.api.patience import Patience
 from ecco_reports.models.api.server import Server
+from ecco_reports.modelspec import ModelSpec
 from ecco_reports.plan import Batch, make_plan
-from ecco_reports.records import ModelSpec
 from ecco_reports.runner import Run, execute
 from ecco_reports.store import Store
 from tests.models.api.served import Manners, answer, hang_up, say_nothing, serving, stop_halfway

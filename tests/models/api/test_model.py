@@ -12,7 +12,8 @@ from ecco_reports.models.api.model import ApiModel
 from ecco_reports.models.api.patience import Patience
 from ecco_reports.models.api.server import Server
 from ecco_reports.models.base import Capability
-from ecco_reports.records import Decoding, Message, ModelSpec, Prompt, Sampling
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Decoding, Message, Prompt, Sampling
 from tests.models.api.served import Manners, Running, answer, serving
 
 HEATHROW = Prompt(name="heathrow", text="Heathrow airport is located in the city of")

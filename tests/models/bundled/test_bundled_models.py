@@ -12,7 +12,8 @@ from ecco_reports.models.bundled.recipe import checkpoint, overview
 from ecco_reports.models.bundled.recipe.__main__ import RECIPES
 from ecco_reports.models.bundled.recipe.goals import GOALS, Goal
 from ecco_reports.models.source import bundled_names, facts_of
-from ecco_reports.records import ModelSpec, Prompt
+from ecco_reports.modelspec import ModelSpec
+from ecco_reports.records import Prompt
 
 FOLDER = Path(bundled.__file__).parent
 FIVE_MEGABYTES = 5_000_000
