@@ -21,6 +21,7 @@ from ecco_reports.records import Family
 # How far rounding may move a prediction when a later token is left out, as a part of the spread of the logits.
 _LOOK_AHEAD_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
 _LOOK_AHEAD_TOLERANCE_HALF = 5e-2
+_WRITING = (Family.CAUSAL, Family.ENCODER_DECODER)
 _NO_HEAD = "it has no head that turns its vectors into words or classes"
 _TROUBLE = (TypeError, KeyError, IndexError, RuntimeError, ValueError, LookupError, AttributeError, NotImplementedError)
 
@@ -70,7 +71,11 @@ def relative_gap(logits: torch.Tensor, own: torch.Tensor) -> float:
     """Largest difference of two sets of logits, relative to the largest logit, which sets the grain of rounding."""
     if not own.numel():
         return 0.0
-    return float((logits - own).abs().max() / own.abs().max().clamp_min(1.0))
+    return float((logits - own).abs().max()) / _grain(own)
+
+
+def _grain(own: torch.Tensor) -> float:
+    return max(1.0, float(own.abs().max()))
 
 
 class _Exploration:
@@ -81,17 +86,51 @@ class _Exploration:
         self._found = Findings()
         self._ids = torch.tensor([probe.ids])
         self._tolerance = READOUT_TOLERANCE[str(passes.module.dtype).removeprefix("torch.")]
+        self._plain: tuple[torch.Tensor, str] | None = None
+
+    @property
+    def _logits(self) -> torch.Tensor:
+        """What the model itself says about the text, ``[place, outcome]``."""
+        return self._first_pass()[0]
+
+    @property
+    def _streams_trouble(self) -> str:
+        """Why the calls that embed the text were not found, else empty."""
+        return self._first_pass()[1]
+
+    def _first_pass(self) -> tuple[torch.Tensor, str]:
+        """The plain pass that all others are compared with; it is run once, and whoever runs it may watch it."""
+        if self._plain is None:
+            self._plain = self._passes.find_streams(self._probe)
+        return self._plain
+
+    def _run(self) -> torch.Tensor:
+        """A plain pass over the text ``[batch, row, number]``: the first one, as long as nobody has seen it."""
+        if self._plain is None:
+            return self._first_pass()[0][None]
+        return self._passes.rows(self._probe, self._ids)
+
+    def _look_inside(self, layers: int | None) -> Anatomy:
+        """The handles, and the first pass.
+
+        Raises:
+            ModelLoadError: It cannot be run.
+        """
+        inside = anatomy.explore(self._passes.module, self._probe.family, self._run, layers)
         try:
-            self._logits, self._streams_trouble = passes.find_streams(probe)
+            self._first_pass()  # Again if it failed while it was watched: the watching may be to blame.
         except _TROUBLE as error:
             if is_out_of_memory(error):
                 raise
             # A kind of model that none of the families is, such as one that chooses between several texts.
-            raise ModelLoadError(source, _because(f"{source} cannot be run on a text", error) + ".") from error
+            what = _because(f"{self._source} cannot be run on a text", error)
+            raise ModelLoadError(self._source, f"{what}.") from error
+        return inside
 
     def findings(self, layers: int | None) -> Findings:
         """Everything, in few passes."""
         found, probe = self._found, self._probe
+        found.anatomy = self._look_inside(layers)
         speaking = {Capability.GENERATION, Capability.LOGITS, Capability.SCORES}
         if probe.family is Family.NONE:
             found.reasons |= dict.fromkeys((*speaking, Capability.GRADIENTS), _NO_HEAD)
@@ -102,22 +141,22 @@ class _Exploration:
                 found.capabilities -= {Capability.SCORES}
                 found.reasons[Capability.SCORES] = "its answers are positions, which move when tokens are left out"
             self._try_shortcuts()
-            if probe.family in (Family.CAUSAL, Family.ENCODER_DECODER):
-                self._refuse_look_ahead()
         found.reasons[Capability.CANDIDATES] = "it gives complete distributions instead"
-        module, family = self._passes.module, probe.family
-        found.anatomy = anatomy.explore(module, family, lambda: self._passes.rows(probe, self._ids), layers)
         found.capabilities |= found.anatomy.proofs.keys()
         found.proofs |= found.anatomy.proofs
         found.reasons |= found.anatomy.reasons
         return found
 
+    @property
+    def _most_ahead(self) -> float:
+        """How far rounding may move a logit when a later token is left out."""
+        part = _LOOK_AHEAD_TOLERANCE.get(self._passes.module.dtype, _LOOK_AHEAD_TOLERANCE_HALF)
+        return part * float(self._logits.max() - self._logits.min())
+
     def _refuse_look_ahead(self) -> None:
         # A plain pass: whether the head may be given fewer places is not known yet.
         cut = self._passes.rows(self._probe, self._ids[:, :-1])[0, -1]
-        ahead = float((cut - self._logits[-2]).abs().max())
-        spread = float(self._logits.max() - self._logits.min())
-        if ahead > _LOOK_AHEAD_TOLERANCE.get(self._passes.module.dtype, _LOOK_AHEAD_TOLERANCE_HALF) * spread:
+        if float((cut - self._logits[-2]).abs().max()) > self._most_ahead:
             what = "language model" if self._probe.family is Family.CAUSAL else "decoder"
             hint = " If it fills in masks, write family: masked." if self._probe.family is Family.CAUSAL else ""
             raise ModelLoadError(
@@ -127,11 +166,20 @@ class _Exploration:
             )
 
     def _try_shortcuts(self) -> None:
-        """Tries embeddings and the narrow way through the head together, and apart only where that fails."""
-        gap = self._with_embeddings()
+        """Tries embeddings, the narrow way through the head and a cut text together, and apart only where that fails.
+
+        If all three are what they should be, a cut text of other words under the embeddings of the text's own gives,
+        at the places asked for, what the model itself says about the whole.
+        """
+        cut = self._probe.family in _WRITING
+        gap = self._with_embeddings(cut)
+        most = min(self._tolerance, self._most_ahead / _grain(self._logits)) if cut else self._tolerance
+        if cut and not (isinstance(gap, float) and gap <= most):
+            self._refuse_look_ahead()
+            gap = self._with_embeddings(cut=False)
         if self._passes.narrows and not (isinstance(gap, float) and gap <= self._tolerance):
             self._passes.narrows = self._narrow_gap() <= self._tolerance
-            gap = self._with_embeddings()
+            gap = self._with_embeddings(cut=False)
         if isinstance(gap, str):
             self._found.reasons[Capability.GRADIENTS] = gap
         else:
@@ -140,20 +188,24 @@ class _Exploration:
         if self._probe.family is Family.ENCODER_DECODER:
             self._passes.encodes_apart = self._encoding_gap() <= self._tolerance
 
-    def _with_embeddings(self) -> float | str:
+    def _with_embeddings(self, cut: bool) -> float | str:
         """Embeddings must say all: with them in place, other token numbers must make no difference.
+
+        Args:
+            cut: Whether the last token is left out.
 
         Returns:
             How far the logits are from the model's own, or why they cannot be had.
         """
         if self._streams_trouble:
             return self._streams_trouble
-        places = self._probe.places
-        some = [places[-1], places[0]]
+        places, last = self._probe.places, -2 if cut else -1
+        length = self._ids.shape[1] + last + 1
         try:
-            embeddings = self._passes.embed(self._probe)[None]
-            replaced = self._passes.logits(self._probe, self._other_words(), some, embeddings)[0]
-            return relative_gap(replaced, self._logits[[-1, 0]])
+            embeddings = self._passes.embed(self._probe)[None, :length]
+            others = self._other_words()[:, :length]
+            replaced = self._passes.logits(self._probe, others, [places[last], places[0]], embeddings)[0]
+            return relative_gap(replaced, self._logits[[last, 0]])
         except _TROUBLE as error:
             if is_out_of_memory(error):
                 raise

@@ -183,7 +183,7 @@ def replaced_output(blocks: Sequence[nn.Module], outputs: Sequence[Any], state: 
     def run(call: int, _own: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return _passed_on(outputs[call], state if call == len(outputs) - 1 else taken_of(args, kwargs))
 
-    with _in_place_of(blocks, run):
+    with in_place_of(blocks, run):
         yield
 
 
@@ -210,7 +210,7 @@ def resumed(blocks: Sequence[nn.Module], outputs: Sequence[Any], layer: int, sta
             args, kwargs = _with_hidden(args, kwargs, state.clone())
         return own(*args, **kwargs)
 
-    with _in_place_of(blocks, run):
+    with in_place_of(blocks, run):
         yield
 
 
@@ -226,7 +226,7 @@ def _with_hidden(
 
 
 @contextmanager
-def _in_place_of(
+def in_place_of(
     blocks: Sequence[nn.Module], run: Callable[[int, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 ) -> Iterator[None]:
     """Inside, a function runs instead of the blocks; it is told the number of the call and the block's own forward."""

@@ -18,7 +18,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from ecco_reports.models.anatomy.blocks import Blocks, counted, hidden_of
+from ecco_reports.models.anatomy.blocks import Blocks, counted, in_place_of
 from ecco_reports.models.anatomy.record import AbsentError, Call, Record, relative
 
 _SOME_POSITIONS = "each of its experts reads only some of the positions"
@@ -87,7 +87,7 @@ def find_projection(record: Record, block: Call, tolerance: float) -> tuple[Proj
 
     Args:
         record: A pass on a short probe.
-        block: The call of a block in it; the block is run once more.
+        block: The call of a block in it; the part of it that holds the projection is run once more.
         tolerance: The largest relative difference that is rounding.
 
     Returns:
@@ -105,7 +105,7 @@ def find_projection(record: Record, block: Call, tolerance: float) -> tuple[Proj
     into_stream = [call for call, given in shaped if given.shape[-1] == width and given.numel() == numbers]
     for last in reversed(into_stream):
         earlier = [call for call in linear if call.ended < last.began]
-        moved = _moved_elsewhere(block, earlier[-1], last) if earlier else None
+        moved = _moved_elsewhere(record, block, earlier[-1], last) if earlier else None
         if moved is None:
             continue
         if why := _experts(block, inner, last, alone=moved > tolerance):
@@ -179,31 +179,47 @@ def _recomputed(call: Call) -> tuple[Projection, float]:
     return Projection(call.module, transposed, taken.shape[-1]), misses[transposed]
 
 
-def _moved_elsewhere(block: Call, feeding: Call, last: Call) -> float | None:
+def _around(record: Record, block: Call, feeding: Call, last: Call) -> Call:
+    """The smallest part of a block that holds two calls, of those that can be called again just as they were."""
+    found = [call for call in record.within(block) if feeding.inside(call) and last.inside(call) and call.repeatable]
+    return min(found, key=lambda call: call.ended - call.began, default=block)
+
+
+def _moved_elsewhere(record: Record, block: Call, feeding: Call, last: Call) -> float | None:
     """How far neurons move when what feeds them is nudged at another position, relative to the largest.
 
-    The block is run once more on what it took; the output of the module that ran before its last projection is changed
-    at the first position of the first text. None if nothing moves there either: then the one does not feed the other.
+    What is around them is run once more on what it took; the module that ran before the last projection returns what it
+    had returned, changed at the first position of the first text. None if nothing moves there either: then the one does
+    not feed the other.
     """
     assert last.taken is not None
-    assert feeding.given is not None
-    size = feeding.given.abs().max().item() + 1
-
-    def nudge(_module: nn.Module, _args: tuple[Any, ...], output: Any) -> Any:
-        rows = hidden_of(output).clone()
-        pattern = torch.arange(rows.shape[-1], device=rows.device).remainder(3).sub(1).to(rows.dtype)
-        rows.view(-1, rows.shape[-1])[0] += size * pattern
-        return (rows, *output[1:]) if isinstance(output, tuple) else rows
-
+    assert last.given is not None
+    # Neither is computed again, which would be most of the work.
+    known = last.given
+    around = _around(record, block, feeding, last)
+    modules = (feeding.module, last.module)
+    planned = [call for call in record.calls if call.inside(around) and call.module in modules]
     seen: list[torch.Tensor] = []
-    handles = [
-        feeding.module.register_forward_hook(nudge),
-        last.module.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach().clone())),
-    ]
-    try:
-        block.module(*block.args, **block.kwargs)
-    finally:
-        for handle in handles:
-            handle.remove()
+
+    def run(number: int, own: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if planned[number] is feeding:
+            return _nudged(feeding)
+        if planned[number] is last:
+            seen.append(args[0].detach().clone())
+            return known.clone()
+        return own(*args, **kwargs)
+
+    with in_place_of(modules, run):
+        around.module(*around.args, **around.kwargs)
     then, now = (taken.reshape(-1, taken.shape[-1]) for taken in (last.taken, seen[-1]))
     return None if torch.equal(then[0], now[0]) else relative(now[1:], then[1:])
+
+
+def _nudged(call: Call) -> Any:
+    """What a call returned, with other numbers at the first position of the first text."""
+    assert call.given is not None
+    size = call.given.abs().max().item() + 1
+    rows = call.given.clone()
+    pattern = torch.arange(rows.shape[-1], device=rows.device).remainder(3).sub(1).to(rows.dtype)
+    rows.view(-1, rows.shape[-1])[0] += size * pattern
+    return (rows, *call.output[1:]) if isinstance(call.output, tuple) else rows

@@ -42,6 +42,12 @@ class Call:
     output: Any = field(default=None)
     given: torch.Tensor | None = None
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether all tensors that it was given are copies, which nothing can have changed since."""
+        copied = bool(self.args) and self.taken is not None and self.args[0] is not None
+        return copied and not any(isinstance(value, torch.Tensor) for value in self.kwargs.values())
+
     def inside(self, other: Call) -> bool:
         """Whether it happened during another call."""
         return other.began < self.began and self.ended < other.ended
