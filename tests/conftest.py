@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# What is kept between runs is nobody's own, also in processes that tests start; the hub's cache stays where it is.
+_USUAL = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+os.environ.setdefault("HF_HOME", str(_USUAL / "huggingface"))
+CACHE = tempfile.mkdtemp(prefix="ecco-reports-cache-")
+os.environ["XDG_CACHE_HOME"] = CACHE
+atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
+from ecco_reports.models import cache
 from ecco_reports.records import canonical_json
 
 WORTH_REMEMBERING = 8 * 2**20
@@ -34,13 +33,13 @@ def sha256_of(path: Path) -> str:
     before = _state(path)
     if before["size"] < WORTH_REMEMBERING:
         return _computed(path)
-    memory = _folder() / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
+    memory = f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
     if (remembered := _remembered(memory, before)) is not None:
         return remembered
     digest = _computed(path)
     newest = max(before["mtime_ns"], before["ctime_ns"]) / 1e9
     if _state(path) == before and time.time() - newest > _SETTLED:
-        _remember(memory, {**before, "sha256": digest})
+        cache.write("hashes", memory, canonical_json({**before, "sha256": digest}))
     return digest
 
 
@@ -60,23 +59,10 @@ def _state(path: Path) -> dict[str, int]:
     }
 
 
-def _folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ecco-reports" / "hashes"
-
-
-def _remembered(memory: Path, state: dict[str, int]) -> str | None:
+def _remembered(memory: str, state: dict[str, int]) -> str | None:
     try:
-        values = json.loads(memory.read_text(encoding="utf-8"))
+        values = json.loads(cache.read("hashes", memory) or "")
         digest = values.pop("sha256")
         return digest if values == state and len(bytes.fromhex(digest)) == hashlib.sha256().digest_size else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _remember(memory: Path, values: dict[str, int | str]) -> None:
-    """Writes under another name first, so that nobody reads half of it."""
-    with suppress(OSError):
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=memory.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
-            file.write(canonical_json(values))
-        Path(file.name).replace(memory)

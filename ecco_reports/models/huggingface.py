@@ -27,7 +27,8 @@ from ecco_reports.models.base import (
     Spoken,
     TextTokenizer,
 )
-from ecco_reports.models.exploring import explore
+from ecco_reports.models.discovery import discovered
+from ecco_reports.models.exploring import Findings, explore
 from ecco_reports.models.families import SPEECHES, MaskedSpeech, SpanSpeech, label_token, mask_positions
 from ecco_reports.models.loading import load_module
 from ecco_reports.models.passes import Passes
@@ -54,7 +55,7 @@ def load(spec: ModelSpec) -> LanguageModel:
     if facts.tokenize is None:
         raise ModelLoadError(spec.source, f"{spec.source} has no tokenizer, which is needed to show its tokens.")
     loaded = load_module(spec, facts)
-    return HuggingFaceModel(loaded.module, facts.tokenize, loaded.facts, loaded.device)
+    return HuggingFaceModel(loaded.module, facts.tokenize, loaded.facts, loaded.device, from_files=True)
 
 
 def wrap(module: nn.Module, tokenizer: Any) -> LanguageModel:
@@ -111,9 +112,24 @@ class HuggingFaceModel(LanguageModel):
     """A model in memory.
 
     What the analyses of one prompt share (the continuation, the residual stream) is kept for the last prompt only.
+
+    Args:
+        module: The transformers model.
+        tokenizer: Text to tokens and back.
+        facts: What is known of it.
+        device: Where its input goes; None for where its weights are.
+        from_files: Whether the identity in ``facts`` says which weights these are, so that what is found out about them
+            may be kept for the next time.
     """
 
-    def __init__(self, module: Any, tokenizer: TextTokenizer, facts: ModelFacts, device: str | None = None) -> None:
+    def __init__(
+        self,
+        module: Any,
+        tokenizer: TextTokenizer,
+        facts: ModelFacts,
+        device: str | None = None,
+        from_files: bool = False,
+    ) -> None:
         self.tokenizer = tokenizer
         self.facts = facts
         self.family = facts.family or Family.CAUSAL
@@ -123,7 +139,7 @@ class HuggingFaceModel(LanguageModel):
         self._readings: dict[tuple[str, str], Reading] = {}
         self._traces: dict[tuple[object, ...], _Trace] = {}
         with threads_for(self):
-            found = explore(self._passes, self._probe(), facts.layers, facts.spec.source)
+            found = discovered(self._passes, facts, self._explored) if from_files else self._explored()
         self.capabilities = frozenset(found.capabilities)
         self.reasons: Mapping[Capability, str] = found.reasons
         self.proofs: Mapping[Capability, float] = found.proofs
@@ -345,6 +361,9 @@ class HuggingFaceModel(LanguageModel):
             known = _Trace(blocks, encoded, {place: row for row, place in enumerate(kept)})
             self._traces = {key: known}
         return known
+
+    def _explored(self) -> Findings:
+        return explore(self._passes, self._probe(), self.facts.layers, self.facts.spec.source)
 
     def _probe(self) -> Reading:
         """A short text to try things on; its encoder and its decoder read different ones."""
