@@ -7,12 +7,13 @@ is absent the reason. Never: names of architectures.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
 from ecco_reports.errors import ModelLoadError
 from ecco_reports.models import anatomy
-from ecco_reports.models.anatomy import Anatomy
+from ecco_reports.models.anatomy import Anatomy, Record
 from ecco_reports.models.base import READOUT_TOLERANCE, Capability, Reading
 from ecco_reports.models.memory import is_out_of_memory
 from ecco_reports.models.passes import Passes
@@ -86,51 +87,45 @@ class _Exploration:
         self._found = Findings()
         self._ids = torch.tensor([probe.ids])
         self._tolerance = READOUT_TOLERANCE[str(passes.module.dtype).removeprefix("torch.")]
-        self._plain: tuple[torch.Tensor, str] | None = None
-
-    @property
-    def _logits(self) -> torch.Tensor:
-        """What the model itself says about the text, ``[place, outcome]``."""
-        return self._first_pass()[0]
-
-    @property
-    def _streams_trouble(self) -> str:
-        """Why the calls that embed the text were not found, else empty."""
-        return self._first_pass()[1]
-
-    def _first_pass(self) -> tuple[torch.Tensor, str]:
-        """The plain pass that all others are compared with; it is run once, and whoever runs it may watch it."""
-        if self._plain is None:
-            self._plain = self._passes.find_streams(self._probe)
-        return self._plain
-
-    def _run(self) -> torch.Tensor:
-        """A plain pass over the text ``[batch, row, number]``: the first one, as long as nobody has seen it."""
-        if self._plain is None:
-            return self._first_pass()[0][None]
-        return self._passes.rows(self._probe, self._ids)
-
-    def _look_inside(self, layers: int | None) -> Anatomy:
-        """The handles, and the first pass.
-
-        Raises:
-            ModelLoadError: It cannot be run.
-        """
-        inside = anatomy.explore(self._passes.module, self._probe.family, self._run, layers)
+        self._encoded: Any = None
+        self._seen = self._watched()
+        if self._seen is not None:
+            return
         try:
-            self._first_pass()  # Again if it failed while it was watched: the watching may be to blame.
+            self._first_pass()  # Again, unwatched: the watching may be to blame.
         except _TROUBLE as error:
             if is_out_of_memory(error):
                 raise
             # A kind of model that none of the families is, such as one that chooses between several texts.
-            what = _because(f"{self._source} cannot be run on a text", error)
-            raise ModelLoadError(self._source, f"{what}.") from error
-        return inside
+            raise ModelLoadError(source, _because(f"{source} cannot be run on a text", error) + ".") from error
+
+    def _watched(self) -> Record | None:
+        """The first pass with every module watched, or None when that fails."""
+        try:
+            return anatomy.record(self._passes.module, self._first_pass)
+        except _TROUBLE as error:
+            if is_out_of_memory(error):
+                raise
+            return None
+
+    def _first_pass(self) -> torch.Tensor:
+        """The plain pass that all others are compared with."""
+        self._logits, self._streams_trouble = self._passes.find_streams(self._probe)
+        return self._logits[None]
+
+    def _run(self) -> torch.Tensor:
+        """A plain pass over the text, ``[batch, row, number]``."""
+        return self._passes.rows(self._probe, self._ids)
+
+    def _run_speaker(self) -> torch.Tensor:
+        """The same, without the encoder where what it made may be given to the decoder."""
+        if self._encoded is None:
+            return self._run()
+        return self._passes.logits(self._probe, self._ids, self._probe.places, encoded=self._encoded)
 
     def findings(self, layers: int | None) -> Findings:
         """Everything, in few passes."""
         found, probe = self._found, self._probe
-        found.anatomy = self._look_inside(layers)
         speaking = {Capability.GENERATION, Capability.LOGITS, Capability.SCORES}
         if probe.family is Family.NONE:
             found.reasons |= dict.fromkeys((*speaking, Capability.GRADIENTS), _NO_HEAD)
@@ -142,6 +137,8 @@ class _Exploration:
                 found.reasons[Capability.SCORES] = "its answers are positions, which move when tokens are left out"
             self._try_shortcuts()
         found.reasons[Capability.CANDIDATES] = "it gives complete distributions instead"
+        module = self._passes.module
+        found.anatomy = anatomy.explore(module, probe.family, self._run, layers, self._seen, self._run_speaker)
         found.capabilities |= found.anatomy.proofs.keys()
         found.proofs |= found.anatomy.proofs
         found.reasons |= found.anatomy.reasons
@@ -187,6 +184,7 @@ class _Exploration:
             self._found.judge(Capability.GRADIENTS, gap, self._tolerance, miss)
         if self._probe.family is Family.ENCODER_DECODER:
             self._passes.encodes_apart = self._encoding_gap() <= self._tolerance
+            self._encoded = self._encoded if self._passes.encodes_apart else None
 
     def _with_embeddings(self, cut: bool) -> float | str:
         """Embeddings must say all: with them in place, other token numbers must make no difference.
@@ -234,8 +232,8 @@ class _Exploration:
         """How far a pass that is given what the encoder made is from one that runs it."""
         places = self._probe.places[-1:]
         try:
-            encoded = self._passes.encode(self._probe)
-            apart = self._passes.logits(self._probe, self._ids, places, encoded=encoded)[0]
+            self._encoded = self._passes.encode(self._probe)
+            apart = self._passes.logits(self._probe, self._ids, places, encoded=self._encoded)[0]
             return relative_gap(apart, self._logits[-1:])
         except _TROUBLE as error:
             if is_out_of_memory(error):

@@ -16,6 +16,7 @@ from ecco_reports.models.anatomy.blocks import (
 )
 from ecco_reports.models.anatomy.exploration import Anatomy, explore
 from ecco_reports.models.anatomy.neurons import NeuronTap, Projection
+from ecco_reports.models.anatomy.record import Record, record
 from ecco_reports.models.anatomy.writes import Writer, WriteTap
 
 __all__ = [
@@ -26,11 +27,13 @@ __all__ = [
     "BlockTrace",
     "NeuronTap",
     "Projection",
+    "Record",
     "WriteTap",
     "Writer",
     "explore",
     "find_blocks",
     "hidden_of",
+    "record",
     "replaced_output",
     "resumed",
     "trace_blocks",

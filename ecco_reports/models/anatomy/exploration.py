@@ -72,7 +72,14 @@ _HANDLES = (
 )
 
 
-def explore(model: nn.Module, family: Family, forward: Callable[[], torch.Tensor], layers: int | None) -> Anatomy:
+def explore(
+    model: nn.Module,
+    family: Family,
+    forward: Callable[[], torch.Tensor],
+    layers: int | None,
+    seen: Record | None = None,
+    speaking: Callable[[], torch.Tensor] | None = None,
+) -> Anatomy:
     """Finds a model's handles by running it on a short probe, in fewer than five passes.
 
     Args:
@@ -80,13 +87,16 @@ def explore(model: nn.Module, family: Family, forward: Callable[[], torch.Tensor
         family: What it was made for: whether it may look ahead.
         forward: Runs the model, by calling it, without a cache, on one text of at least four tokens; returns logits.
         layers: How many layers its configuration speaks of.
+        seen: What ``record`` saw of ``forward``, if it has been run already.
+        speaking: As ``forward``, but need not run the encoder that the stack that speaks listens to.
 
     Returns:
         What was found. Nothing is raised for a model that resists: it has fewer handles.
     """
     with torch.no_grad():
         try:
-            return _Exploration(model, family, forward, layers).anatomy()
+            seen = seen or record(model, forward)
+            return _Exploration(model, family, forward, layers, seen, speaking or forward).anatomy()
         except _ACCIDENTS as accident:
             if is_out_of_memory(accident):
                 raise
@@ -97,13 +107,19 @@ class _Exploration:
     """A model run on a probe, and what that showed so far."""
 
     def __init__(
-        self, model: nn.Module, family: Family, forward: Callable[[], torch.Tensor], layers: int | None
+        self,
+        model: nn.Module,
+        family: Family,
+        forward: Callable[[], torch.Tensor],
+        layers: int | None,
+        seen: Record,
+        speaking: Callable[[], torch.Tensor],
     ) -> None:
-        self._model, self._family, self._forward, self._layers = model, family, forward, layers
+        self._model, self._family, self._layers = model, family, layers
+        self._forward, self._speaking, self._seen = forward, speaking, seen
         self._proofs: dict[Capability, float] = {}
         self._reasons: dict[Capability, str] = {}
         self._partly: dict[Capability, str] = {}
-        self._seen = record(model, forward)
         # Of the weights, not of the logits, which may have been rounded up since.
         dtype = next((part.dtype for part in model.parameters() if part.is_floating_point()), torch.float32)
         self._tolerance = READOUT_TOLERANCE.get(str(dtype).removeprefix("torch."), _HALF_TOLERANCE)
@@ -158,7 +174,7 @@ class _Exploration:
     def _read_out(self, blocks: Blocks, outputs: Sequence[Any], states: Sequence[torch.Tensor]) -> float:
         """The tail replayed on the last state, against the model's own logits."""
         with replaced_output(blocks, outputs, states[-1]):
-            return relative(self._forward(), self._seen.logits)
+            return relative(self._speaking(), self._seen.logits)
 
     def _resume(self, blocks: Blocks, outputs: Sequence[Any], states: Sequence[torch.Tensor]) -> float:
         """Going on from the middle and from the last block with the traced states, against the model's own logits.
@@ -168,7 +184,7 @@ class _Exploration:
         worst = 0.0
         for layer in {len(outputs) // 2, len(outputs) - 1} - {0}:
             with resumed(blocks, outputs, layer, states[layer - 1]):
-                worst = max(worst, relative(self._forward(), self._seen.logits))
+                worst = max(worst, relative(self._speaking(), self._seen.logits))
         return worst
 
     def _attention(
