@@ -192,14 +192,14 @@ def page(rows: Sequence[Row]) -> str:
 def used_by(capability: Capability) -> str:
     """The analyses that need a capability, or the call that makes use of it."""
     rooms = [ANALYSES[name] for name in ANALYSES]
-    found = [f"[{room.title}](../how-to-read/{room.name}.md)" for room in rooms if capability in room.requires]
+    found = [room.title for room in rooms if capability in room.requires]
     methods = [
         METHOD_TITLES[method]
         for method in METHOD_TITLES
         if capability in ANALYSES["attribution"].needs(AttributionParams(methods=(method,)))
     ]
     if methods:
-        found.append(f"[{ANALYSES['attribution'].title}](../how-to-read/attribution.md): {', '.join(methods)}")
+        found.append(f"{ANALYSES['attribution'].title}: {', '.join(methods)}")
     return "; ".join(found) or f"`model.{_CALLS[capability]}(...)` in Python"
 
 
