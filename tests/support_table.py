@@ -18,8 +18,9 @@ from ecco_reports.analyses.attribution.settings import METHOD_TITLES, Attributio
 from ecco_reports.errors import ModelLoadError
 from ecco_reports.methods.gradients import gradients
 from ecco_reports.methods.targets import Target
-from ecco_reports.models.base import Capability, Reading
+from ecco_reports.models.base import Capability
 from ecco_reports.models.huggingface import HuggingFaceModel, wrap
+from ecco_reports.models.reading import Reading
 from ecco_reports.records import Decoding, Family, Prompt
 from tests import zoo
 
