@@ -15,7 +15,8 @@ import numpy as np
 
 from ecco_reports.analyses import Analysis, DecodingParams
 from ecco_reports.errors import CapabilityError, ModelLoadError, Problem
-from ecco_reports.models.base import Capability, Encoding, LanguageModel, ModelFacts, TextTokenizer
+from ecco_reports.models.base import Capability, LanguageModel, ModelFacts, TextTokenizer
+from ecco_reports.models.reading import Encoding
 from ecco_reports.modelspec import ModelSpec
 from ecco_reports.records import Array, Check, Direction, Metric, Prompt, Record, Token
 from ecco_reports.registry import Registry

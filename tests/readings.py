@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ecco_reports.models.base import LanguageModel, Reading
+from ecco_reports.models.base import LanguageModel
 from ecco_reports.models.families import SPEECHES
+from ecco_reports.models.reading import Reading
 from ecco_reports.records import Passage, Token
 
 

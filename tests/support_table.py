@@ -18,8 +18,9 @@ from ecco_reports.analyses.attribution.settings import METHOD_TITLES, Attributio
 from ecco_reports.errors import ModelLoadError
 from ecco_reports.methods.gradients import gradients
 from ecco_reports.methods.targets import Target
-from ecco_reports.models.base import Capability, Reading
+from ecco_reports.models.base import Capability
 from ecco_reports.models.huggingface import HuggingFaceModel, wrap
+from ecco_reports.models.reading import Reading
 from ecco_reports.records import Decoding, Family, Prompt
 from tests import zoo
 
@@ -192,14 +193,14 @@ def page(rows: Sequence[Row]) -> str:
 def used_by(capability: Capability) -> str:
     """The analyses that need a capability, or the call that makes use of it."""
     rooms = [ANALYSES[name] for name in ANALYSES]
-    found = [f"[{room.title}](../how-to-read/{room.name}.md)" for room in rooms if capability in room.requires]
+    found = [room.title for room in rooms if capability in room.requires]
     methods = [
         METHOD_TITLES[method]
         for method in METHOD_TITLES
         if capability in ANALYSES["attribution"].needs(AttributionParams(methods=(method,)))
     ]
     if methods:
-        found.append(f"[{ANALYSES['attribution'].title}](../how-to-read/attribution.md): {', '.join(methods)}")
+        found.append(f"{ANALYSES['attribution'].title}: {', '.join(methods)}")
     return "; ".join(found) or f"`model.{_CALLS[capability]}(...)` in Python"
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from ecco_reports.analyses.preflight import outcome_of
-from ecco_reports.models.base import Capability, LanguageModel, Reading
+from ecco_reports.models.base import Capability, LanguageModel
+from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family, Prompt, Record, Token
 
 Choice: TypeAlias = Literal["all", "generated", "given"]

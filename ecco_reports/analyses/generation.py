@@ -10,7 +10,8 @@ from pydantic import Field
 
 from ecco_reports.analyses import Analysis, DecodingParams
 from ecco_reports.analyses.voice import answer, numbered, place_name, said, voice_of
-from ecco_reports.models.base import Capability, LanguageModel, ModelFacts, Reading
+from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
+from ecco_reports.models.reading import Reading
 from ecco_reports.records import Check, Decoding, Direction, Family, Metric, Passage, Prompt, Record, Table, Token
 
 if TYPE_CHECKING:

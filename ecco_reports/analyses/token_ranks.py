@@ -18,7 +18,8 @@ from ecco_reports.analyses.preflight import (
     target_problems,
 )
 from ecco_reports.analyses.voice import numbered, place_name, said, voice_of
-from ecco_reports.models.base import READOUT_TOLERANCE, Capability, LanguageModel, ModelFacts, Reading
+from ecco_reports.models.base import READOUT_TOLERANCE, Capability, LanguageModel, ModelFacts
+from ecco_reports.models.reading import Reading
 from ecco_reports.records import Array, Check, Direction, Family, Metric, Passage, Prompt, Record, Table, Token
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
-from ecco_reports.models.base import Reading
+from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family, Token
 
 Grain: TypeAlias = Literal["token", "word"]

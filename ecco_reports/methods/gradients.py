@@ -17,8 +17,9 @@ import numpy as np
 import torch
 
 from ecco_reports.methods.targets import Score, Target, score_targets
-from ecco_reports.models.base import LanguageModel, Reading
+from ecco_reports.models.base import LanguageModel
 from ecco_reports.models.memory import Memory
+from ecco_reports.models.reading import Reading
 
 STEP_LADDER = (32, 64, 128, 256)
 """Nodes that integrated gradients tries, one after the other, for the targets that are not exact enough."""

@@ -16,7 +16,8 @@ from typing import TypeAlias, TypeVar
 import torch
 
 from ecco_reports.methods.distributions import Distribution, count_above
-from ecco_reports.models.base import READOUT_TOLERANCE, LanguageModel, Reading
+from ecco_reports.models.base import READOUT_TOLERANCE, LanguageModel
+from ecco_reports.models.reading import Reading
 
 R = TypeVar("R")
 # Makes something of one state's logits ``[place, outcome]``; told whether it is the last one, which proves the others.

@@ -17,7 +17,8 @@ import torch
 
 from ecco_reports.methods.perturbation import Scored, Scorer
 from ecco_reports.methods.targets import Score, Target, score_targets
-from ecco_reports.models.base import LanguageModel, Reading
+from ecco_reports.models.base import LanguageModel
+from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family, Token
 
 # What one pass holds at once: positions of all rows together, and numbers of logits.

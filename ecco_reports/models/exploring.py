@@ -14,9 +14,10 @@ import torch
 from ecco_reports.errors import ModelLoadError
 from ecco_reports.models import anatomy
 from ecco_reports.models.anatomy import Anatomy, Record
-from ecco_reports.models.base import READOUT_TOLERANCE, Capability, Reading
+from ecco_reports.models.base import READOUT_TOLERANCE, Capability
 from ecco_reports.models.memory import is_out_of_memory
 from ecco_reports.models.passes import Passes
+from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family
 
 # How far rounding may move a prediction when a later token is left out, as a part of the spread of the logits.

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ecco_reports.models.base import Encoding, Reading, Spoken
+from ecco_reports.models.reading import Encoding, Reading, Spoken
 from ecco_reports.records import Family, Passage, Token
 
 LONGEST_ANSWER = 30

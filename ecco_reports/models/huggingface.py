@@ -16,22 +16,13 @@ from torch import nn
 from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models import configs
 from ecco_reports.models.anatomy import BlockTrace, replaced_output, resumed, trace_blocks
-from ecco_reports.models.base import (
-    AttentionKind,
-    Capability,
-    Encoding,
-    LanguageModel,
-    ModelFacts,
-    Reading,
-    Scores,
-    Spoken,
-    TextTokenizer,
-)
+from ecco_reports.models.base import AttentionKind, Capability, LanguageModel, ModelFacts, TextTokenizer
 from ecco_reports.models.discovery import discovered
 from ecco_reports.models.exploring import Findings, explore
 from ecco_reports.models.families import SPEECHES, MaskedSpeech, SpanSpeech, label_token, mask_positions
 from ecco_reports.models.loading import load_module
 from ecco_reports.models.passes import Passes
+from ecco_reports.models.reading import Encoding, Reading, Scores, Spoken
 from ecco_reports.models.source import facts_of
 from ecco_reports.models.threads import threads_for
 from ecco_reports.models.tokens import FastTokenizer

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from ecco_reports.models.base import Reading
 from ecco_reports.models.families import Speech
+from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family
 
 _NO_TOKEN = -1

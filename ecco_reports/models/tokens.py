@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecco_reports.errors import CapabilityError, ModelLoadError
-from ecco_reports.models.base import Encoding, TextTokenizer
+from ecco_reports.models.base import TextTokenizer
 from ecco_reports.models.chat import ChatTemplate
 from ecco_reports.models.pieces import Vocabulary, as_signs, finished, unfinished
+from ecco_reports.models.reading import Encoding
 from ecco_reports.models.spans import Raw, lay_over
 from ecco_reports.records import Prompt, Token
 

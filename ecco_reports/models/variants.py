@@ -11,9 +11,9 @@ from dataclasses import replace
 import torch
 
 from ecco_reports.errors import CapabilityError
-from ecco_reports.models.base import Reading
 from ecco_reports.models.families import SPEECHES
 from ecco_reports.models.passes import Passes
+from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family, Passage, Token
 
 # A batch of shortened texts has about so many tokens: more rows of a matrix product gain nothing.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ecco_reports.analyses.units import fixed_positions, units_of
-from ecco_reports.models.base import Reading, Spoken
+from ecco_reports.models.reading import Reading, Spoken
 from ecco_reports.records import Family, Passage, Token
 
 

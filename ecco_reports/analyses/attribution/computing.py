@@ -17,7 +17,8 @@ from ecco_reports.analyses.explained import Explained, explained_of
 from ecco_reports.analyses.units import Grain, Unit, fixed_positions, units_of
 from ecco_reports.errors import CapabilityError
 from ecco_reports.methods.perturbation import Effects, Remembered, Scorer, occlusion, shapley
-from ecco_reports.models.base import Capability, LanguageModel, Reading
+from ecco_reports.models.base import Capability, LanguageModel
+from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family, Prompt
 
 if TYPE_CHECKING:

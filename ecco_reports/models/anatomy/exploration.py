@@ -33,6 +33,11 @@ _ACCIDENTS = (TypeError, KeyError, IndexError, RuntimeError, ValueError, Attribu
 """What a model may raise when it is run in a way it was not written for."""
 
 _WRITES_TOLERANCE = 3e-5
+"""For float32 and better; in half precision the parts of a sum are rounded as coarsely as the sum."""
+
+_SOFTMAX_TOLERANCE = 1e-5
+"""Attention weights come from a softmax in single precision, also in a model of doubles."""
+
 _HALF_TOLERANCE = 2e-2
 
 
@@ -123,6 +128,8 @@ class _Exploration:
         # Of the weights, not of the logits, which may have been rounded up since.
         dtype = next((part.dtype for part in model.parameters() if part.is_floating_point()), torch.float32)
         self._tolerance = READOUT_TOLERANCE.get(str(dtype).removeprefix("torch."), _HALF_TOLERANCE)
+        half = torch.finfo(dtype).eps > 1e-4
+        self._finest = self._tolerance if half else min(self._tolerance, _WRITES_TOLERANCE)
 
     def anatomy(self) -> Anatomy:
         """All handles, one after another."""
@@ -165,7 +172,8 @@ class _Exploration:
                 raise  # What there was no room to try may well be there.
             self._reasons[capability] = _crashed(accident)
             return False
-        if not measured <= self._tolerance:
+        tolerance = max(self._tolerance, _SOFTMAX_TOLERANCE if capability is Capability.ATTENTION else 0.0)
+        if not measured <= tolerance:
             self._reasons[capability] = f"it misses the model's own numbers by {measured:.1e} of the largest"
             return False
         self._proofs[capability] = measured
@@ -255,7 +263,7 @@ class _Exploration:
             worst = 0.0
             for number, call in enumerate(calls):
                 events = _events(self._seen, call, number, maps, neurons)
-                writers, miss = find_writers(self._seen, call, events, min(self._tolerance, _WRITES_TOLERANCE))
+                writers, miss = find_writers(self._seen, call, events, self._finest)
                 layers.append(writers)
                 worst = max(worst, miss)
             return worst

