@@ -193,21 +193,23 @@ def _moved_elsewhere(record: Record, block: Call, feeding: Call, last: Call) -> 
     not feed the other.
     """
     assert last.taken is not None
-    assert last.given is not None
-    # Neither is computed again, which would be most of the work.
-    known = last.given
     around = _around(record, block, feeding, last)
-    modules = (feeding.module, last.module)
-    planned = [call for call in record.calls if call.inside(around) and call.module in modules]
+    inner = [call for call in record.calls if call.inside(around)]
+    # What was done before comes out the same, and what the projection itself returns is not looked at: nothing of that
+    # is computed again, which would be most of the work.
+    before = [call for call in inner if call.ended < feeding.began and _begins_with_numbers(call.output)]
+    before = [call for call in before if not any(call.inside(other) for other in before)]
+    modules = [call.module for call in (*before, feeding, last)]
+    planned = [call for call in inner if call.module in modules and not any(call.inside(other) for other in before)]
     seen: list[torch.Tensor] = []
 
     def run(number: int, own: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if planned[number] is feeding:
-            return _nudged(feeding)
-        if planned[number] is last:
+        call = planned[number]
+        if call is last:
             seen.append(args[0].detach().clone())
-            return known.clone()
-        return own(*args, **kwargs)
+        if call is feeding:
+            return _returned(call, nudged=True)
+        return _returned(call) if call is last or any(call is other for other in before) else own(*args, **kwargs)
 
     with in_place_of(modules, run):
         around.module(*around.args, **around.kwargs)
@@ -215,11 +217,16 @@ def _moved_elsewhere(record: Record, block: Call, feeding: Call, last: Call) -> 
     return None if torch.equal(then[0], now[0]) else relative(now[1:], then[1:])
 
 
-def _nudged(call: Call) -> Any:
-    """What a call returned, with other numbers at the first position of the first text."""
+def _begins_with_numbers(output: Any) -> bool:
+    return isinstance(output[0] if isinstance(output, tuple | list) and output else output, torch.Tensor)
+
+
+def _returned(call: Call, nudged: bool = False) -> Any:
+    """What a call returned; if nudged, with other numbers at the first position of the first text."""
     assert call.given is not None
-    size = call.given.abs().max().item() + 1
     rows = call.given.clone()
-    pattern = torch.arange(rows.shape[-1], device=rows.device).remainder(3).sub(1).to(rows.dtype)
-    rows.view(-1, rows.shape[-1])[0] += size * pattern
-    return (rows, *call.output[1:]) if isinstance(call.output, tuple) else rows
+    if nudged:
+        size = rows.abs().max().item() + 1
+        pattern = torch.arange(rows.shape[-1], device=rows.device).remainder(3).sub(1).to(rows.dtype)
+        rows.view(-1, rows.shape[-1])[0] += size * pattern
+    return type(call.output)((rows, *call.output[1:])) if isinstance(call.output, tuple | list) else rows
