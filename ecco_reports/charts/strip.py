@@ -56,7 +56,7 @@ def sentence(strip: TokenStrip, row: StripRow | None) -> str:
         for _, index, score in sorted(scores, reverse=True)[:NAMED]
     )
     detail = f" ({row.detail})" if row.detail else ""
-    return f"{style.isolated(style.spoken(row.output))}{detail}: {named or 'no token before it moved it'}"
+    return f"{style.isolated(style.spoken(row.output))}{detail}: {named or 'nothing the model read moved it'}"
 
 
 def amount(score: float, signed: bool) -> str:

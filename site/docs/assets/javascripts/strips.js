@@ -62,7 +62,7 @@
           return isolated(data.labels[pair[1]]) + " " + amount(pair[0] / STEPS * row.m, data.signed);
         });
       return isolated(row.o) + (row.d ? " (" + row.d + ")" : "") + ": " +
-        (strongest.join(", ") || "no token before it moved it");
+        (strongest.join(", ") || "nothing the model read moved it");
     }
 
     function choose(number) {
