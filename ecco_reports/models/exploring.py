@@ -143,6 +143,11 @@ class _Exploration:
         found.capabilities |= found.anatomy.proofs.keys()
         found.proofs |= found.anatomy.proofs
         found.reasons |= found.anatomy.reasons
+        if why := _no_choice(module.config, probe.family):
+            saying = {*speaking, Capability.GRADIENTS, Capability.LAYER_READOUT}
+            found.capabilities -= saying
+            found.reasons |= dict.fromkeys(saying, why)
+            found.proofs = {one: proof for one, proof in found.proofs.items() if one not in saying}
         return found
 
     @property
@@ -240,6 +245,17 @@ class _Exploration:
             if is_out_of_memory(error):
                 raise
             return float("inf")
+
+
+def _no_choice(config: Any, family: Family) -> str:
+    """Why the logits of a classifier are no choice between classes, or nothing when they are."""
+    if family is not Family.CLASSIFICATION:
+        return ""
+    if getattr(config, "problem_type", None) == "multi_label_classification":
+        return "its classes do not exclude each other (multi_label_classification)"
+    if getattr(config, "problem_type", None) == "regression" or config.num_labels == 1:
+        return "it predicts a number instead of choosing a class"
+    return ""
 
 
 def _because(what: str, error: Exception) -> str:

@@ -189,6 +189,8 @@ class HuggingFaceModel(LanguageModel):
 
     def _spoken(self, reading: Reading) -> tuple[Spoken, ...]:
         """What a model says that fills in or chooses."""
+        if Capability.GENERATION not in self.capabilities:
+            return ()
         if isinstance(self._speech, MaskedSpeech):
             mask = self.tokenizer.mask
             masks = [] if mask is None else mask_positions(reading, mask.id)

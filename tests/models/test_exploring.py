@@ -207,3 +207,32 @@ def state_of_the_world(module):
             for name, part in module.named_modules()
         ],
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"num_labels": 1}, "predicts a number"),
+        ({"problem_type": "regression"}, "predicts a number"),
+        ({"problem_type": "multi_label_classification"}, "do not exclude each other"),
+    ],
+)
+def test_a_head_that_does_not_choose_between_classes_is_not_taken_for_one_that_does(settings, why):
+    """A softmax over such logits would be a probability of nothing."""
+    entry = zoo.BY_NAME["BERT (classifier)"]
+    module = entry.build()
+    for name, value in settings.items():
+        setattr(module.config, name, value)
+    model = wrap(module, zoo.tokenizer(entry.family))
+    saying = {
+        Capability.GENERATION,
+        Capability.LOGITS,
+        Capability.SCORES,
+        Capability.GRADIENTS,
+        Capability.LAYER_READOUT,
+    }
+    assert not model.capabilities & saying
+    assert not model.proofs.keys() & saying
+    assert all(why in model.reasons[one] for one in saying)
+    assert Capability.ATTENTION in model.capabilities
+    assert model.read(Prompt(name="p", text="one two three four"), Decoding()).spoken == ()
