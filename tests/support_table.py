@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ecco_reports.analyses import ANALYSES
-from ecco_reports.analyses.attribution.settings import METHOD_TITLES, AttributionParams
+from ecco_reports.analyses.attributing.settings import METHOD_TITLES, AttributionParams
 from ecco_reports.errors import ModelLoadError
 from ecco_reports.methods.gradients import gradients
 from ecco_reports.methods.targets import Target

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
+from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Check, Decoding, Metric, Prompt, Record, Table
 from ecco_reports.registry import Registry
@@ -19,6 +21,23 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound=Record)
 R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Between:
+    """What two results of one analysis, of the same prompt by two models, say about each other.
+
+    Attributes:
+        summary: What was found, in one or two plain sentences with the numbers that matter.
+        figures: The most telling first.
+        checks: What must hold of the comparison itself.
+        table: The data of the figures as rows.
+    """
+
+    summary: str
+    figures: Sequence[Figure]
+    checks: Sequence[Check]
+    table: Table
 
 
 class Analysis(ABC, Generic[P, R]):
@@ -68,6 +87,18 @@ class Analysis(ABC, Generic[P, R]):
         """
         return 0
 
+    def work(self, params: P, extent: Extent) -> Work:
+        """What it costs beside the one pass over the text that all analyses of a prompt share.
+
+        ``plan`` prints it before anything runs, so it is said without loading a model; at most, where it depends on
+        what the model will say.
+
+        Args:
+            params: The settings.
+            extent: How much text there is, and how large the model is.
+        """
+        return Work()
+
     @abstractmethod
     def run(self, model: LanguageModel, prompt: Prompt, params: P) -> R:
         """Computes the result; the only method that touches a model. Imports ``methods`` inside."""
@@ -91,6 +122,16 @@ class Analysis(ABC, Generic[P, R]):
     @abstractmethod
     def table(self, result: R) -> Table:
         """The data of the figures as rows, one observation per row."""
+
+    def between(self, first: R, second: R, names: tuple[str, str]) -> Between | None:
+        """Two results of the same prompt by two models, side by side; None where there is nothing to compare. Pure.
+
+        Args:
+            first: Of one model.
+            second: Of another one, which may have another tokenizer and other layers.
+            names: What the page calls the two models.
+        """
+        return None
 
 
 AnyAnalysis: TypeAlias = Analysis[Any, Any]

@@ -1,7 +1,6 @@
 """Which parts of the input moved what the model said: gradients, occlusion, Shapley values.
 
-``settings`` is what an experiment says, ``computing`` asks the model, ``results`` is what is stored, ``words`` and
-``figures`` are what the page shows.
+The numbers come from ``analyses.attributing``; ``words`` and ``figures`` are what the page shows.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from ecco_reports.analyses import Analysis
-from ecco_reports.analyses.attribution.computing import attribute
-from ecco_reports.analyses.attribution.results import AttributionResult, MethodResult
-from ecco_reports.analyses.attribution.settings import AttributionParams
+from ecco_reports.analyses.attributing.computing import attribute
+from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
+from ecco_reports.analyses.attributing.settings import AttributionParams
 from ecco_reports.analyses.attribution.words import checks, metrics_of, summary_of
 from ecco_reports.analyses.preflight import target_problems
 from ecco_reports.methods.perturbation import shapley_variants

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ecco_reports.analyses.attribution.results import AttributionResult, MethodResult
-from ecco_reports.analyses.attribution.settings import METHOD_TITLES, PERTURBATIONS
+from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
+from ecco_reports.analyses.attributing.settings import METHOD_TITLES, PERTURBATIONS
 from ecco_reports.analyses.attribution.words import (
     detail_of,
     errors_of,

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ecco_reports.analyses.attribution.results import AttributionResult, MethodResult
-from ecco_reports.analyses.attribution.settings import METHOD_TITLES, PERTURBATIONS
+from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
+from ecco_reports.analyses.attributing.settings import METHOD_TITLES, PERTURBATIONS
 from ecco_reports.analyses.voice import voice_of
 from ecco_reports.records import Check, Direction, Family, Metric
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ecco_reports.analyses.attribution.results import AttributionResult, MethodResult, Perturbed
-from ecco_reports.analyses.attribution.settings import METHOD_TITLES, PERTURBATIONS, AttributionParams, Method
+from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult, Perturbed
+from ecco_reports.analyses.attributing.settings import METHOD_TITLES, PERTURBATIONS, AttributionParams, Method
 from ecco_reports.analyses.explained import Explained, explained_of
 from ecco_reports.analyses.units import Grain, Unit, fixed_positions, units_of
 from ecco_reports.errors import CapabilityError

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from ecco_reports.analyses.attribution.settings import PERTURBATIONS, BaselineName, Method, Replacement, ScoreName
+from ecco_reports.analyses.attributing.settings import PERTURBATIONS, BaselineName, Method, Replacement, ScoreName
 from ecco_reports.analyses.explained import Explained
 from ecco_reports.analyses.units import Grain, Unit
 from ecco_reports.records import Array, Passage, Record, joined_label, joined_text
