@@ -16,8 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ecco_reports.errors import NumericalError
 from ecco_reports.methods.targets import Score, Target, score_targets
 from ecco_reports.models.base import LanguageModel
+from ecco_reports.models.finite import all_finite
 from ecco_reports.models.memory import Memory
 from ecco_reports.models.reading import Reading
 
@@ -252,6 +254,9 @@ def _weighted_gradients(
         points: ``[point, position, width]``.
         weights: ``[point]``.
         direction: ``[position, width]``.
+
+    Raises:
+        NumericalError: A gradient is not finite.
     """
     length = scorer.length
     memory = scorer.model.memory
@@ -277,7 +282,23 @@ def _weighted_gradients(
         along.append(part.along)
         scores.append(part.scores)
     padded = torch.nn.functional.pad(total, (0, 0, 0, points.shape[1] - length))
+    if not all_finite(padded):
+        raise _no_gradient(scorer, padded)
     return _Slopes(padded, torch.cat(along), torch.cat(scores))
+
+
+def _no_gradient(scorer: _Scorer, vectors: torch.Tensor) -> NumericalError:
+    """The error for gradients ``[target, position, width]`` that are not finite: the first target and position."""
+    target, position = (~vectors.isfinite().all(-1)).nonzero()[0].tolist()
+    reading, model = scorer.reading, scorer.model
+    said = model.outcome(reading, scorer.targets[target].token).label
+    return NumericalError(
+        model.facts.spec.source,
+        f"{model.facts.spec.source}: the gradient of {said!r} (target {target}) by position {position} "
+        f"({reading.passage.tokens[position].label!r}) is no finite number, although the score is one. In half "
+        "precision this is often an overflow: try dtype: float32. Occlusion and Shapley values need no gradients.",
+        position=position,
+    )
 
 
 def _pulled_back(

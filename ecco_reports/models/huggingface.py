@@ -27,7 +27,7 @@ from ecco_reports.models.source import facts_of
 from ecco_reports.models.threads import threads_for
 from ecco_reports.models.tokens import FastTokenizer
 from ecco_reports.models.variants import said_by, without
-from ecco_reports.models.writing import start_of_decoder, write
+from ecco_reports.models.writing import NothingToChooseError, start_of_decoder, write
 from ecco_reports.modelspec import ModelSpec
 from ecco_reports.records import Decoding, Family, Passage, Prompt, Token
 
@@ -126,7 +126,7 @@ class HuggingFaceModel(LanguageModel):
         self.family = facts.family or Family.CAUSAL
         self._module = module.eval().requires_grad_(False)
         self._speech = SPEECHES[self.family]
-        self._passes = Passes(module, self._speech, device)
+        self._passes = Passes(module, self._speech, device, facts.spec.source)
         self._readings: dict[tuple[str, str], Reading] = {}
         self._traces: dict[tuple[object, ...], _Trace] = {}
         with threads_for(self):
@@ -175,16 +175,19 @@ class HuggingFaceModel(LanguageModel):
     ) -> Reading:
         """The reading of a model that writes on."""
         ids = torch.tensor([[token.id for token in given]], device=self._passes.device)
-        written = write(self._module, ids, start, decoding)
+        first, border = len(given) + len(begun), len(given) if begun else 0
+        try:
+            written = write(self._module, ids, start, decoding)
+        except NothingToChooseError as trouble:
+            so_far = (*given, *begun, *self.tokenizer.tokens(trouble.ids, after=begun or given))
+            passage = Passage(tokens=so_far, prompt_length=first, encoder_length=border)
+            raise self._passes.unsound(self._speech.reading(passage, (), ())) from None
         tokens = self.tokenizer.tokens(written.ids, after=begun or given)
-        first = len(given) + len(begun)
         spoken = tuple(
             Spoken(first + step - 1, token.id, token, logprob, first + step)
             for step, (token, logprob) in enumerate(zip(tokens, written.logprobs, strict=True))
         )
-        passage = Passage(
-            tokens=(*given, *begun, *tokens), prompt_length=first, encoder_length=len(given) if begun else 0
-        )
+        passage = Passage(tokens=(*given, *begun, *tokens), prompt_length=first, encoder_length=border)
         return self._speech.reading(passage, (), spoken)
 
     def _spoken(self, reading: Reading) -> tuple[Spoken, ...]:
@@ -296,6 +299,7 @@ class HuggingFaceModel(LanguageModel):
         if self._anatomy.attention is None:
             raise self.lacks(Capability.ATTENTION)
         maps = self._anatomy.attention.trace(lambda: self._last_rows(reading)).of(kind)
+        self._passes.demand_finite(reading, "attention weights", (found.weights for found in maps.values()))
         return {layer: found.weights[0] for layer, found in maps.items()}
 
     @torch.no_grad()
@@ -304,6 +308,7 @@ class HuggingFaceModel(LanguageModel):
         if self._anatomy.neurons is None:
             raise self.lacks(Capability.NEURONS)
         found = self._anatomy.neurons.activations(lambda: self._last_rows(reading))
+        self._passes.demand_finite(reading, "activations", found.values())
         return {layer: activations[0] for layer, activations in found.items()}
 
     @torch.no_grad()
@@ -312,6 +317,7 @@ class HuggingFaceModel(LanguageModel):
         if self._anatomy.writes is None:
             raise self.lacks(Capability.WRITES)
         written = self._anatomy.writes.written(lambda: self._last_rows(reading))
+        self._passes.demand_finite(reading, "writes", (part for parts in written for part in parts))
         return tuple(
             {writer.path: part[0] for writer, part in zip(writers, parts, strict=True)}
             for writers, parts in zip(self._anatomy.writes.layers, written, strict=True)
@@ -351,6 +357,7 @@ class HuggingFaceModel(LanguageModel):
             blocks = trace_blocks(
                 self._anatomy.blocks, lambda: self._passes.logits(reading, ids, kept, encoded=encoded)
             )
+            self._passes.demand_finite(reading, "states", [blocks.states])
             known = _Trace(blocks, encoded, {place: row for row, place in enumerate(kept)})
             self._traces = {key: known}
         return known

@@ -9,7 +9,20 @@ from typing import Any
 
 import torch
 
+from ecco_reports.models.finite import can_be_chosen_from
 from ecco_reports.records import Decoding
+
+
+class NothingToChooseError(Exception):
+    """A distribution that a token should be chosen from holds NaN or infinity.
+
+    Attributes:
+        ids: The token numbers written until then.
+    """
+
+    def __init__(self, ids: tuple[int, ...]) -> None:
+        self.ids = ids
+        super().__init__("there is no token to choose")
 
 
 @dataclass(frozen=True)
@@ -34,14 +47,23 @@ def write(module: Any, given: torch.Tensor, start: int | None, decoding: Decodin
         given: What it reads, ``[1, position]``.
         start: The token its decoder starts with; None for a model that goes on from what it reads.
         decoding: Greedy, or drawn with the decoding's seed.
+
+    Raises:
+        NothingToChooseError: Its logits are not finite.
     """
+    length = given.shape[1] if start is None else 1
+
+    def judged(ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        if not can_be_chosen_from(logits):
+            raise NothingToChooseError(tuple(ids[0, length:].tolist()))
+        return logits
+
     sampling = decoding.sampling
     device = given.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(0 if sampling is None else sampling.seed or 0)
         with _generating_by(module, decoding, start):
-            output = module.generate(given, attention_mask=torch.ones_like(given))
-    length = given.shape[1] if start is None else 1
+            output = module.generate(given, attention_mask=torch.ones_like(given), logits_processor=[judged])
     written = output.sequences[0, length:].tolist()
     logprobs = [
         float(logits[0].float().log_softmax(-1)[token]) for logits, token in zip(output.logits, written, strict=True)
