@@ -115,6 +115,7 @@ class Tale:
     models: dict[str, ModelSpec]
     prompts: dict[str, Prompt]
     gates: tuple[Any, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 PROVENANCE = Provenance(

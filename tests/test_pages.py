@@ -356,6 +356,11 @@ class TestTrouble:
         assert "all 3 checks passed" in html.text
         assert json.loads(page.assets["assets/experiments/tale/first-m-and-n-story.json"])["models"] == ["m", "n"]
 
+    def test_the_notes_of_the_author_stand_above_the_short_version(self):
+        one = replace(tale(), notes=("Look at <b>this</b>.", "And at *that*."))
+        text = read(as_html(rendered(run_of(one))["experiments/tale.md"])[1]).text
+        assert text.index("Look at <b>this</b>.") < text.index("And at *that*.") < text.index("In short")
+
     def test_one_model_is_compared_with_nothing(self):
         assert "told it alike" not in rendered(run_of(tale()))["experiments/tale.md"].markdown
 
