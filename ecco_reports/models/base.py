@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ecco_reports.errors import CapabilityError
+from ecco_reports.models.configs import Shape
 from ecco_reports.models.memory import Memory
 from ecco_reports.models.reading import Candidates, Encoding, Reading, Scores
 from ecco_reports.modelspec import ModelSpec
@@ -61,6 +62,7 @@ class ModelFacts:
         family: What it was made for, or None when its configuration does not say.
         labels: The names of the classes of a classifier, by number.
         notes: What a page should say of how it is loaded, one sentence each: own code, an adapter, quantization.
+        shape: How large it is, as far as its files tell.
     """
 
     spec: ModelSpec
@@ -71,6 +73,7 @@ class ModelFacts:
     family: Family | None = None
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    shape: Shape = field(default_factory=Shape)
 
 
 class TextTokenizer(ABC):
