@@ -11,7 +11,7 @@ from ecco_reports.executors import LocalExecutor
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.modelspec import ModelSpec
 from ecco_reports.plan import Batch, Task, Workload, batches_of, make_plan, sampling_seed
-from ecco_reports.records import Message, Prompt, Sampling
+from ecco_reports.records import Decoding, Message, Prompt, Sampling
 from ecco_reports.runner import execute
 from ecco_reports.store import Store
 from tests.fakes import ANALYSES, ANALYSES_NEXT, ROOT, Words, entry, experiment, facts_of, load
@@ -164,6 +164,8 @@ def test_an_entry_silent_about_decoding_takes_the_first_that_speaks(store):
     assert decoding["p", "silent"].sampling is None
     assert decoding["q", "silent"].max_new_tokens == 7
     assert decoding["q", "silent"].sampling == Sampling(seed=4, temperature=0.5)
+    assert decoding["q", "later"].max_new_tokens == 9
+    assert all(task.params.depth == (task.label == "silent") for task in plan_of(asked, store=store).tasks)
 
 
 def test_every_setting_of_how_to_write_is_taken_over(store):
@@ -183,8 +185,6 @@ def test_settings_that_were_not_there_once_leave_old_keys_alone(store):
     assert other.made_of["prompt"] == {"text": "one", "continuation": " two"}
     assert other.made_of["params"] == task.made_of["params"]
     assert other.key != task.key
-    assert decoding["q", "later"].max_new_tokens == 9
-    assert all(task.params.depth == (task.label == "silent") for task in plan_of(asked, store=store).tasks)
 
 
 def test_all_analyses_of_a_text_draw_with_one_seed(store):

@@ -100,7 +100,7 @@ class Reading:
 
     @property
     def before(self) -> tuple[tuple[int, ...], ...]:
-        """For each thing said the token numbers before it that a repetition penalty counts: those its own stack read."""
+        """For each thing said, the token numbers that a repetition penalty counts there: those its own stack read."""
         ids, first = self.ids, self.passage.encoder_length
         return tuple(ids[first : one.place + 1] for one in self.spoken)
 
