@@ -147,7 +147,7 @@ class DecodingParams(Decoding):
     @property
     def decoding(self) -> Decoding:
         """The decoding settings alone."""
-        return Decoding(max_new_tokens=self.max_new_tokens, sampling=self.sampling)
+        return Decoding(**{name: getattr(self, name) for name in Decoding.model_fields})
 
     @property
     def says_nothing_about_decoding(self) -> bool:
