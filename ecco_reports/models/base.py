@@ -48,6 +48,13 @@ class AttentionKind(StrEnum):
     CROSS = "cross"
 
 
+class Stack(StrEnum):
+    """One of the stacks of blocks that a text goes through: the one that speaks, or the encoder it listens to."""
+
+    MAIN = "main"
+    ENCODER = "encoder"
+
+
 @dataclass(frozen=True)
 class ModelFacts:
     """What is known of a model without loading it.
@@ -306,8 +313,21 @@ class LanguageModel(ABC):
         """Attention weights by layer, ``[head, query, key]``; hybrid models lack some layers."""
         raise self.lacks(Capability.ATTENTION)
 
-    def neurons(self, reading: Reading) -> Mapping[int, torch.Tensor]:
-        """Activations by layer, ``[position, neuron]``: what the last projection of a block's MLP reads."""
+    @property
+    def neuron_stacks(self) -> tuple[Stack, ...]:
+        """The stacks whose neurons can be had, the encoder first."""
+        return ()
+
+    def neurons(self, reading: Reading, stack: Stack = Stack.MAIN) -> Mapping[int, torch.Tensor]:
+        """Activations by layer, ``[position, neuron]``: what the last projection of a block's MLP reads.
+
+        Args:
+            reading: What was read.
+            stack: Whose neurons; the positions are those that this stack reads, counted from its own first.
+
+        Raises:
+            CapabilityError: They cannot be had of this stack, or there is none of that name.
+        """
         raise self.lacks(Capability.NEURONS)
 
     def writes(self, reading: Reading) -> Sequence[Mapping[str, torch.Tensor]]:

@@ -15,8 +15,8 @@ from torch import nn
 
 from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models import configs
-from ecco_reports.models.anatomy import BlockTrace, replaced_output, resumed, trace_blocks
-from ecco_reports.models.base import AttentionKind, Capability, LanguageModel, ModelFacts, TextTokenizer
+from ecco_reports.models.anatomy import BlockTrace, NeuronTap, replaced_output, resumed, trace_blocks
+from ecco_reports.models.base import AttentionKind, Capability, LanguageModel, ModelFacts, Stack, TextTokenizer
 from ecco_reports.models.discovery import discovered
 from ecco_reports.models.exploring import Findings, explore
 from ecco_reports.models.families import SPEECHES, MaskedSpeech, SpanSpeech, label_token, mask_positions
@@ -298,12 +298,21 @@ class HuggingFaceModel(LanguageModel):
         maps = self._anatomy.attention.trace(lambda: self._last_rows(reading)).of(kind)
         return {layer: found.weights[0] for layer, found in maps.items()}
 
+    @property
+    def neuron_stacks(self) -> tuple[Stack, ...]:
+        """The stacks whose neurons can be had, the encoder first."""
+        return tuple(stack for stack, tap in self._neuron_taps().items() if tap is not None)
+
+    def _neuron_taps(self) -> Mapping[Stack, NeuronTap | None]:
+        return {Stack.ENCODER: self._anatomy.encoder_neurons, Stack.MAIN: self._anatomy.neurons}
+
     @torch.no_grad()
-    def neurons(self, reading: Reading) -> Mapping[int, torch.Tensor]:
-        """Activations by layer, ``[position, neuron]``."""
-        if self._anatomy.neurons is None:
+    def neurons(self, reading: Reading, stack: Stack = Stack.MAIN) -> Mapping[int, torch.Tensor]:
+        """Activations by layer, ``[position, neuron]``; positions count from the stack's own first."""
+        tap = self._neuron_taps()[stack]
+        if tap is None:
             raise self.lacks(Capability.NEURONS)
-        found = self._anatomy.neurons.activations(lambda: self._last_rows(reading))
+        found = tap.activations(lambda: self._last_rows(reading))
         return {layer: activations[0] for layer, activations in found.items()}
 
     @torch.no_grad()

@@ -51,6 +51,7 @@ class Anatomy:
         calls: How many block calls one pass makes in the stack that speaks.
         attention: Where its attention can be had, or None.
         neurons: Where its neurons are, or None.
+        encoder_neurons: Where those of the encoder it listens to are, or None.
         writes: Which parts of its blocks write into the residual stream, or None.
         proofs: For each handle found, the relative residual of its identity on the probe.
         reasons: For each handle not found, why, in words that go on after "it has no ...:".
@@ -62,6 +63,7 @@ class Anatomy:
     calls: int = 0
     attention: AttentionTap | None = None
     neurons: NeuronTap | None = None
+    encoder_neurons: NeuronTap | None = None
     writes: WriteTap | None = None
     proofs: Mapping[Capability, float] = field(default_factory=dict)
     reasons: Mapping[Capability, str] = field(default_factory=dict)
@@ -147,13 +149,14 @@ class _Exploration:
             self._prove(Capability.LAYER_READOUT, lambda: self._read_out(blocks, outputs, _states(calls)))
         self._prove(Capability.RESUME, lambda: self._resume(blocks, outputs, _states(calls)))
         maps = self._attention(blocks, encoder, calls)
-        neurons = self._neurons(blocks, calls)
+        neurons, encoder_neurons = self._neurons(blocks, encoder, calls)
         return Anatomy(
             blocks=blocks,
             encoder=encoder,
             calls=len(calls),
             attention=maps[0],
             neurons=neurons,
+            encoder_neurons=encoder_neurons,
             writes=self._writes(blocks, calls, maps[1], neurons),
             proofs=self._proofs,
             reasons=self._reasons,
@@ -229,30 +232,44 @@ class _Exploration:
             self._partly[Capability.ATTENTION] = "; ".join(lacking)
         return tap, maps
 
-    def _neurons(self, blocks: Blocks, calls: Sequence[Call]) -> NeuronTap | None:
+    def _neurons(
+        self, blocks: Blocks, encoder: Blocks, calls: Sequence[Call]
+    ) -> tuple[NeuronTap | None, NeuronTap | None]:
+        """The neurons of the stack that speaks, and those of the encoder it listens to."""
         layers: dict[int, Projection] = {}
-        missing: dict[int, str] = {}
+        listened: dict[int, Projection] = {}
+        lacking: list[str] = []
 
         def residual() -> float:
-            worst = 0.0
-            for number, call in enumerate(calls):
-                try:
-                    layers[number], miss = find_projection(self._seen, call, self._tolerance)
-                except AbsentError as absent:
-                    missing[number] = str(absent)
-                else:
-                    worst = max(worst, miss)
+            worst, missing = self._projections(calls, layers)
             if not layers:
-                raise AbsentError(Counter(missing.values()).most_common(1)[0][0])
+                raise AbsentError(_commonest(missing))
+            lacking.extend([_in_layers(missing, f": {_commonest(missing)}")] if missing else [])
+            if encoder:
+                miss, missing = self._projections(self._seen.of(encoder), listened)
+                worst = max(worst, miss)
+                lacking.extend([_in_layers(missing, f" of the encoder: {_commonest(missing)}")] if missing else [])
             return worst
 
         if not self._prove(Capability.NEURONS, residual):
-            return None
-        if missing:
-            self._partly[Capability.NEURONS] = _in_layers(
-                missing, f": {Counter(missing.values()).most_common(1)[0][0]}"
-            )
-        return NeuronTap(blocks, layers)
+            return None, None
+        if lacking:
+            self._partly[Capability.NEURONS] = "; ".join(lacking)
+        return NeuronTap(blocks, layers), NeuronTap(encoder, listened) if listened else None
+
+    def _projections(
+        self, calls: Sequence[Call], found: dict[int, Projection]
+    ) -> tuple[float, Mapping[int, str]]:
+        """Fills in the projection of each layer; the largest residual, and why layers have none."""
+        worst, missing = 0.0, {}
+        for number, call in enumerate(calls):
+            try:
+                found[number], miss = find_projection(self._seen, call, self._tolerance)
+            except AbsentError as absent:
+                missing[number] = str(absent)
+            else:
+                worst = max(worst, miss)
+        return worst, missing
 
     def _writes(
         self, blocks: Blocks, calls: Sequence[Call], maps: Sequence[AttentionMap], neurons: NeuronTap | None
@@ -269,6 +286,10 @@ class _Exploration:
             return worst
 
         return WriteTap(blocks, tuple(layers)) if self._prove(Capability.WRITES, residual) else None
+
+
+def _commonest(reasons: Mapping[int, str]) -> str:
+    return Counter(reasons.values()).most_common(1)[0][0]
 
 
 def _crashed(accident: Exception) -> str:

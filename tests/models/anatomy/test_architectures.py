@@ -193,9 +193,14 @@ def test_rows_add_up_to_one_and_nothing_falls_on_what_is_hidden(name):
             assert found.weights.triu(1).max() == 0
 
 
+@pytest.mark.parametrize("stack", ["neurons", "encoder_neurons"])
 @pytest.mark.parametrize("name", having(Capability.NEURONS))
-def test_neurons_times_what_they_write_is_what_their_projection_returns(name):
-    tap = anatomy(name).neurons
+def test_neurons_times_what_they_write_is_what_their_projection_returns(name, stack):
+    tap = getattr(anatomy(name), stack)
+    if tap is None:
+        assert stack == "encoder_neurons"
+        assert not anatomy(name).encoder
+        return
     for layer, projection in tap.layers.items():
         returned = []
         handle = projection.module.register_forward_hook(lambda _m, _a, output, seen=returned: seen.append(output + 0))
