@@ -142,7 +142,13 @@ class DecodingParams(Decoding):
 
     All analyses of an experiment explain the same continuation: the decoding settings written at one entry hold for
     the entries of the same model and prompt that say nothing about decoding.
+
+    Attributes:
+        about_speech: Whether the analysis is about what the model says, so that a prompt must give it something to say:
+            a mask to fill in, a passage to find an answer in.
     """
+
+    about_speech: ClassVar[bool] = True
 
     @property
     def decoding(self) -> Decoding:

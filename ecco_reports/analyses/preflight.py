@@ -63,7 +63,7 @@ def _too_long(tokens: int, new: int, limit: int, model: str, apart: bool) -> Ite
 
 def family_problems(params: Record, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
     """A prompt that gives the model nothing to say: no mask to fill in, no passage to find an answer in."""
-    if not isinstance(params, DecodingParams):
+    if not isinstance(params, DecodingParams) or not params.about_speech:
         return
     model, tokenizer = f"the model {facts.spec.source!r}", facts.tokenize
     if facts.family is Family.QUESTION_ANSWERING and prompt.text_pair is None:

@@ -153,6 +153,13 @@ class HuggingFaceModel(LanguageModel):
         """The number of block calls in one forward pass, 0 when its blocks were not found."""
         return self._anatomy.calls
 
+    @property
+    def stacks(self) -> tuple[Stack, ...]:
+        """The stacks whose residual stream can be had, the encoder first."""
+        if Capability.STATES not in self.capabilities:
+            return ()
+        return (Stack.ENCODER, Stack.MAIN) if self._anatomy.encoder else (Stack.MAIN,)
+
     def read(self, prompt: Prompt, decoding: Decoding) -> Reading:
         """Reads a prompt and says what comes next: continues it, fills in its masks, chooses a class or a span."""
         key = (prompt.model_dump_json(include={"text", "text_pair", "messages"}), decoding.model_dump_json())
@@ -269,9 +276,13 @@ class HuggingFaceModel(LanguageModel):
         return self._passes.logits_and_origin(reading, self._ids_like(reading, embeddings), places, embeddings)
 
     @torch.no_grad()
-    def residual_states(self, reading: Reading) -> torch.Tensor:
+    def residual_states(self, reading: Reading, stack: Stack = Stack.MAIN) -> torch.Tensor:
         """The residual stream ``[state, position, width]``: what enters the first block, then what leaves each."""
-        return self._trace(reading, ()).blocks.states[:, 0]
+        if stack not in self.stacks:
+            raise self.lacks(Capability.STATES)
+        if stack is Stack.MAIN:
+            return self._trace(reading, ()).blocks.states[:, 0]
+        return trace_blocks(self._anatomy.encoder, lambda: self._last_rows(reading)).states[:, 0]
 
     @torch.no_grad()
     def read_out(self, reading: Reading, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:

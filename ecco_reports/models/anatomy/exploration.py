@@ -71,6 +71,7 @@ class Anatomy:
 
 
 _HANDLES = (
+    Capability.STATES,
     Capability.LAYER_READOUT,
     Capability.RESUME,
     Capability.ATTENTION,
@@ -143,6 +144,7 @@ class _Exploration:
         except AbsentError as absent:
             return Anatomy(reasons=dict.fromkeys(_HANDLES, str(absent)))
         outputs = [call.output for call in calls]
+        self._prove(Capability.STATES, lambda: self._streams(blocks, calls, encoder))
         if self._family is Family.NONE:
             self._reasons[Capability.LAYER_READOUT] = "it has no head that turns its vectors into words or classes"
         else:
@@ -181,6 +183,21 @@ class _Exploration:
             return False
         self._proofs[capability] = measured
         return True
+
+    def _streams(self, blocks: Blocks, calls: Sequence[Call], encoder: Blocks) -> float:
+        """The states of each stack, which are handed on to the last bit (``_chain``).
+
+        The last state of an encoder must also give the model's own logits when the rest of the encoder runs on it and
+        the last block of the other stack listens to that.
+        """
+        _states(calls)
+        taken = calls[-1].taken
+        if not encoder or taken is None:
+            return 0.0
+        listened, outputs = self._seen.of(encoder), [call.output for call in calls]
+        replayed = replaced_output(encoder, [call.output for call in listened], _states(listened)[-1])
+        with replayed, resumed(blocks, outputs, len(outputs) - 1, taken):
+            return relative(self._forward(), self._seen.logits)
 
     def _read_out(self, blocks: Blocks, outputs: Sequence[Any], states: Sequence[torch.Tensor]) -> float:
         """The tail replayed on the last state, against the model's own logits."""
@@ -257,9 +274,7 @@ class _Exploration:
             self._partly[Capability.NEURONS] = "; ".join(lacking)
         return NeuronTap(blocks, layers), NeuronTap(encoder, listened) if listened else None
 
-    def _projections(
-        self, calls: Sequence[Call], found: dict[int, Projection]
-    ) -> tuple[float, Mapping[int, str]]:
+    def _projections(self, calls: Sequence[Call], found: dict[int, Projection]) -> tuple[float, Mapping[int, str]]:
         """Fills in the projection of each layer; the largest residual, and why layers have none."""
         worst, missing = 0.0, {}
         for number, call in enumerate(calls):
