@@ -168,6 +168,7 @@ ANALYSES: Registry[AnyAnalysis] = Registry(
         "attribution": "ecco_reports.analyses.attribution:Attribution",
         "logit_lens": "ecco_reports.analyses.logit_lens:LogitLens",
         "token_ranks": "ecco_reports.analyses.token_ranks:TokenRanks",
+        "neuron_factors": "ecco_reports.analyses.neuron_factors:NeuronFactors",
     },
     group="ecco_reports.analyses",
 )
