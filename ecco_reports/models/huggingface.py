@@ -15,8 +15,8 @@ from torch import nn
 
 from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models import configs
-from ecco_reports.models.anatomy import BlockTrace, replaced_output, resumed, trace_blocks
-from ecco_reports.models.base import AttentionKind, Capability, LanguageModel, ModelFacts, TextTokenizer
+from ecco_reports.models.anatomy import BlockTrace, NeuronTap, replaced_output, resumed, trace_blocks
+from ecco_reports.models.base import AttentionKind, Capability, LanguageModel, ModelFacts, Stack, TextTokenizer
 from ecco_reports.models.blinding import Blinding, found_blinding
 from ecco_reports.models.discovery import discovered
 from ecco_reports.models.exploring import Findings, explore
@@ -160,6 +160,13 @@ class HuggingFaceModel(LanguageModel):
     def layers(self) -> int:
         """The number of block calls in one forward pass, 0 when its blocks were not found."""
         return self._anatomy.calls
+
+    @property
+    def stacks(self) -> tuple[Stack, ...]:
+        """The stacks whose residual stream can be had, the encoder first."""
+        if Capability.STATES not in self.capabilities:
+            return ()
+        return (Stack.ENCODER, Stack.MAIN) if self._anatomy.encoder else (Stack.MAIN,)
 
     def read(self, prompt: Prompt, decoding: Decoding) -> Reading:
         """Reads a prompt and says what comes next: continues it, fills in its masks, chooses a class or a span."""
@@ -324,9 +331,13 @@ class HuggingFaceModel(LanguageModel):
         return self._passes.logits(reading, ids, places, more=more)
 
     @torch.no_grad()
-    def residual_states(self, reading: Reading) -> torch.Tensor:
+    def residual_states(self, reading: Reading, stack: Stack = Stack.MAIN) -> torch.Tensor:
         """The residual stream ``[state, position, width]``: what enters the first block, then what leaves each."""
-        return self._trace(reading, ()).blocks.states[:, 0]
+        if stack not in self.stacks:
+            raise self.lacks(Capability.STATES)
+        if stack is Stack.MAIN:
+            return self._trace(reading, ()).blocks.states[:, 0]
+        return trace_blocks(self._anatomy.encoder, lambda: self._last_rows(reading)).states[:, 0]
 
     @torch.no_grad()
     def read_out(self, reading: Reading, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
@@ -353,12 +364,21 @@ class HuggingFaceModel(LanguageModel):
         maps = self._anatomy.attention.trace(lambda: self._last_rows(reading)).of(kind)
         return {layer: found.weights[0] for layer, found in maps.items()}
 
+    @property
+    def neuron_stacks(self) -> tuple[Stack, ...]:
+        """The stacks whose neurons can be had, the encoder first."""
+        return tuple(stack for stack, tap in self._neuron_taps().items() if tap is not None)
+
+    def _neuron_taps(self) -> Mapping[Stack, NeuronTap | None]:
+        return {Stack.ENCODER: self._anatomy.encoder_neurons, Stack.MAIN: self._anatomy.neurons}
+
     @torch.no_grad()
-    def neurons(self, reading: Reading) -> Mapping[int, torch.Tensor]:
-        """Activations by layer, ``[position, neuron]``."""
-        if self._anatomy.neurons is None:
+    def neurons(self, reading: Reading, stack: Stack = Stack.MAIN) -> Mapping[int, torch.Tensor]:
+        """Activations by layer, ``[position, neuron]``; positions count from the stack's own first."""
+        tap = self._neuron_taps()[stack]
+        if tap is None:
             raise self.lacks(Capability.NEURONS)
-        found = self._anatomy.neurons.activations(lambda: self._last_rows(reading))
+        found = tap.activations(lambda: self._last_rows(reading))
         return {layer: activations[0] for layer, activations in found.items()}
 
     @torch.no_grad()
