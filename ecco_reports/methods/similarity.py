@@ -47,7 +47,8 @@ def cka_grid(first: Sequence[np.ndarray], second: Sequence[np.ndarray], debiased
     """``cka`` of every set of a list with every set of another, ``[first, second]``."""
     one, other = (np.stack([_centred_gram(states, debiased).ravel() for states in sets]) for sets in (first, second))
     sizes = np.outer(_lengths(one), _lengths(other))
-    return np.divide(one @ other.T, sizes, out=np.zeros(sizes.shape), where=sizes > 0)
+    grid: np.ndarray = np.divide(one @ other.T, sizes, out=np.zeros(sizes.shape), where=sizes > 0)
+    return grid
 
 
 def hsic(first: np.ndarray, second: np.ndarray, debiased: bool = True) -> float:
@@ -84,12 +85,12 @@ class Subspace:
 
     Attributes:
         basis: How they come and go over the tokens: orthonormal, ``[token, direction]``.
-        states: The centred vectors that they were found in, ``[token, width]``.
+        projected: What each neuron of the centred vectors is along each of them, ``[direction, width]``.
         rank: How many directions there are at all.
     """
 
     basis: np.ndarray
-    states: np.ndarray
+    projected: np.ndarray
     rank: int
 
     @property
@@ -111,7 +112,8 @@ def subspace(states: np.ndarray, variance: float = 1.0) -> Subspace:
     shares = np.cumsum(sizes[:rank] ** 2) / max(float((sizes[:rank] ** 2).sum()), np.finfo(float).tiny)
     wanted = rank if variance >= 1 else int(np.searchsorted(shares, variance - 1e-12)) + 1
     most = max(1, (len(states) - 1) // TOKENS_PER_DIRECTION)
-    return Subspace(basis[:, : min(wanted, rank, most)], centred, rank)
+    kept = basis[:, : min(wanted, rank, most)]
+    return Subspace(kept, kept.T @ centred, rank)
 
 
 def correlations(first: Subspace, second: Subspace) -> np.ndarray:
@@ -134,7 +136,7 @@ def pwcca(first: Subspace, second: Subspace) -> float:
     turned, found, _ = np.linalg.svd(first.basis.T @ second.basis, full_matrices=False)
     if not found.size:
         return 0.0
-    weights = np.abs((first.basis @ turned).T @ first.states).sum(1)
+    weights = np.abs(turned.T @ first.projected).sum(1)
     return float(weights @ np.clip(found, 0.0, 1.0) / weights.sum())
 
 
