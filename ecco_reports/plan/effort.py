@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ecco_reports.analyses import AnyAnalysis, DecodingParams
+from ecco_reports.analyses.preflight import tokens_after
 from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.errors import EccoReportsError
 from ecco_reports.models.base import ModelFacts
@@ -68,7 +69,8 @@ def effort_of(tasks: Iterable[Task], analyses: Registry[AnyAnalysis], facts: Mod
     for task in tasks:
         extent = extent_of(task.prompt, task.params, facts)
         work = analyses[task.analysis].work(task.params, extent)
-        shared[_text(task.prompt), _decoding(task.params).model_dump_json()] = shared_passes(extent)
+        decoding = _decoding(task.params)
+        shared[_text(task.prompt), decoding.model_dump_json()] = shared_passes(task.prompt, decoding, extent)
         costs.append((task.label, work, _sum(work.memory, shared_bytes(extent))))
     most = max((memory for _, _, memory in costs if memory is not None), default=0)
     return Effort(
@@ -93,7 +95,7 @@ def extent_of(prompt: Prompt, params: Record, facts: ModelFacts) -> Extent:
     read, masks = _tokens(prompt, facts)
     match family:
         case Family.CAUSAL | Family.ENCODER_DECODER | None:
-            written = _written(params)
+            written = tokens_after(params, prompt, facts)
         case Family.MASKED:
             written = masks
         case Family.QUESTION_ANSWERING:
@@ -116,12 +118,14 @@ def extent_of(prompt: Prompt, params: Record, facts: ModelFacts) -> Extent:
     )
 
 
-def shared_passes(extent: Extent) -> float:
-    """Passes that all analyses of a prompt share: one that looks at the whole text, and one more to write it.
+def shared_passes(prompt: Prompt, decoding: Decoding, extent: Extent) -> float:
+    """Passes that all analyses of a prompt share: one that looks at the whole text, and one for each way to write it.
 
-    A text is written token by token, but each of them goes through the model once: that is one pass over the text.
+    A text is written token by token, but each of them goes through the model once: that is one pass over the text. A
+    continuation that is given takes a pass over what stands before it.
     """
-    return 2.0 if extent.written and extent.family in _WRITERS else 1.0
+    writes = extent.written and extent.family in _WRITERS
+    return 1.0 + (1 if prompt.continuation is not None else decoding.beams) * bool(writes)
 
 
 def shared_bytes(extent: Extent) -> int | None:
@@ -158,11 +162,6 @@ def _tokens(prompt: Prompt, facts: ModelFacts) -> tuple[int, int]:
         return words, 0
     mask = facts.tokenize.mask
     return len(ids), 0 if mask is None else ids.count(mask.id)
-
-
-def _written(params: Record) -> int:
-    """How many tokens a model writes at most."""
-    return params.max_new_tokens if isinstance(params, DecodingParams) else 0
 
 
 def _text(prompt: Prompt) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ecco_reports.analyses import AnyAnalysis, DecodingParams
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.modelspec import ModelSpec
-from ecco_reports.records import SCHEMA_VERSION, Prompt, Record, Sampling, digest
+from ecco_reports.records import SCHEMA_VERSION, Decoding, Prompt, Record, Sampling, digest
 from ecco_reports.registry import Registry
 
 if TYPE_CHECKING:
@@ -144,7 +144,8 @@ def _settle(params: Record, spoken: Record | None, experiment_seed: int, text: s
     sampling = decoding.sampling
     if sampling is not None and sampling.seed is None:
         sampling = sampling.model_copy(update={"seed": sampling_seed(experiment_seed, text, sampling)})
-    settled = params.model_copy(update={"max_new_tokens": decoding.max_new_tokens, "sampling": sampling})
+    settings = {name: getattr(decoding, name) for name in Decoding.model_fields}
+    settled = params.model_copy(update={**settings, "sampling": sampling})
     return settled, (sampling.seed or 0) if sampling else 0
 
 
