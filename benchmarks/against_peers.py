@@ -1,12 +1,14 @@
 """The same work by ecco-reports, by inseq and by the original ecco: CPU seconds and memory, on one model.
 
-GPT-2 of the small size with random weights and one token per word, saved under ``build/benchmarks/peers``. The peers run
+GPT-2 of the small size with random weights and one token per word, saved under ``build/benchmarks/peers``. Peers run
 in environments of their own, whose Pythons are named on the command line:
 
-    python -m venv /tmp/inseq && /tmp/inseq/bin/pip install torch==2.13.0 && /tmp/inseq/bin/pip install inseq==0.7.1
-    python -m venv /tmp/ecco && /tmp/ecco/bin/pip install torch==2.13.0 && /tmp/ecco/bin/pip install "transformers<4.40" \
-        "numpy<2" captum scikit-learn "seaborn<0.13" "matplotlib<3.9" pyyaml ipython && \
-        /tmp/ecco/bin/pip install --no-deps ecco==0.1.2
+    python -m venv /tmp/inseq
+    /tmp/inseq/bin/pip install torch==2.13.0 inseq==0.7.1
+    python -m venv /tmp/ecco
+    /tmp/ecco/bin/pip install torch==2.13.0 transformers==4.35.2 captum scikit-learn pyyaml ipython
+    /tmp/ecco/bin/pip install "numpy<2" "seaborn<0.13" "matplotlib<3.9"
+    /tmp/ecco/bin/pip install --no-deps ecco==0.1.2
     python benchmarks/against_peers.py --inseq /tmp/inseq/bin/python --ecco /tmp/ecco/bin/python
 """
 
