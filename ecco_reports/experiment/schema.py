@@ -36,12 +36,14 @@ class Head(Record):
     Attributes:
         title: The heading of the page; without it, the name of the experiment.
         summary: One sentence for the gallery.
+        notes: What a reader should know or look for, in plain words; an empty line begins a new paragraph.
         name: Lower-case letters, digits, - and _; without it, the name of the file. The page's address ends with it.
         seed: What all draws derive from, so that every run gives the same numbers.
     """
 
     title: str | None = Field(default=None, min_length=1, max_length=200)
     summary: str = Field(default="", max_length=1000)
+    notes: str = Field(default="", max_length=20_000)
     name: str | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
 

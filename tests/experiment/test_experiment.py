@@ -103,6 +103,11 @@ def test_a_full_experiment_is_read(folder: Folder) -> None:
         summary: >
           One sentence
           for the gallery.
+        notes: |
+          First look
+          here.
+
+          Then there.
         name: knowing
         seed: 7
         models:
@@ -126,6 +131,7 @@ def test_a_full_experiment_is_read(folder: Folder) -> None:
     )
     assert (experiment.name, experiment.title, experiment.seed) == ("knowing", "Does the model know?", 7)
     assert experiment.summary == "One sentence for the gallery."
+    assert experiment.notes == ("First look here.", "Then there.")
     assert experiment.models == {
         "facts": ModelSpec(source="bundled:facts"),
         "gpt2": ModelSpec(source="openai-community/gpt2", revision="main", dtype="float64", device="cpu"),
