@@ -162,6 +162,7 @@ ANALYSES: Registry[AnyAnalysis] = Registry(
         "attribution": "ecco_reports.analyses.attribution:Attribution",
         "logit_lens": "ecco_reports.analyses.logit_lens:LogitLens",
         "token_ranks": "ecco_reports.analyses.token_ranks:TokenRanks",
+        "watch": "ecco_reports.analyses.watch:Watch",
     },
     group="ecco_reports.analyses",
 )

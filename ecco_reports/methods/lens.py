@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 
 import torch
 
+from ecco_reports.errors import CapabilityError
 from ecco_reports.methods.distributions import Distribution, count_above
 from ecco_reports.methods.readouts import Look, Readout, WayToRead, own_tail, read_in_parts
 from ecco_reports.models.base import READOUT_TOLERANCE, LanguageModel
@@ -48,10 +49,12 @@ class Lens:
 
     Attributes:
         rows: One per state asked for, in order.
+        vocab_size: How many outcomes there are at each place.
         readout_gap: How far the last state, read out, is from the model's own logits, relative to the largest logit.
     """
 
     rows: tuple[LensRow, ...]
+    vocab_size: int
     readout_gap: float
 
 
@@ -119,7 +122,7 @@ def logit_lens(
 
     parts = read_in_parts(model, read, "the lens", [*states, model.layers], places, final.shape[-1], at)
     rows = [_joined([part[index][0] for part in parts]) for index in range(len(states))]
-    return Lens(tuple(rows), float(torch.stack([part[-1][1] for part in parts]).max() / _grain(final)))
+    return Lens(tuple(rows), final.shape[-1], float(torch.stack([part[-1][1] for part in parts]).max() / _grain(final)))
 
 
 def _row(
@@ -168,12 +171,18 @@ def token_ranks(
 
     Returns:
         What each state says of each place, and the proof.
+
+    Raises:
+        CapabilityError: An outcome has a number that the model does not know.
     """
     places = sorted({place for place, _ in watched})
     final = model.logits(reading, places)
     read = readout(model, reading)
     rows_of_places = {place: row for row, place in enumerate(places)}
     rows = [rows_of_places[place] for place, _ in watched]
+    if (largest := max(token for _, token in watched)) >= final.shape[-1]:
+        source, count = model.facts.spec.source, final.shape[-1]
+        raise CapabilityError(source, f"{source} chooses between {count:,} outcomes: there is no number {largest:,}.")
     tokens = torch.tensor([token for _, token in watched], device=final.device)
     in_cache = max(1, _NUMBERS_IN_CACHE // final.shape[-1])
     grain = _grain(final)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 NUMBERS_AT_ONCE = 16_000_000
-"""Logits that are there at once, 64 MB in float32: of a few states at some of the places. The head's matrix is read once
-per chunk: with much fewer rows of a large vocabulary, that would be what costs."""
+"""Logits that are there at once, 64 MB in float32: of a few states at some of the places. The head's matrix is read
+once per chunk: with much fewer rows of a large vocabulary, that would be what costs."""
 
 
 def portions(places: int, outcomes: int) -> tuple[int, int]:

@@ -33,6 +33,7 @@ def test_ranks_are_counted_in_the_logits_of_each_layer(tiny_model):
     def rank(position, token):
         return [1 + int((row[position] > row[position, token]).sum()) for row in logits]
 
+    assert result.generated == (True, True, True)
     for step, token in enumerate(result.passage.generated):
         assert result.ranks[:, step].tolist() == rank(7 + step, token.id)
     for column, token in enumerate(result.watched):
