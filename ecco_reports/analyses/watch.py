@@ -99,6 +99,11 @@ class WatchResult(Record):
     final_rank_gap: int
     dtype: str
 
+    @property
+    def main(self) -> list[int]:
+        """The columns of the last place, before which the model has read most."""
+        return self.columns_of(len(self.places) - 1)
+
     def columns_of(self, index: int) -> list[int]:
         """The columns of one of the places."""
         return [column for column, place in enumerate(self.columns) if place == index]
@@ -168,7 +173,7 @@ class Watch(Analysis[WatchParams, WatchResult]):
 
     def metrics(self, result: WatchResult) -> Mapping[str, Metric]:
         """Where the first of the words ends, and how it stands to the second."""
-        columns = result.columns_of(0)
+        columns = result.main
         if not columns:
             return {}
         first = columns[0]
@@ -176,7 +181,7 @@ class Watch(Analysis[WatchParams, WatchResult]):
             "first_rank": Metric(
                 value=float(result.ranks[-1, first]),
                 direction=Direction.LOWER,
-                meaning="rank of the first watched word at the last layer read out, at the first place",
+                meaning="rank of the first watched word at the last layer read out, at the last place",
             )
         }
         if len(columns) < 2:
@@ -204,12 +209,11 @@ class Watch(Analysis[WatchParams, WatchResult]):
         lead = "" if result.apply_final_norm else f"{AS_ECCO}. "
         if not result.places:
             return f"{lead}The text ended before it came to any of the positions asked about."
-        told = _verdict(result, 0)
-        if len(result.places) == 1:
-            return f"{lead}{told[0].upper()}{told[1:]}"
-        others = len(result.places) - 1
+        told, others = _verdict(result, len(result.places) - 1), len(result.places) - 1
+        if not others:
+            return f"{lead}{_sentence(told)}"
         more = f"The chart shows {others} more {'place' if others == 1 else 'places'}."
-        return f"{lead}{where(result.passage, result.places[0]).capitalize()}: {told} {more}"
+        return f"{lead}{_sentence(where(result.passage, result.places[-1]))}: {told} {more}"
 
     def charts(self, result: WatchResult) -> Sequence[Figure]:
         """The same words by rank and by probability."""
@@ -221,7 +225,7 @@ class Watch(Analysis[WatchParams, WatchResult]):
             return []
         layers = [layer_name(state) for state in result.states]
         text = context(result.passage, result.places[-1])
-        spot = where(result.passage, result.places[0])
+        spot = where(result.passage, result.places[-1])
         which = spot if len(result.places) == 1 else "at the place that the drop-down names"
         warning = "" if result.apply_final_norm else f"{AS_ECCO}. "
         told = " ".join(_verdict(result, index) for index in range(len(result.places)))
@@ -265,8 +269,13 @@ class Watch(Analysis[WatchParams, WatchResult]):
         )
 
     def between(self, first: WatchResult, second: WatchResult, names: tuple[str, str]) -> Between | None:
-        """The words at the first place, over the depth of both models."""
+        """The words at the last place, over the depth of both models."""
         return side_by_side(_side(first), _side(second), names)
+
+
+def _sentence(words: str) -> str:
+    """Words that begin a sentence."""
+    return words[0].upper() + words[1:]
 
 
 def _watched(
@@ -324,7 +333,7 @@ def _races(result: WatchResult, values: np.ndarray) -> list[Race]:
 
 
 def _side(result: WatchResult) -> Side:
-    columns = result.columns_of(0)
+    columns = result.main
     labels = _labels(result)
     return Side(
         family=result.passage.family,

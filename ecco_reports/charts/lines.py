@@ -190,10 +190,10 @@ def _drawn(
 
 
 def _place(labels: Sequence[str]) -> alt.Parameter:
-    """The drop-down of places."""
+    """The drop-down of places, which begins with the last."""
     shown = [style.isolated(style.shown(label)) for label in labels]
     bind = alt.binding_select(options=list(range(len(labels))), labels=shown, name="Place ")
-    return alt.param(name="place", value=0, bind=bind)
+    return alt.param(name="place", value=len(labels) - 1, bind=bind)
 
 
 def _forward(names: Sequence[str]) -> alt.Parameter:
@@ -231,7 +231,10 @@ def _across(layers: Sequence[str]) -> alt.X:
 
 
 def spread_out(heights: Sequence[float]) -> list[float]:
-    """Heights moved apart, as little as need be, until no two are nearer than ``LABEL_GAP``; the order stays."""
+    """Heights moved apart, as little as need be, until no two are nearer than ``LABEL_GAP``; the order stays.
+
+    As far as there is room, none is lower than the axis, where the names of the layers stand.
+    """
     order = np.argsort(np.asarray(heights, dtype=float), kind="stable")
     clusters: list[tuple[list[int], float]] = []
     for index in order:
@@ -245,6 +248,10 @@ def spread_out(heights: Sequence[float]) -> list[float]:
     for members, middle in clusters:
         for place, index in enumerate(members):
             spread[index] = middle + LABEL_GAP * (place - (len(members) - 1) / 2)
+    floor = float(HEIGHT)
+    for index in reversed(order):
+        spread[index] = min(spread[index], floor)
+        floor = spread[index] - LABEL_GAP
     return spread
 
 

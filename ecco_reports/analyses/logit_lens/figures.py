@@ -47,7 +47,7 @@ def grid_of(result: LogitLensResult, summary: str) -> Figure:
     return ChartFigure(
         id="grid",
         title=title,
-        reading=f"{warning}{grid_reading(family)}{cut}",
+        reading=f"{warning}{grid_reading(family, result.apply_final_norm)}{cut}",
         alt_text=f"Logit lens over {len(layers)} layers and {len(columns)} places. {summary}",
         chart=lens_grid(
             layers,
