@@ -49,10 +49,8 @@ def own_tail(model: LanguageModel, reading: Reading) -> Readout:
 def bare_head(model: LanguageModel, reading: Reading) -> Readout:
     """The head's matrix alone, as the original ecco reads; its last row puts outcomes in the model's own order.
 
-    Raises:
-        CapabilityError: The model has no such head.
+    Reading raises a ``CapabilityError`` where the model has no such head.
     """
-    model.read_bare(reading, [model.layers], [reading.question])
     return Readout(lambda states, places: model.read_bare(reading, states, places), disorder)
 
 
