@@ -169,6 +169,7 @@ ANALYSES: Registry[AnyAnalysis] = Registry(
         "logit_lens": "ecco_reports.analyses.logit_lens:LogitLens",
         "token_ranks": "ecco_reports.analyses.token_ranks:TokenRanks",
         "neuron_factors": "ecco_reports.analyses.neuron_factors:NeuronFactors",
+        "watch": "ecco_reports.analyses.watch:Watch",
     },
     group="ecco_reports.analyses",
 )

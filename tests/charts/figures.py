@@ -14,6 +14,7 @@ from ecco_reports.charts.candidates import Step, candidates_chart
 from ecco_reports.charts.contributions import contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, StripRow, StripToken, TokenStrip
 from ecco_reports.charts.lens import LensCell, lens_grid, lens_lines
+from ecco_reports.charts.lines import Race
 from ecco_reports.charts.ranks import rank_grid, rank_lines
 
 HOSTILE = (
@@ -88,12 +89,12 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
     ]
     made = {
         "lens": lens(labels).chart,
-        "lens_lines": lens_lines(LAYERS, labels[:8], np.linspace(0, 1, 3 * len(labels[:8])).reshape(3, -1)),
+        "lens_lines": lens_lines(LAYERS, [Race("", labels[:8], np.linspace(0, 1, 3 * len(labels[:8])).reshape(3, -1))]),
         "candidates": candidates_chart(steps),
         "matrix": contribution_matrix(labels, labels, scores, "nats", signed=True),
         "saliency": contribution_matrix(labels, labels, np.abs(scores), "share", signed=False),
         "rank_grid": rank_grid(LAYERS, labels, ranks, 1000),
-        "rank_lines": rank_lines(LAYERS, labels[:8], ranks[:, :8], 1000),
+        "rank_lines": rank_lines(LAYERS, [Race("", labels[:8], ranks[:, :8])], 1000),
     }
     return {name: ChartFigure(name, f"The {name}", "Look.", f"A picture of {name}.", made[name]) for name in made}
 
