@@ -83,7 +83,7 @@ def beams_chart(beams: Sequence[BeamRow]) -> alt.LayerChart:
 
 def _name(number: int, beam: BeamRow) -> str:
     """What stands before a row."""
-    return f"{number}   score {beam.score:.3f}   sum {beam.total:.2f}".replace("-", "\u2212")
+    return f"{number}\u2003score {beam.score:.3f}\u2003sum {beam.total:.2f}".replace("-", "\u2212")
 
 
 def _cells(row: int, beam: BeamRow) -> list[dict[str, Any]]:

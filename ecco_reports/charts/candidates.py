@@ -18,6 +18,16 @@ CHANGED_WIDTH = 200
 """Room for the numbers beside the bars: one probability, or two where decoding settings change it."""
 PALE = 0.4
 """Opacity of a bar that has another one on it."""
+_ROW_TITLE = {
+    "text": "rank",
+    "orient": "left",
+    "anchor": "middle",
+    "angle": 0,
+    "dx": 12,
+    "baseline": "middle",
+    "align": "right",
+    "fontSize": 11,
+}
 
 
 @dataclass(frozen=True)
@@ -113,7 +123,7 @@ def _step(number: int, step: Step) -> dict[str, Any]:
         "s": number,
         "position": step.position,
         "token": style.shown(step.heading or step.chosen),
-        "p": round(step.probability, 5),
+        "p": _rounded(step.probability),
         "rank": step.rank,
         "bits": round(step.surprisal, 2),
         "entropy": None if step.entropy is None else round(step.entropy, 2),
@@ -140,13 +150,18 @@ def _bar(number: int, row: int, rank: int | None, each: Candidate, mark: str, ch
         "k": row,
         "rank": rank,
         "token": label,
-        "p": round(each.probability, 5),
-        **({} if each.chance is None else {"c": round(each.chance, 5), "out": each.chance == 0}),
+        "p": _rounded(each.probability),
+        **({} if each.chance is None else {"c": _rounded(each.chance), "out": each.chance == 0}),
         "chosen": rank == chosen,
         "says": ("beyond the list" if rank is None else f"rank {rank:,}")
         + f": {style.isolated(label)}, {each.probability:.1%}{changed}"
         + (f", {mark}" if rank == chosen else ""),
     }
+
+
+def _rounded(probability: float) -> float:
+    """As many digits as are seen; what is possible does not become impossible."""
+    return max(round(probability, 5), 1e-5) if probability else 0.0
 
 
 def _overview(steps: Sequence[Step], chosen: alt.Parameter) -> alt.VConcatChart:
@@ -184,9 +199,7 @@ def _overview(steps: Sequence[Step], chosen: alt.Parameter) -> alt.VConcatChart:
     )
     parts = [
         alt.layer(target.add_params(chosen), probability).properties(name="chosen_probability", height=84),
-        alt.layer(silent, rank).properties(
-            name="rank", height=16, title=alt.TitleParams("rank", orient="left", angle=0, fontSize=11, dx=-6, dy=4)
-        ),
+        alt.layer(silent, rank).properties(name="rank", height=16, title=_ROW_TITLE),
         alt.layer(silent, *_bits(base, chosen, tooltip)).properties(name="bits", height=56),
     ]
     overview: alt.VConcatChart = alt.vconcat(*(part.properties(width=alt.Step(column)) for part in parts), spacing=6)

@@ -29,7 +29,8 @@ def test_every_token_stands_in_the_row_of_its_beam_with_its_own_probability():
 
 def test_rows_are_called_by_score_and_sum():
     texts = {item.get("text") for item in scene(ChartFigure("x", "x", "x", "x", beams_chart(BEAMS)))}
-    assert {"1   score −0.200   sum −0.60", "2   score −0.400   sum −0.80", "·Paris", "·London"} <= texts
+    assert {"1\u2003score −0.200\u2003sum −0.60", "2\u2003score −0.400\u2003sum −0.80"} <= texts
+    assert {"·Paris", "·London"} <= texts
 
 
 def test_one_frame_marks_where_the_second_parts_from_the_first():

@@ -6,7 +6,7 @@ from tests.charts.figures import scene
 
 STEPS = [
     Step(8, "·London", [Candidate("·London", 0.6984), Candidate("·river", 0.171)], 1, 0.6984, 0.518, 1.72),
-    Step(9, "·United", [Candidate("·Chicago", 0.539), Candidate("·York", 0.074)], 17, 0.0051, 7.615, 2.63),
+    Step(9, "·United", [Candidate("·Chicago", 0.539), Candidate("·York", 0.074)], 17, 0.0051, 7.62, 2.63),
 ]
 
 
@@ -20,7 +20,7 @@ def test_every_step_tells_what_was_chosen_how_probable_and_surprising_it_was_and
         for row in data()["steps"]
     ] == [
         (1, 8, "·London", 0.6984, 1, 0.52, 1.72),
-        (2, 9, "·United", 0.0051, 17, 7.61, 2.63),
+        (2, 9, "·United", 0.0051, 17, 7.62, 2.63),
     ]
 
 
