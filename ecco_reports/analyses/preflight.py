@@ -6,11 +6,11 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from ecco_reports.analyses import DecodingParams
-from ecco_reports.analyses.layers import LayerChoice
+from ecco_reports.analyses.layers import BlockChoice, BlockRange, LayerChoice, LayerRange, highest
 from ecco_reports.errors import CapabilityError
 from ecco_reports.models.api.server import refused_settings
 from ecco_reports.models.base import ModelFacts, TextTokenizer
@@ -89,7 +89,7 @@ def family_problems(params: Record, prompt: Prompt, facts: ModelFacts) -> Iterat
     There is nothing to say (no mask to fill in, no passage to find an answer in), a continuation is given to a model
     that does not write on, or its server has no such setting.
     """
-    if not isinstance(params, DecodingParams):
+    if not isinstance(params, DecodingParams) or not params.about_speech:
         return
     yield from continuation_problems(prompt, facts)
     if facts.spec.is_served and prompt.continuation is None:
@@ -184,16 +184,30 @@ def target_problems(prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]
             yield from outcome_problems(word, ("prompt", name), facts)
 
 
-def layer_problems(layers: LayerChoice, facts: ModelFacts) -> Iterator[FoundProblem]:
-    """Layers that the model does not have."""
+def layer_problems(layers: LayerChoice | BlockChoice, facts: ModelFacts) -> Iterator[FoundProblem]:
+    """Layers that the model does not have, and ranges that end before they begin."""
     if layers == "all" or facts.layers is None:
         return
-    for index, layer in enumerate(layers):
-        if isinstance(layer, int) and not -facts.layers <= layer < facts.layers:
+    count = facts.layers
+    if not isinstance(layers, LayerRange | BlockRange):
+        yield from _layers_out_of_range(dict(enumerate(layers)), count)
+        return
+    wrong = list(_layers_out_of_range({"first": layers.first, "last": layers.last}, count))
+    yield from wrong
+    first = layers.first % count if isinstance(layers.first, int) else 0
+    last = highest(layers.last, count)
+    if not wrong and first > last:
+        what = f"this range begins at layer {first} and ends at layer {last}, below it."
+        yield ("layers",), what, f"Write {{first: {last}, last: {first}}}."
+
+
+def _layers_out_of_range(layers: Mapping[str, object] | Mapping[int, object], count: int) -> Iterator[FoundProblem]:
+    for step, layer in layers.items():
+        if isinstance(layer, int) and not -count <= layer < count:
             yield (
-                ("layers", index),
-                f"layer {layer} is out of range: the model has {facts.layers} layers.",
-                f"Write 0 to {facts.layers - 1}, or 'embedding'.",
+                ("layers", step),
+                f"layer {layer} is out of range: the model has {count} layers.",
+                f"Write 0 to {count - 1}, or -1 to -{count} counted from its end.",
             )
 
 

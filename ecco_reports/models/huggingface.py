@@ -15,8 +15,9 @@ from torch import nn
 
 from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models import configs
-from ecco_reports.models.anatomy import BlockTrace, replaced_output, resumed, trace_blocks
-from ecco_reports.models.base import AttentionKind, Capability, LanguageModel, ModelFacts, TextTokenizer
+from ecco_reports.models.anatomy import BlockTrace, NeuronTap, replaced_output, resumed, trace_blocks
+from ecco_reports.models.base import AttentionKind, Capability, LanguageModel, ModelFacts, Stack, TextTokenizer
+from ecco_reports.models.blinding import Blinding, found_blinding
 from ecco_reports.models.discovery import discovered
 from ecco_reports.models.exploring import Findings, explore
 from ecco_reports.models.families import SPEECHES, MaskedSpeech, SpanSpeech, label_token, mask_positions
@@ -129,6 +130,7 @@ class HuggingFaceModel(LanguageModel):
         self._passes = Passes(module, self._speech, device)
         self._readings: dict[tuple[str, str], Reading] = {}
         self._traces: dict[tuple[object, ...], _Trace] = {}
+        self._blinding: Blinding | None = None
         with threads_for(self):
             found = discovered(self._passes, facts, self._explored) if from_files else self._explored()
         self.capabilities = frozenset(found.capabilities)
@@ -149,9 +151,22 @@ class HuggingFaceModel(LanguageModel):
         return 1 if sum(parameter.numel() for parameter in self._module.parameters()) < _SMALL_MODEL else None
 
     @property
+    def module(self) -> nn.Module:
+        """The transformers model."""
+        module: nn.Module = self._module
+        return module
+
+    @property
     def layers(self) -> int:
         """The number of block calls in one forward pass, 0 when its blocks were not found."""
         return self._anatomy.calls
+
+    @property
+    def stacks(self) -> tuple[Stack, ...]:
+        """The stacks whose residual stream can be had, the encoder first."""
+        if Capability.STATES not in self.capabilities:
+            return ()
+        return (Stack.ENCODER, Stack.MAIN) if self._anatomy.encoder else (Stack.MAIN,)
 
     def read(self, prompt: Prompt, decoding: Decoding) -> Reading:
         """Reads a prompt and says what comes next: continues it, fills in its masks, chooses a class or a span."""
@@ -276,7 +291,7 @@ class HuggingFaceModel(LanguageModel):
         """
         number = self._special_number(kind)
         if number is None:
-            what = f"baseline: {kind} needs a token of that kind, and the model has none."
+            what = f"{kind} needs a token of that kind, and the model has none."
             raise CapabilityError(self.facts.spec.source, what)
         looked_up: torch.Tensor = self._passes.streams[0].module(torch.tensor([[number]], device=self._passes.device))
         return looked_up[0, 0]
@@ -286,6 +301,7 @@ class HuggingFaceModel(LanguageModel):
             return None if self.tokenizer.mask is None else self.tokenizer.mask.id
         own = getattr(getattr(self._module, "generation_config", None), f"{kind}_token_id", None)
         found = own if own is not None else getattr(self._module.config, f"{kind}_token_id", None)
+        found = self.tokenizer.sign(kind) if found is None else found
         return found[0] if isinstance(found, list) else found
 
     def logits_from_embeddings(self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
@@ -299,9 +315,29 @@ class HuggingFaceModel(LanguageModel):
         return self._passes.logits_and_origin(reading, self._ids_like(reading, embeddings), places, embeddings)
 
     @torch.no_grad()
-    def residual_states(self, reading: Reading) -> torch.Tensor:
+    def logits_unseen(self, reading: Reading, unseen: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+        """What the model says if nobody looked at some positions, ``[batch, place, outcome]``.
+
+        Raises:
+            CapabilityError: It has no attention that obeys, or would have nothing to look at.
+        """
+        self._blinding = self._blinding or found_blinding(self._passes, reading, self.facts.spec.source)
+        border = reading.passage.encoder_length
+        if self._blinding.leaves_nothing(unseen, border, places):
+            source = self.facts.spec.source
+            raise CapabilityError(source, f"with all of the text hidden, {source} has nothing to look at.")
+        ids = self._ids_like(reading, unseen)
+        more = self._blinding.inputs(unseen.to(self._passes.device), border, self._module.dtype)
+        return self._passes.logits(reading, ids, places, more=more)
+
+    @torch.no_grad()
+    def residual_states(self, reading: Reading, stack: Stack = Stack.MAIN) -> torch.Tensor:
         """The residual stream ``[state, position, width]``: what enters the first block, then what leaves each."""
-        return self._trace(reading, ()).blocks.states[:, 0]
+        if stack not in self.stacks:
+            raise self.lacks(Capability.STATES)
+        if stack is Stack.MAIN:
+            return self._trace(reading, ()).blocks.states[:, 0]
+        return trace_blocks(self._anatomy.encoder, lambda: self._last_rows(reading)).states[:, 0]
 
     @torch.no_grad()
     def read_out(self, reading: Reading, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
@@ -328,12 +364,21 @@ class HuggingFaceModel(LanguageModel):
         maps = self._anatomy.attention.trace(lambda: self._last_rows(reading)).of(kind)
         return {layer: found.weights[0] for layer, found in maps.items()}
 
+    @property
+    def neuron_stacks(self) -> tuple[Stack, ...]:
+        """The stacks whose neurons can be had, the encoder first."""
+        return tuple(stack for stack, tap in self._neuron_taps().items() if tap is not None)
+
+    def _neuron_taps(self) -> Mapping[Stack, NeuronTap | None]:
+        return {Stack.ENCODER: self._anatomy.encoder_neurons, Stack.MAIN: self._anatomy.neurons}
+
     @torch.no_grad()
-    def neurons(self, reading: Reading) -> Mapping[int, torch.Tensor]:
-        """Activations by layer, ``[position, neuron]``."""
-        if self._anatomy.neurons is None:
+    def neurons(self, reading: Reading, stack: Stack = Stack.MAIN) -> Mapping[int, torch.Tensor]:
+        """Activations by layer, ``[position, neuron]``; positions count from the stack's own first."""
+        tap = self._neuron_taps()[stack]
+        if tap is None:
             raise self.lacks(Capability.NEURONS)
-        found = self._anatomy.neurons.activations(lambda: self._last_rows(reading))
+        found = tap.activations(lambda: self._last_rows(reading))
         return {layer: activations[0] for layer, activations in found.items()}
 
     @torch.no_grad()

@@ -6,7 +6,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from ecco_reports.analyses import DecodingParams
-from ecco_reports.analyses.layers import layer_in_words, layer_name, states_of
+from ecco_reports.analyses.layers import BlockRange, LayerRange, blocks_of, layer_in_words, layer_name, states_of
 from ecco_reports.analyses.preflight import (
     family_problems,
     layer_problems,
@@ -79,6 +79,28 @@ def test_layers_count_from_both_ends(layer, wrong, facts):
     assert bool(list(layer_problems((layer,), facts))) is wrong
 
 
+@pytest.mark.parametrize(
+    ("layers", "paths"),
+    [
+        (LayerRange(), []),
+        (LayerRange(first="embedding", last=3), []),
+        (LayerRange(first=-4, last=-1), []),
+        (BlockRange(first=1, last=1), []),
+        (BlockRange(first=4), [("layers", "first")]),
+        (LayerRange(first=-5, last=9), [("layers", "first"), ("layers", "last")]),
+        (LayerRange(first=-1, last=0), [("layers",)]),
+    ],
+)
+def test_ranges_of_layers_lie_in_the_model_and_do_not_end_before_they_begin(layers, paths, facts):
+    assert [path for path, _, _ in layer_problems(layers, facts)] == paths
+
+
+def test_a_range_the_wrong_way_round_is_offered_the_right_way_round(facts):
+    ((_, what, hint),) = layer_problems(LayerRange(first=-1, last=1), facts)
+    assert what == "this range begins at layer 3 and ends at layer 1, below it."
+    assert hint == "Write {first: 1, last: 3}."
+
+
 @pytest.mark.parametrize(("position", "wrong"), [(0, False), (2, False), (-3, False), (3, True), (-4, True)])
 def test_positions_count_from_both_ends(position, wrong, facts):
     found = list(position_problems([position], ("position",), Prompt(name="p", text="abc"), facts))
@@ -100,8 +122,19 @@ def test_what_is_unknown_is_no_problem():
 def test_states_are_layers_and_the_embedding_below_them():
     assert states_of("all", 3) == [0, 1, 2, 3]
     assert states_of((-1, "embedding", 0, 2), 3) == [0, 1, 3]
+    assert states_of(LayerRange(), 3) == [0, 1, 2, 3]
+    assert states_of(LayerRange(first=1), 3) == [2, 3]
+    assert states_of(LayerRange(first="embedding", last=-2), 3) == [0, 1, 2]
     assert [layer_name(state) for state in (0, 1, 3)] == ["embedding", "0", "2"]
     assert (layer_in_words(0), layer_in_words(3)) == ("the embedding", "layer 2")
+
+
+def test_blocks_are_counted_without_the_embedding():
+    assert blocks_of("all", 3) == [0, 1, 2]
+    assert blocks_of((-1, 0, 2), 3) == [0, 2]
+    assert blocks_of(BlockRange(), 3) == [0, 1, 2]
+    assert blocks_of(BlockRange(first=-2), 3) == [1, 2]
+    assert blocks_of(BlockRange(last=0), 3) == [0]
 
 
 @pytest.mark.parametrize(
