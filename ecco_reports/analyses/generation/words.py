@@ -150,8 +150,9 @@ def summary_of(result: GenerationResult) -> str:
     else:
         surest, least = max(steps, key=lambda s: s.probability), min(steps, key=lambda s: s.probability)
         said = (
-            f"The model wrote “{written}”. {_how(result)}; it was surest of “{surest.token.word}” "
-            f"({surest.probability:.1%}) and least sure of “{least.token.word}” ({least.probability:.1%})."
+            f"The model wrote “{written}”{'' if written.endswith(('.', '!', '?')) else '.'} {_how(result)}; it was "
+            f"surest of “{surest.token.word}” ({_share(surest.probability)}) and least sure of “{least.token.word}” "
+            f"({_share(least.probability)})."
         )
     return said + _runner_up(result)
 
@@ -183,17 +184,17 @@ def _given(result: GenerationResult) -> str:
     steps, text = result.steps, result.passage.written.strip()
     if len(steps) == 1:
         rank = "" if steps[0].rank is None else f", rank {steps[0].rank:,}"
-        return f"The given continuation “{text}” has a probability of {steps[0].probability:.2%}{rank}."
+        return f"The given continuation “{text}” has a probability of {_share(steps[0].probability)}{rank}."
     least = min(steps, key=lambda step: step.logprob)
     own = sum(step.rank == 1 for step in steps)
     instead = ""
     if least.rank != 1 and least.candidates:
         first = least.candidates[0]
-        instead = f", where its first choice was “{first.token.word}” ({first.probability:.1%})"
+        instead = f", where its first choice was “{first.token.word}” ({_share(first.probability)})"
     return (
-        f"The given continuation “{text}” has a perplexity of {result.perplexity:,.1f}: {own} of its {len(steps)} "
-        f"tokens are what the model would have written there. It is most surprised by “{least.token.word}” "
-        f"({least.probability:.2%}, {least.surprisal:.1f} bits){instead}."
+        f"The given continuation “{text}” has a perplexity of {result.perplexity:,.1f}; {own} of its {len(steps)} "
+        f"tokens {'is' if own == 1 else 'are'} what the model would have written there. It is most surprised by "
+        f"“{least.token.word}” ({_share(least.probability)}, {least.surprisal:.1f} bits){instead}."
     )
 
 
@@ -202,6 +203,11 @@ def _answered(result: GenerationResult) -> str:
     start, end = result.steps
     text = answer(result.passage, start.position or 0, end.position or 0)
     return f"The model answered “{text}” (start {start.probability:.1%}, end {end.probability:.1%})."
+
+
+def _share(probability: float) -> str:
+    """A probability in a sentence; what is possible is not nothing."""
+    return "less than 0.1%" if 0 < probability < 0.0005 else f"{probability:.1%}"
 
 
 def _minus(number: float) -> str:
