@@ -185,7 +185,8 @@ class Factorization:
     def _start(self, count: int) -> tuple[Matrix, Matrix]:
         """Where the descent begins: the positive part, or the negative one, of each singular pair, whichever is larger.
 
-        NNDSVDa of Boutsidis & Gallopoulos (2008), with the mean of ``X`` in place of noughts.
+        NNDSVDa of Boutsidis & Gallopoulos (2008), but noughts are filled with what an entry is on average, so that
+        activations that are a thousand times as large give the same factors.
 
         Returns:
             ``[factor, row]`` and ``[factor, token]``.
@@ -205,9 +206,9 @@ class Factorization:
             root = np.sqrt(size * lengths[better])
             weights[number] = root * one / np.linalg.norm(one)
             loadings[number] = root * other / np.linalg.norm(other)
-        mean = values.mean()
-        weights[weights < 1e-6] = mean
-        loadings[loadings < 1e-6] = mean
+        usual = np.sqrt(values.mean() / count)
+        weights[weights == 0] = usual
+        loadings[loadings == 0] = usual
         return weights, loadings
 
 
