@@ -149,7 +149,9 @@ def _taken_down(found: Findings, passes: Passes) -> _Discovery:
     inside = found.anatomy
 
     def projections(tap: NeuronTap | None) -> dict[int, _Projection] | None:
-        return tap and {
+        if tap is None:
+            return None
+        return {
             layer: _Projection(path=paths[id(each.module)], transposed=each.transposed, neurons=each.neurons)
             for layer, each in tap.layers.items()
         }
