@@ -132,3 +132,8 @@ class AttributionParams(DecodingParams):
     def perturbs(self) -> bool:
         """Whether any method leaves parts of the prompt out."""
         return not PERTURBATIONS.isdisjoint(self.methods)
+
+    @property
+    def attends(self) -> bool:
+        """Whether any method reads attention weights."""
+        return not ATTENTIONS.isdisjoint(self.methods)
