@@ -55,7 +55,7 @@ def contribution_matrix(
     if numbers:
         layers.append(base.mark_text(baseline="middle", fontSize=10, aria=False, tooltip=None).encode(text="number:N"))
     if border:
-        layers.append(_line_before(border, columns))
+        layers.append(grid.line_before(border, columns))
     layers.append(grid.answers(base, _tooltip(unit, sign, errors is not None)))
     rows = [
         _row(index, scores_of, {name: values[index] for name, values in known.items()})
@@ -100,16 +100,6 @@ def _tooltip(unit: str, sign: str, with_errors: bool) -> list[alt.Tooltip]:
         alt.Tooltip("score:Q", title=unit, format=f"{sign}.4g"),
     ]
     return [*shown, alt.Tooltip("error:Q", title="standard error", format=".2g")] if with_errors else shown
-
-
-def _line_before(column: int, columns: alt.X) -> alt.Chart:
-    """A line from top to bottom, on the left of a column."""
-    line: alt.Chart = (
-        alt.Chart(alt.InlineData([{"i": column}]))
-        .mark_rule(color=style.INK, strokeWidth=1.5, strokeDash=[4, 3], opacity=0.7, aria=False, tooltip=None)
-        .encode(x=columns.copy().bandPosition(0))
-    )
-    return line
 
 
 def _scope() -> alt.Parameter:

@@ -90,3 +90,13 @@ def answers(base: alt.Chart, tooltip: Sequence[alt.Tooltip]) -> alt.Chart:
         description="says:N", tooltip=list(tooltip)
     )
     return cells
+
+
+def line_before(column: int, columns: alt.X) -> alt.Chart:
+    """A line from top to bottom, on the left of a column."""
+    line: alt.Chart = (
+        alt.Chart(alt.InlineData([{"i": column}]))
+        .mark_rule(color=style.INK, strokeWidth=1.5, strokeDash=[4, 3], opacity=0.7, aria=False, tooltip=None)
+        .encode(x=columns.copy().bandPosition(0))
+    )
+    return line
