@@ -60,7 +60,7 @@ def methods_grid(
     """
     numbers = len(inputs) <= SPACIOUS
     columns = grid.columns("i", "inputs", len(inputs), input_name)
-    base = _cells(numbers).encode(
+    base = _cells().encode(
         x=columns, y=grid.rows("m", "methods", len(methods), row_name, upwards=False, labelLimit=190, labelFontSize=12)
     )
     layers = [grid.tiles(base, _share_colour(style.TEXT_ALPHA if numbers else style.BARE_ALPHA))]
@@ -96,7 +96,7 @@ def methods_grid(
     )
 
 
-def _cells(numbers: bool) -> alt.Chart:
+def _cells() -> alt.Chart:
     """One row of data per cell of the chosen output, with what is shown and said of it."""
     chosen = alt.Chart(alt.NamedData("cells")).transform_filter("datum.o == chosen")
     cells = chosen.transform_calculate(i="sequence(length(datum.s))").transform_flatten(["i", "s"])
@@ -105,7 +105,7 @@ def _cells(numbers: bool) -> alt.Chart:
     shown: alt.Chart = (
         cells.transform_filter("isValid(datum.s)")
         .transform_calculate(size="abs(datum.s)")
-        .transform_window([alt.WindowFieldDef(op="rank", **{"as": "rank"})], sort=_BY_SIZE, groupby=["m"])
+        .transform_window(rank="rank()", sort=[alt.SortField("size", order="descending")], groupby=["m"])
         .transform_calculate(
             shade=f"datum.s / {STEPS}",
             share="datum.total ? abs(datum.s) / datum.total : 0",
@@ -124,9 +124,6 @@ def _cells(numbers: bool) -> alt.Chart:
         )
     )
     return shown
-
-
-_BY_SIZE = [alt.SortField("size", order="descending")]
 
 
 def _row(output: int, method: int, scores: np.ndarray) -> dict[str, Any]:
@@ -203,7 +200,11 @@ def agreement_matrix(methods: Sequence[str], outputs: Sequence[str], measures: S
         "share:Q",
         scale=alt.Scale(
             domain=[-1, 0, 1],
-            range=[style.fade(style.LOWER, style.TEXT_ALPHA), "transparent", style.fade(style.BELIEF, style.TEXT_ALPHA)],
+            range=[
+                style.fade(style.LOWER, style.TEXT_ALPHA),
+                "transparent",
+                style.fade(style.BELIEF, style.TEXT_ALPHA),
+            ],
             interpolate="rgb",
             clamp=True,
         ),

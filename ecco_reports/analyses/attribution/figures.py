@@ -1,105 +1,165 @@
-"""The figures and the table of attribution.
+"""The figures of attribution.
 
-In: a result. Out: figures and a table. Never: torch, a model.
+In: a result. Out: figures. Never: torch, a model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES, PERTURBATIONS
+from ecco_reports.analyses.attribution.comparing import MEASURES, Agreements, SideBySide, agreements, side_by_side
+from ecco_reports.analyses.attribution.parts import output_name, part_notes, shown_columns
 from ecco_reports.analyses.attribution.words import (
     detail_of,
-    errors_of,
-    is_signed,
+    found_of,
+    in_shares,
     reading_of,
     shown_values,
-    summary_of,
     unit_of,
 )
 from ecco_reports.analyses.units import Unit
 from ecco_reports.charts.contributions import contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, Figure, StripRow, StripToken, TokenStrip, joined, strip_tokens
+from ecco_reports.charts.methods import Measure, agreement_matrix, methods_grid
+
+_NUMBERS = 40_000
+"""So many numbers at most in a chart of all methods: some 200 kB."""
+_PAIRS = 6_000
+"""So many pairs of methods at most, over all outputs, in a chart of their agreement."""
 
 
 def figures_of(result: AttributionResult) -> Iterator[Figure]:
-    """Per method the text to choose targets in, and the matrix of all contributions."""
-    for method in result.methods:
-        if not result.columns(method):
-            continue
-        yield _strip(result, method)
-        if len(result.explained) > 1:
-            yield _matrix(result, method)
+    """The text to choose outputs in, methods beside and against each other, and the matrix of each method."""
+    methods = [method for method in result.methods if shown_columns(result, method)[1]]
+    strips = [_strip(result, method) for method in methods]
+    matrices = [_matrix(result, method) for method in methods] if len(result.explained) > 1 else []
+    yield from strips[:1]
+    if len(methods) > 1:
+        beside = side_by_side(result)
+        yield methods_figure(result, beside)
+        yield agreement_figure(result, agreements(beside))
+    for number, strip in enumerate(strips):
+        if number:
+            yield strip
+        yield from matrices[number : number + 1]
 
 
-def table_columns(result: AttributionResult) -> tuple[str, ...]:
-    """The names of the table's columns."""
-    bounded = any(method.perturbed is not None and method.perturbed.bounds for method in result.methods)
-    return (
-        "method",
-        "output",
-        "position",
-        "input",
-        "contribution",
-        "standard error",
-        *(("at least",) if bounded else ()),
+def methods_figure(result: AttributionResult, beside: SideBySide) -> ChartFigure:
+    """All methods over the same inputs, for the output that is chosen."""
+    outputs = result.explained[: max(1, _NUMBERS // max(1, len(beside.methods) * len(beside.columns)))]
+    first = _what_they_put_first(result, beside)
+    return ChartFigure(
+        id="methods",
+        title="All methods side by side",
+        reading="Each row is a method, each column an input; choose the output above. Every row has its own scale, "
+        "since methods measure in different units: the strongest cell of each is what that method puts first. Orange "
+        "raised the score (or, of a method without signs, matters), blue lowered it."
+        + (" Where a row is empty, the method leaves the input as it is." if np.isnan(beside.values[0]).any() else "")
+        + _border_words(result, beside.columns)
+        + _cut(len(outputs), len(result.explained)),
+        alt_text=f"{len(beside.methods)} methods over {len(beside.columns)} inputs, for one of {len(outputs)} outputs "
+        f"at a time. {first}".strip(),
+        chart=methods_grid(
+            beside.names,
+            [result.label(column) for column in beside.columns],
+            [output_name(result, target) for target in outputs],
+            beside.values[: len(outputs)],
+            [unit_of(result, method) for method in beside.methods],
+            positions=[column[0] for column in beside.columns],
+            border=_border(result, beside.columns),
+            input_name=f"input {result.grain}",
+        ),
     )
 
 
-def table_rows(result: AttributionResult) -> Iterator[tuple[str | int | float | bool | None, ...]]:
-    """One row per method, target and input that the target can depend on."""
-    width = len(table_columns(result))
-    for method in result.methods:
-        values, errors, columns = result.by_column(method), errors_of(result, method), result.columns(method)
-        for index, target in enumerate(result.explained):
-            for number, column in enumerate(columns):
-                if column[-1] > target.after:
-                    continue
-                error = None if errors is None else float(errors[index, number])
-                at_least = method.perturbed is not None and bool(method.perturbed.at_least[index, column[0]])
-                yield (
-                    method.method,
-                    target.label,
-                    column[0],
-                    result.label(column),
-                    float(values[index, number]),
-                    error,
-                    at_least,
-                )[:width]
+def agreement_figure(result: AttributionResult, found: Agreements) -> ChartFigure:
+    """Each method against each other one."""
+    count = len(found.names)
+    outputs = result.explained[: max(1, _PAIRS // count**2)]
+    several = len(outputs) > 1
+    names = [output_name(result, target) for target in outputs]
+    measures = []
+    for name, title in MEASURES.items():
+        values, chance = found.values[name][: len(outputs)], found.chance(name)[: len(outputs)]
+        if several:
+            values = np.concatenate([found.mean(name)[None], values])
+            chance = [float(np.mean(found.chance(name))), *chance]
+        if np.isfinite(values).any():
+            measures.append(Measure(title, values, chance))
+    pairs = sorted(found.pairs("tau_b"), reverse=True)
+    told = (
+        f"Mean tau-b from {pairs[-1][0]:.2f} ({pairs[-1][1]} and {pairs[-1][2]}) to {pairs[0][0]:.2f}." if pairs else ""
+    )
+    compared = f"{min(found.inputs)} to {max(found.inputs)}" if several else f"{found.inputs[0]}"
+    return ChartFigure(
+        id="agreement",
+        title="How far the methods agree",
+        reading="1 is full agreement, 0 for tau-b is chance; what chance gives by another measure is in the tooltip. "
+        f"Compared are the magnitudes that both methods give to the {compared} inputs of the text that all methods "
+        "score; signs only by the measure of that name, among methods that have them. Tokens of a template and ignored "
+        "ones do not count." + _cut(len(outputs), len(result.explained)),
+        alt_text=f"Agreement of each two of {count} methods. {told}".strip(),
+        chart=agreement_matrix(found.names, ["mean of all outputs", *names] if several else names, measures),
+    )
+
+
+def _what_they_put_first(result: AttributionResult, beside: SideBySide) -> str:
+    named = []
+    for name, row in zip(beside.names, beside.values[0], strict=True):
+        sizes = np.where(np.isfinite(row), np.abs(row), -1.0)
+        if sizes.max(initial=-1.0) > 0:
+            named.append(f"{name} “{result.word(beside.columns[int(sizes.argmax())])}”")
+    target = f" for {result.explained[0].phrase}" if named else ""
+    return f"Strongest{target}: {', '.join(named)}." if named else ""
+
+
+def _cut(shown: int, known: int) -> str:
+    return "" if shown == known else f" The first {shown} of {known} outputs can be chosen; the table has all."
+
+
+def _border(result: AttributionResult, columns: Sequence[Unit]) -> int:
+    """How many of the columns an encoder reads, if others are a decoder's; else 0."""
+    border = sum(column[-1] < result.passage.encoder_length for column in columns)
+    return border if border < len(columns) else 0
+
+
+def _border_words(result: AttributionResult, columns: Sequence[Unit]) -> str:
+    two_streams = " The line parts what the encoder read from what the decoder had written."
+    return two_streams if _border(result, columns) else ""
 
 
 def _matrix(result: AttributionResult, method: MethodResult) -> ChartFigure:
     """All targets by all inputs that any of them can depend on."""
     after = np.array([target.after for target in result.explained])
-    columns = [column for column in result.columns(method) if column[-1] <= after.max()]
+    kept, columns = shown_columns(result, method)
+    reached = np.array([column[-1] <= after.max() for column in columns], dtype=bool)
+    kept, columns = kept[reached], [column for column, reach in zip(columns, reached, strict=True) if reach]
     ends = np.array([column[-1] for column in columns])
-    shown = shown_values(result, method)[:, : len(columns)]
-    errors = errors_of(result, method)
-    border = sum(column[-1] < result.passage.encoder_length for column in columns)
+    errors = result.errors_by_column(method)
     title = METHOD_TITLES[method.method]
-    of_words = method.method in PERTURBATIONS and result.grain == "word"
-    two_streams = " The line parts what the encoder read from what the decoder had written."
     return ChartFigure(
         id=f"{method.method}-matrix",
         title=f"{title}: all targets at once",
         reading="Each row is an output, each column an input; a strong cell in a row names what "
         "that output drew on. A column strong from top to bottom is an input everything depends on."
-        + (two_streams if 0 < border < len(columns) else ""),
-        alt_text=f"{title} of {len(result.explained)} outputs by {len(columns)} inputs. {summary_of(result)}",
+        + _border_words(result, columns),
+        alt_text=f"{title} of {len(result.explained)} outputs by {len(columns)} inputs. {found_of(result)}",
         chart=contribution_matrix(
             [result.label(column) for column in columns],
-            [target.label for target in result.explained],
-            np.where(ends <= after[:, None], shown, np.nan),
+            [output_name(result, target) for target in result.explained],
+            np.where(ends <= after[:, None], shown_values(result, method)[:, kept], np.nan),
             unit=unit_of(result, method),
-            signed=is_signed(result, method),
+            signed=result.is_signed(method),
             positions=[column[0] for column in columns],
-            errors=None if errors is None else errors[:, : len(columns)],
+            errors=None if errors is None else errors[:, kept],
             at_least=_bounds(method, columns),
-            border=border if border < len(columns) else 0,
-            input_name="input word" if of_words else "input token",
+            border=_border(result, columns),
+            input_name=f"input {result.grain}",
         ),
     )
 
@@ -113,17 +173,18 @@ def _bounds(method: MethodResult, columns: Sequence[Unit]) -> np.ndarray | None:
 
 def _strip(result: AttributionResult, method: MethodResult) -> TokenStrip:
     """The text in which one chooses an output and sees what it drew on."""
-    tokens = strip_tokens(result.passage)
-    if method.method in PERTURBATIONS:
-        tokens = _joined(tokens, result)
-    starts = {column[0]: number for number, column in enumerate(result.columns(method))}
+    numbers, columns = shown_columns(result, method)
+    starts = {column[0]: number for number, column in zip(numbers.tolist(), columns, strict=True)}
+    tokens = _tokens(result, method, starts.keys())
+    openings = [token.position for token in tokens if token.opens]
     shown = shown_values(result, method)
     rows = []
     for index, target in enumerate(result.explained):
         seen = [token.position for token in tokens if token.position <= target.after]
         last = max((place for place, position in enumerate(seen) if position in starts), default=-1)
         scores = [float(shown[index, starts[position]]) if position in starts else 0.0 for position in seen[: last + 1]]
-        rows.append(StripRow(target.label, target.position, scores, detail_of(result, method, index)))
+        parts = part_notes(result, method, index, openings) if openings else ()
+        rows.append(StripRow(target.label, target.position, scores, detail_of(result, method, index), parts))
     return TokenStrip(
         id=method.method,
         title=METHOD_TITLES[method.method],
@@ -133,7 +194,25 @@ def _strip(result: AttributionResult, method: MethodResult) -> TokenStrip:
         tokens=tokens,
         rows=rows,
         unit=unit_of(result, method),
-        signed=is_signed(result, method),
+        signed=result.is_signed(method),
+        shares=in_shares(result, method),
+    )
+
+
+def _tokens(result: AttributionResult, method: MethodResult, scored: Collection[int]) -> tuple[StripToken, ...]:
+    """The tokens of a strip; those of one unit are one piece of text where the unit carries one number."""
+    tokens = strip_tokens(result.passage)
+    if method.method in PERTURBATIONS or result.grain != "token":
+        tokens = _joined(tokens, result)
+    units = {unit[0]: unit for unit in result.columns(method)}
+    ignored = {*result.ignored}
+    return tuple(
+        replace(
+            token,
+            scored=token.position in scored,
+            ignored=ignored >= {*units.get(token.position, (token.position,))},
+        )
+        for token in tokens
     )
 
 
