@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from ecco_reports.analyses import Analysis
+from ecco_reports.analyses import Analysis, Between
 from ecco_reports.analyses.attributing.computing import attribute
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import AttributionParams
@@ -99,3 +99,9 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
     def table(self, result: AttributionResult) -> Table:
         """One row per method, target and input token, word or sentence."""
         return table_of(result)
+
+    def between(self, first: AttributionResult, second: AttributionResult, names: tuple[str, str]) -> Between | None:
+        """Whether two models give the same reasons, method by method, over the parts of the prompt that both have."""
+        from ecco_reports.analyses.attribution.between import between_of
+
+        return between_of(first, second, names)
