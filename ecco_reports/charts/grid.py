@@ -100,3 +100,12 @@ def line_before(column: int, columns: alt.X) -> alt.Chart:
         .encode(x=columns.copy().bandPosition(0))
     )
     return line
+
+
+def choice(name: str, labels: Sequence[str], title: str) -> alt.Parameter:
+    """A drop-down of labels, whose value is the number of one; a single label needs none."""
+    if len(labels) < 2:
+        return alt.param(name=name, value=0)
+    options = list(range(len(labels)))
+    shown = [style.isolated(style.shown(label)) for label in labels]
+    return alt.param(name=name, value=0, bind=alt.binding_select(options=options, labels=shown, name=title))

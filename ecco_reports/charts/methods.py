@@ -81,7 +81,7 @@ def methods_grid(
     layers.append(grid.answers(base, tooltip))
     rows = [_row(o, m, scores[o, m]) for o in range(len(outputs)) for m in range(len(methods))]
     chart = alt.LayerChart(layer=layers, datasets={"cells": rows}).add_params(
-        _choice("chosen", outputs, "Output "),
+        grid.choice("chosen", outputs, "Output "),
         style.names("inputs", inputs),
         style.names("outputs", outputs),
         style.names("methods", methods),
@@ -215,8 +215,8 @@ def agreement_matrix(methods: Sequence[str], outputs: Sequence[str], measures: S
         layer=[grid.tiles(base, colour), text, grid.answers(base, tooltip)],
         datasets={"cells": list(_agreements(len(methods), len(outputs), measures))},
     ).add_params(
-        _choice("measure", [measure.title for measure in measures], "Measure "),
-        _choice("chosen", outputs, "Output "),
+        grid.choice("measure", [measure.title for measure in measures], "Measure "),
+        grid.choice("chosen", outputs, "Output "),
         style.names("methods", methods),
         style.names("outputs", outputs),
         style.names("measures", [measure.title for measure in measures]),
@@ -241,12 +241,3 @@ def _agreements(methods: int, outputs: int, measures: Sequence[Measure]) -> list
 
 def _hundredths(values: np.ndarray) -> list[int | None]:
     return [round(100 * value) if math.isfinite(value) else None for value in values.tolist()]
-
-
-def _choice(name: str, labels: Sequence[str], title: str) -> alt.Parameter:
-    """A drop-down of labels, whose value is their number; a single label needs none."""
-    if len(labels) < 2:
-        return alt.param(name=name, value=0)
-    options = list(range(len(labels)))
-    shown = [style.isolated(style.shown(label)) for label in labels]
-    return alt.param(name=name, value=0, bind=alt.binding_select(options=options, labels=shown, name=title))

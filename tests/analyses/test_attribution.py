@@ -211,7 +211,7 @@ def test_what_an_encoder_reads_and_what_its_decoder_wrote_are_told_apart(bundled
     assert max(position for unit in result.units for position in unit) < border
     assert gradients.contributions[1, border + 1] != 0  # The second token drew on the first, which the decoder wrote.
     assert not lost.contributions[:, border:].any()
-    matrix = next(figure for figure in ROOM.charts(result) if figure.id == "integrated_gradients-matrix")
+    matrix = next(figure for figure in ROOM.charts(result) if figure.id == "matrix")
     assert "encoder" in matrix.reading
     assert '"strokeDash": [4, 3]' in json.dumps(matrix.chart.to_dict(validate=False))
     assert "no look ahead" in [check.name for check in ROOM.proof(result)]

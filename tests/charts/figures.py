@@ -11,7 +11,7 @@ import vl_convert
 
 from ecco_reports.charts.bundle import VEGA_LITE
 from ecco_reports.charts.candidates import Step, candidates_chart
-from ecco_reports.charts.contributions import contribution_matrix
+from ecco_reports.charts.contributions import Explanation, contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, StripRow, StripToken, TokenStrip
 from ecco_reports.charts.lens import LensCell, lens_grid, lens_lines
 from ecco_reports.charts.ranks import rank_grid, rank_lines
@@ -90,8 +90,8 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
         "lens": lens(labels).chart,
         "lens_lines": lens_lines(LAYERS, labels[:8], np.linspace(0, 1, 3 * len(labels[:8])).reshape(3, -1)),
         "candidates": candidates_chart(steps),
-        "matrix": contribution_matrix(labels, labels, scores, "nats", signed=True),
-        "saliency": contribution_matrix(labels, labels, np.abs(scores), "share", signed=False),
+        "matrix": contribution_matrix(labels, labels, [Explanation("ig", scores, "nats", True)]),
+        "saliency": contribution_matrix(labels, labels, [Explanation("saliency", np.abs(scores), "share", False)]),
         "rank_grid": rank_grid(LAYERS, labels, ranks, 1000),
         "rank_lines": rank_lines(LAYERS, labels[:8], ranks[:, :8], 1000),
     }

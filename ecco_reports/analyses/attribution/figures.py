@@ -22,8 +22,9 @@ from ecco_reports.analyses.attribution.words import (
     shown_values,
     unit_of,
 )
+from ecco_reports.analyses.explained import Explained
 from ecco_reports.analyses.units import Unit
-from ecco_reports.charts.contributions import contribution_matrix
+from ecco_reports.charts.contributions import Explanation, contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, Figure, StripRow, StripToken, TokenStrip, joined, strip_tokens
 from ecco_reports.charts.methods import Measure, agreement_matrix, methods_grid
 
@@ -34,24 +35,21 @@ _PAIRS = 6_000
 
 
 def figures_of(result: AttributionResult) -> Iterator[Figure]:
-    """The text to choose outputs in, methods beside and against each other, and the matrix of each method."""
+    """Per method the text to choose outputs in, methods beside and against each other, and a matrix of all outputs."""
     methods = [method for method in result.methods if shown_columns(result, method)[1]]
-    strips = [_strip(result, method) for method in methods]
-    matrices = [_matrix(result, method) for method in methods] if len(result.explained) > 1 else []
-    yield from strips[:1]
-    if len(methods) > 1:
-        beside = side_by_side(result)
-        yield methods_figure(result, beside)
-        yield agreement_figure(result, agreements(beside))
-    for number, strip in enumerate(strips):
-        if number:
-            yield strip
-        yield from matrices[number : number + 1]
+    beside = side_by_side(result)
+    for number, method in enumerate(methods):
+        yield _strip(result, method)
+        if number == 0 and len(methods) > 1:
+            yield methods_figure(result, beside)
+            yield agreement_figure(result, agreements(beside))
+    if methods and len(result.explained) > 1:
+        yield _matrix(result, beside)
 
 
 def methods_figure(result: AttributionResult, beside: SideBySide) -> ChartFigure:
     """All methods over the same inputs, for the output that is chosen."""
-    outputs = result.explained[: max(1, _NUMBERS // max(1, len(beside.methods) * len(beside.columns)))]
+    outputs = _drawn(result, beside)
     first = _what_they_put_first(result, beside)
     return ChartFigure(
         id="methods",
@@ -133,42 +131,52 @@ def _border_words(result: AttributionResult, columns: Sequence[Unit]) -> str:
     return two_streams if _border(result, columns) else ""
 
 
-def _matrix(result: AttributionResult, method: MethodResult) -> ChartFigure:
-    """All targets by all inputs that any of them can depend on."""
-    after = np.array([target.after for target in result.explained])
-    kept, columns = shown_columns(result, method)
-    reached = np.array([column[-1] <= after.max() for column in columns], dtype=bool)
-    kept, columns = kept[reached], [column for column, reach in zip(columns, reached, strict=True) if reach]
-    ends = np.array([column[-1] for column in columns])
-    errors = result.errors_by_column(method)
-    title = METHOD_TITLES[method.method]
+def _drawn(result: AttributionResult, beside: SideBySide) -> tuple[Explained, ...]:
+    """As many outputs as a chart of all methods can hold."""
+    return result.explained[: max(1, _NUMBERS // max(1, len(beside.methods) * len(beside.columns)))]
+
+
+def _matrix(result: AttributionResult, beside: SideBySide) -> ChartFigure:
+    """All targets by all inputs that any of them can depend on, for the method that is chosen."""
+    outputs = _drawn(result, beside)
+    several = len(beside.methods) > 1
     return ChartFigure(
-        id=f"{method.method}-matrix",
-        title=f"{title}: all targets at once",
-        reading="Each row is an output, each column an input; a strong cell in a row names what "
-        "that output drew on. A column strong from top to bottom is an input everything depends on."
-        + _border_words(result, columns),
-        alt_text=f"{title} of {len(result.explained)} outputs by {len(columns)} inputs. {found_of(result)}",
+        id="matrix",
+        title="All outputs at once",
+        reading=("Choose the method above. " if several else "") + "Each row is an output, each column an input; a "
+        "strong cell in a row names what that output drew on. A column strong from top to bottom is an input "
+        "everything depends on." + _border_words(result, beside.columns) + _cut(len(outputs), len(result.explained)),
+        alt_text=f"{len(outputs)} outputs by {len(beside.columns)} inputs"
+        + (f", by {len(beside.methods)} methods" if several else "")
+        + f". {found_of(result)}",
         chart=contribution_matrix(
-            [result.label(column) for column in columns],
-            [output_name(result, target) for target in result.explained],
-            np.where(ends <= after[:, None], shown_values(result, method)[:, kept], np.nan),
-            unit=unit_of(result, method),
-            signed=result.is_signed(method),
-            positions=[column[0] for column in columns],
-            errors=None if errors is None else errors[:, kept],
-            at_least=_bounds(method, columns),
-            border=_border(result, columns),
+            [result.label(column) for column in beside.columns],
+            [output_name(result, target) for target in outputs],
+            [_explanation(result, beside, number, len(outputs)) for number in range(len(beside.methods))],
+            positions=[column[0] for column in beside.columns],
+            border=_border(result, beside.columns),
             input_name=f"input {result.grain}",
         ),
     )
 
 
-def _bounds(method: MethodResult, columns: Sequence[Unit]) -> np.ndarray | None:
-    """Where the true contribution may be larger, ``[target, column]``; None where it nowhere is."""
-    if method.perturbed is None or not method.perturbed.at_least.any():
-        return None
-    return method.perturbed.at_least[:, [column[0] for column in columns]]
+def _explanation(result: AttributionResult, beside: SideBySide, number: int, outputs: int) -> Explanation:
+    """What one method says of the first few outputs."""
+    method, values = beside.methods[number], beside.values[:outputs, number]
+    if result.normalize:
+        totals = np.nansum(np.abs(values), -1, keepdims=True)
+        values = values / np.where(totals > 0, totals, 1.0)
+    columns = [list(column) for column in beside.columns]
+    errors = None if method.drawn is None else method.drawn.standard_errors
+    bounds = method.perturbed.at_least if method.perturbed is not None and method.perturbed.bounds else None
+    return Explanation(
+        METHOD_TITLES[method.method],
+        values,
+        unit_of(result, method),
+        result.is_signed(method),
+        None if errors is None else np.stack([errors[:outputs, column].sum(-1) for column in columns], -1),
+        None if bounds is None else np.stack([bounds[:outputs, column[0]] for column in columns], -1),
+    )
 
 
 def _strip(result: AttributionResult, method: MethodResult) -> TokenStrip:
