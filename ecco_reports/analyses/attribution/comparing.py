@@ -163,12 +163,12 @@ def agreement_sentences(result: AttributionResult, beside: SideBySide, found: Ag
         return
     if len(pairs) == 1:
         value, one, other = pairs[0]
-        yield f"How {one} and {other} order the inputs agrees with a tau-b of {decimals(value)}."
+        yield f"{one} and {other} agree in the order of the inputs with a tau-b of {decimals(value)}."
     else:
         (high, *near), (low, *far) = pairs[0], pairs[-1]
         mean = float(np.mean([value for value, _, _ in pairs]))
         yield (
-            f"How the {len(found.names)} methods order the inputs agrees with a mean tau-b of {decimals(mean)}: "
+            f"The {len(found.names)} methods agree in the order of the inputs with a mean tau-b of {decimals(mean)}; "
             f"nearest are {near[0]} and {near[1]} ({decimals(high)}), furthest apart {far[0]} and {far[1]} "
             f"({decimals(low)})."
         )

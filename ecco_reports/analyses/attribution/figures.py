@@ -57,7 +57,7 @@ def methods_figure(result: AttributionResult, beside: SideBySide) -> ChartFigure
         reading="Each row is a method, each column an input; choose the output above. Every row has its own scale, "
         "since methods measure in different units: the strongest cell of each is what that method puts first. Orange "
         "raised the score (or, of a method without signs, matters), blue lowered it."
-        + (" Where a row is empty, the method leaves the input as it is." if np.isnan(beside.values[0]).any() else "")
+        + (" Where only some rows are empty, their methods leave the input as it is." if _some_are_empty(beside) else "")
         + _border_words(result, beside.columns)
         + _cut(len(outputs), len(result.explained)),
         alt_text=f"{len(beside.methods)} methods over {len(beside.columns)} inputs, for one of {len(outputs)} outputs "
@@ -93,7 +93,8 @@ def agreement_figure(result: AttributionResult, found: Agreements) -> ChartFigur
     told = (
         f"Mean tau-b from {pairs[-1][0]:.2f} ({pairs[-1][1]} and {pairs[-1][2]}) to {pairs[0][0]:.2f}." if pairs else ""
     )
-    compared = f"{min(found.inputs)} to {max(found.inputs)}" if several else f"{found.inputs[0]}"
+    counts = sorted({*found.inputs[: len(outputs)]})
+    compared = " to ".join(str(count) for count in (counts[0], *counts[1:][-1:]))
     return ChartFigure(
         id="agreement",
         title="How far the methods agree",
@@ -104,6 +105,12 @@ def agreement_figure(result: AttributionResult, found: Agreements) -> ChartFigur
         alt_text=f"Agreement of each two of {count} methods. {told}".strip(),
         chart=agreement_matrix(found.names, ["mean of all outputs", *names] if several else names, measures),
     )
+
+
+def _some_are_empty(beside: SideBySide) -> bool:
+    """Whether there is an input that one method scores and another does not."""
+    known = np.isfinite(beside.values).any(0)
+    return bool((known.any(0) & ~known.all(0)).any())
 
 
 def _what_they_put_first(result: AttributionResult, beside: SideBySide) -> str:

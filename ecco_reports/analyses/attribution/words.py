@@ -58,9 +58,9 @@ def found_of(result: AttributionResult) -> str:
 
 
 def _streams(result: AttributionResult, method: MethodResult) -> Iterator[str]:
-    """How much of the first target came from what the encoder read."""
+    """How much of the first target came from what the encoder read; before it wrote, a decoder has a sign to start."""
     share = encoder_share(result, method, 0)
-    if share is not None:
+    if share is not None and share < 0.995:
         yield f"Of all that, {share:.0%} came from what the encoder read, {1 - share:.0%} from the decoder's own text."
 
 
