@@ -106,6 +106,10 @@ class TextTokenizer(ABC):
         """The token that a masked language model fills in, or None when there is none."""
         return None
 
+    def sign(self, kind: str) -> int | None:
+        """The number of its token of a kind (``pad``, ``eos``, ``unk``), or None when it names none."""
+        return None
+
 
 class LanguageModel(ABC):
     """A language model that can be asked for its insides.
@@ -170,6 +174,11 @@ class LanguageModel(ABC):
     def best_threads(self) -> int | None:
         """How many threads of arithmetic serve it best; None leaves that to the library."""
         return None
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The module whose passes these are, for methods with rules of their own for its parts."""
+        raise self.lacks(Capability.GRADIENTS)
 
     @property
     @abstractmethod
@@ -250,6 +259,25 @@ class LanguageModel(ABC):
             ``[batch, place, outcome]``.
         """
         raise self.lacks(Capability.GRADIENTS)
+
+    def logits_unseen(self, reading: Reading, unseen: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+        """What the model says if nobody looked at some positions, which all stay where they are.
+
+        Each position still sees itself: hidden where the model speaks, a token keeps what it brings along.
+
+        Args:
+            reading: What is read.
+            unseen: Which positions the others do not look at, ``[batch, position]``; a reading may be cut after the
+                reach of its last place.
+            places: The places to keep; a place may be named twice and is then kept twice.
+
+        Returns:
+            ``[batch, place, outcome]``.
+
+        Raises:
+            CapabilityError: It has no attention that obeys.
+        """
+        raise self.lacks(Capability.LOGITS)
 
     def logits_and_origin(
         self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]

@@ -17,6 +17,7 @@ from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models import configs
 from ecco_reports.models.anatomy import BlockTrace, replaced_output, resumed, trace_blocks
 from ecco_reports.models.base import AttentionKind, Capability, LanguageModel, ModelFacts, TextTokenizer
+from ecco_reports.models.blinding import Blinding, found_blinding
 from ecco_reports.models.discovery import discovered
 from ecco_reports.models.exploring import Findings, explore
 from ecco_reports.models.families import SPEECHES, MaskedSpeech, SpanSpeech, label_token, mask_positions
@@ -129,6 +130,7 @@ class HuggingFaceModel(LanguageModel):
         self._passes = Passes(module, self._speech, device)
         self._readings: dict[tuple[str, str], Reading] = {}
         self._traces: dict[tuple[object, ...], _Trace] = {}
+        self._blinding: Blinding | None = None
         with threads_for(self):
             found = discovered(self._passes, facts, self._explored) if from_files else self._explored()
         self.capabilities = frozenset(found.capabilities)
@@ -147,6 +149,12 @@ class HuggingFaceModel(LanguageModel):
     def best_threads(self) -> int | None:
         """One for a small model: its matrices are done before a second thread has woken up, which then only spins."""
         return 1 if sum(parameter.numel() for parameter in self._module.parameters()) < _SMALL_MODEL else None
+
+    @property
+    def module(self) -> nn.Module:
+        """The transformers model."""
+        module: nn.Module = self._module
+        return module
 
     @property
     def layers(self) -> int:
@@ -246,7 +254,7 @@ class HuggingFaceModel(LanguageModel):
         """
         number = self._special_number(kind)
         if number is None:
-            what = f"baseline: {kind} needs a token of that kind, and the model has none."
+            what = f"{kind} needs a token of that kind, and the model has none."
             raise CapabilityError(self.facts.spec.source, what)
         looked_up: torch.Tensor = self._passes.streams[0].module(torch.tensor([[number]], device=self._passes.device))
         return looked_up[0, 0]
@@ -256,6 +264,7 @@ class HuggingFaceModel(LanguageModel):
             return None if self.tokenizer.mask is None else self.tokenizer.mask.id
         own = getattr(getattr(self._module, "generation_config", None), f"{kind}_token_id", None)
         found = own if own is not None else getattr(self._module.config, f"{kind}_token_id", None)
+        found = self.tokenizer.sign(kind) if found is None else found
         return found[0] if isinstance(found, list) else found
 
     def logits_from_embeddings(self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
@@ -267,6 +276,22 @@ class HuggingFaceModel(LanguageModel):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits of input embeddings and what enters the head, which works on every place by itself."""
         return self._passes.logits_and_origin(reading, self._ids_like(reading, embeddings), places, embeddings)
+
+    @torch.no_grad()
+    def logits_unseen(self, reading: Reading, unseen: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+        """What the model says if nobody looked at some positions, ``[batch, place, outcome]``.
+
+        Raises:
+            CapabilityError: It has no attention that obeys, or would have nothing to look at.
+        """
+        self._blinding = self._blinding or found_blinding(self._passes, reading, self.facts.spec.source)
+        border = reading.passage.encoder_length
+        if self._blinding.leaves_nothing(unseen, border, places):
+            source = self.facts.spec.source
+            raise CapabilityError(source, f"with all of the text hidden, {source} has nothing to look at.")
+        ids = self._ids_like(reading, unseen)
+        more = self._blinding.inputs(unseen.to(self._passes.device), border, self._module.dtype)
+        return self._passes.logits(reading, ids, places, more=more)
 
     @torch.no_grad()
     def residual_states(self, reading: Reading) -> torch.Tensor:
