@@ -28,8 +28,8 @@ from ecco_reports.charts.contributions import Explanation, contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, Figure, StripRow, StripToken, TokenStrip, joined, strip_tokens
 from ecco_reports.charts.methods import Measure, agreement_matrix, methods_grid
 
-_NUMBERS = 40_000
-"""So many numbers at most in a chart of all methods: some 200 kB."""
+_NUMBERS = 24_000
+"""So many numbers at most in a chart of all methods: some 150 kB."""
 _PAIRS = 6_000
 """So many pairs of methods at most, over all outputs, in a chart of their agreement."""
 
