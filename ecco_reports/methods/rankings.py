@@ -21,6 +21,9 @@ Scores: TypeAlias = Sequence[float] | np.ndarray
 
 PERSISTENCE = 0.9
 """The p of rank-biased overlap: the first ten places carry 86 % of its weight."""
+_DEEP = 200
+"""Places that are looked at where many rankings are compared: those beyond weigh less than 1e-9."""
+_PAIRS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,46 @@ def agreement(first: Scores, second: Scores, k: int, signed: bool = False) -> Ag
         rbo=rank_biased_overlap(*sizes),
         top=top_overlap(*sizes, k),
         same_sign=sign_agreement(one, other, k) if signed else None,
+    )
+
+
+@dataclass(frozen=True)
+class Agreements:
+    """How far each two of several rankings agree; the fields of ``Agreement``, ``[ranking, ranking]``.
+
+    NaN where a measure is not defined.
+    """
+
+    tau_b: np.ndarray
+    rbo: np.ndarray
+    top: np.ndarray
+    same_sign: np.ndarray
+
+
+def pairwise(rankings: np.ndarray, k: int) -> Agreements:
+    """What ``agreement`` says of each two rankings, in a fraction of the time; all items must be ranked.
+
+    Args:
+        rankings: Scores, ``[ranking, item]``, finite; compared by magnitude but for their signs.
+        k: How many items are the top.
+    """
+    count, items = rankings.shape
+    if not items:
+        nothing = np.full((count, count), np.nan)
+        return Agreements(nothing, nothing, nothing, nothing)
+    sizes = np.abs(rankings)
+    held = np.stack([_held(row, np.arange(1, min(items, _DEEP) + 1)) for row in sizes])
+    norms = np.sqrt((held**2).sum(1))
+    common = np.einsum("aid,bid->abd", held, held, optimize=True)
+    overlaps = common / (norms[:, None] * norms)
+    top = np.stack([_held(row, np.array([min(k, items)]))[:, 0] for row in sizes])
+    signs = np.sign(rankings)[:, None] * np.sign(rankings)
+    counted = (signs != 0) & ((top[:, None] > 0) | (top > 0))
+    return Agreements(
+        tau_b=_taus(sizes),
+        rbo=_extrapolated(overlaps, PERSISTENCE),
+        top=np.minimum(top[:, None], top).sum(-1) / min(k, items),
+        same_sign=_ratio(((signs > 0) & counted).sum(-1), counted.sum(-1)),
     )
 
 
@@ -112,7 +155,7 @@ def rank_biased_overlap(
     depths = np.arange(1, k + 1)
     mine, theirs = _held(one, depths), _held(other, depths)
     norms = np.sqrt((mine**2).sum(0) * (theirs**2).sum(0))
-    return _extrapolated((mine * theirs).sum(0) / norms, p)
+    return float(_extrapolated((mine * theirs).sum(0) / norms, p))
 
 
 def rbo_by_chance(count: int, p: float = PERSISTENCE) -> float:
@@ -120,7 +163,7 @@ def rbo_by_chance(count: int, p: float = PERSISTENCE) -> float:
 
     Two random choices of d among n items have d²/n of them in common, so that A_d is d/n.
     """
-    return _extrapolated(np.arange(1, count + 1) / count, p) if count else 0.0
+    return float(_extrapolated(np.arange(1, count + 1) / count, p)) if count else 0.0
 
 
 def top_overlap(first: Scores, second: Scores, k: int) -> float | None:
@@ -177,10 +220,30 @@ def _cosine(first: np.ndarray, second: np.ndarray) -> float | None:
     return float(np.clip((first * second).sum() / scale, -1.0, 1.0)) if scale else None
 
 
-def _extrapolated(overlaps: np.ndarray, p: float) -> float:
-    """RBO_ext of the overlaps ``[depth]``."""
-    weights = p ** np.arange(1, len(overlaps) + 1)
-    return float(np.clip(overlaps[-1] * weights[-1] + (1 - p) / p * (overlaps * weights).sum(), 0.0, 1.0))
+def _taus(rows: np.ndarray) -> np.ndarray:
+    """Tau-b of each two rows, ``[row, row]``; NaN where a row ties all its items."""
+    products = np.zeros((len(rows), len(rows)))
+    step = max(1, _PAIRS_AT_ONCE // rows.size)
+    for start in range(0, rows.shape[1], step):  # All pairs of items at once would not fit for a long text.
+        signs = np.sign(rows[:, start : start + step, None] - rows[:, None]).reshape(len(rows), -1)
+        products += signs @ signs.T
+    squares = products.diagonal()
+    cosines: np.ndarray = np.clip(_ratio(products, np.sqrt(squares[:, None] * squares)), -1.0, 1.0)
+    return cosines
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """One divided by the other; NaN where there is nothing to divide by."""
+    ratio: np.ndarray = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return ratio
+
+
+def _extrapolated(overlaps: np.ndarray, p: float) -> np.ndarray:
+    """RBO_ext of the overlaps ``[..., depth]``."""
+    weights = p ** np.arange(1, overlaps.shape[-1] + 1)
+    extrapolated: np.ndarray = overlaps[..., -1] * weights[-1] + (1 - p) / p * (overlaps * weights).sum(-1)
+    clipped: np.ndarray = np.clip(extrapolated, 0.0, 1.0)
+    return clipped
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ecco_reports.methods.rankings import (
     agreement,
     kendall_tau_b,
+    pairwise,
     rank_biased_overlap,
     rbo_by_chance,
     sign_agreement,
@@ -131,6 +132,32 @@ def test_agreement_is_by_magnitude():
     assert (found.tau_b, found.rho, found.rbo, found.top) == pytest.approx((1, 1, 1, 1))
     assert found.same_sign == 0
     assert agreement([3, 2], [1, 2], k=1).same_sign is None
+
+
+@given(TIED)
+def test_many_rankings_at_once_agree_as_each_two_of_them_do(pairs):
+    rows = np.array([*columns(pairs), columns(pairs)[0][::-1]])
+    found = pairwise(rows, 3)
+    for one, other in itertools.product(range(3), repeat=2):
+        single = agreement(rows[one], rows[other], 3, signed=True)
+        for measure in ("tau_b", "rbo", "top", "same_sign"):
+            expected = getattr(single, measure)
+            told = getattr(found, measure)[one, other]
+            assert math.isnan(told) if expected is None else told == pytest.approx(expected)
+
+
+def test_long_rankings_are_compared_piece_by_piece(monkeypatch):
+    rows = np.random.default_rng(0).normal(size=(3, 250))
+    monkeypatch.setattr("ecco_reports.methods.rankings._PAIRS_AT_ONCE", 5_000)
+    found = pairwise(rows, 5)
+    for one, other in itertools.combinations(range(3), 2):
+        single = agreement(rows[one], rows[other], 5)
+        assert found.tau_b[one, other] == pytest.approx(single.tau_b)
+        assert found.rbo[one, other] == pytest.approx(single.rbo, abs=1e-8)
+
+
+def test_rankings_of_nothing_do_not_agree():
+    assert np.isnan(pairwise(np.zeros((2, 0)), 3).rbo).all()
 
 
 def test_nothing_is_said_of_nothing():

@@ -15,7 +15,7 @@ import numpy as np
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES, PERTURBATIONS
 from ecco_reports.analyses.units import Unit
-from ecco_reports.methods.rankings import agreement, rbo_by_chance
+from ecco_reports.methods.rankings import pairwise, rbo_by_chance
 from ecco_reports.records import Direction, Metric
 
 TOP = 3
@@ -121,18 +121,19 @@ def agreements(beside: SideBySide) -> Agreements:
     """Each two methods compared, for each target."""
     count = len(beside.methods)
     values = {measure: np.full((len(beside.values), count, count), np.nan) for measure in MEASURES}
-    signed = [bool((beside.values[:, number] < 0).any()) for number in range(count)]
+    with_signs = np.array([bool((beside.values[:, number] < 0).any()) for number in range(count)])
     inputs = []
     for target, rows in enumerate(beside.values):
         kept = rows[:, beside.compared & np.isfinite(rows).all(0)]
         inputs.append(kept.shape[1])
-        for one, other in combinations(range(count), 2):
-            found = agreement(kept[one], kept[other], TOP, signed=signed[one] and signed[other])
-            for measure, table in values.items():
-                # The three strongest of three or fewer are always the same.
-                vacuous = measure == "top" and kept.shape[1] <= TOP
-                number = getattr(found, measure)
-                table[target, [one, other], [other, one]] = np.nan if number is None or vacuous else number
+        found = pairwise(kept, TOP)
+        for measure, table in values.items():
+            table[target] = getattr(found, measure)
+        if kept.shape[1] <= TOP:  # The three strongest of three or fewer are always the same.
+            values["top"][target] = np.nan
+    values["same_sign"][:, ~(with_signs[:, None] & with_signs)] = np.nan
+    for table in values.values():
+        table[:, np.arange(count), np.arange(count)] = np.nan
     return Agreements(beside.names, values, tuple(inputs))
 
 

@@ -57,7 +57,7 @@ def methods_figure(result: AttributionResult, beside: SideBySide) -> ChartFigure
         reading="Each row is a method, each column an input; choose the output above. Every row has its own scale, "
         "since methods measure in different units: the strongest cell of each is what that method puts first. Orange "
         "raised the score (or, of a method without signs, matters), blue lowered it."
-        + (" Where only some rows are empty, their methods leave the input as it is." if _some_are_empty(beside) else "")
+        + (" A row that is empty where others are not leaves that input as it is." if _some_are_empty(beside) else "")
         + _border_words(result, beside.columns)
         + _cut(len(outputs), len(result.explained)),
         alt_text=f"{len(beside.methods)} methods over {len(beside.columns)} inputs, for one of {len(outputs)} outputs "
