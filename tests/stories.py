@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from ecco_reports.analyses import Analysis, DecodingParams
+from ecco_reports.analyses import Analysis, Between, DecodingParams
 from ecco_reports.charts.figure import ChartFigure, StripRow, StripToken, TokenStrip
 from ecco_reports.models.base import Capability
 from ecco_reports.modelspec import ModelSpec
@@ -89,6 +89,18 @@ class Story(Analysis[StoryParams, StoryResult]):
         rows = tuple((label, "=cmd|' /C calc'!A0", index / 3, None, True) for index in range(result.rows))
         return Table(columns=("token", "formula", "number", "nothing", "truth"), rows=rows, caption="A row per row.")
 
+    def between(self, first, second, names):
+        if first.accident == "between":
+            raise ValueError("they <i>quarrel</i>")
+        if second.accident == "silence":
+            return None
+        return Between(
+            summary=f"{names[0]} and {names[1]} told it alike.",
+            figures=self.charts(first)[1:],
+            checks=self.proof(second),
+            table=self.table(second),
+        )
+
 
 ANALYSES: Registry[Any] = Registry("analysis", {"story": "tests.stories:Story"}, group="ecco_reports.no_such_group")
 
@@ -103,6 +115,7 @@ class Tale:
     models: dict[str, ModelSpec]
     prompts: dict[str, Prompt]
     gates: tuple[Any, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 PROVENANCE = Provenance(

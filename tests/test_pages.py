@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import jinja2
 import markdown
@@ -341,6 +342,38 @@ class TestTrouble:
         pages = rendered(run_of(one, outcomes=[lacking]))
         assert "This model cannot answer this question" in pages["experiments/tale.md"].markdown
         assert "failed" not in pages["index.md"].markdown
+
+    def told_by_two(self, first: dict[str, Any] | None = None, second: dict[str, Any] | None = None):
+        one = tale(models=("m", "n"))
+        outcomes = [outcome(one, "first", **(first or {})), outcome(one, "first", model="n", **(second or {}))]
+        return render(run_of(one, outcomes=outcomes), analyses=ANALYSES)
+
+    def test_two_models_that_read_the_same_prompt_are_compared(self):
+        page = {page.path: page for page in self.told_by_two()}["experiments/tale.md"]
+        html = read(as_html(page)[1])
+        assert html.text.count("m and n told it alike.") == 2
+        assert "first-m-and-n-story" in {attributes.get("id") for _, attributes in html.tags}
+        assert "all 3 checks passed" in html.text
+        assert json.loads(page.assets["assets/experiments/tale/first-m-and-n-story.json"])["models"] == ["m", "n"]
+
+    def test_the_notes_of_the_author_stand_above_the_short_version(self):
+        one = replace(tale(), notes=("Look at <b>this</b>.", "And at *that*."))
+        text = read(as_html(rendered(run_of(one))["experiments/tale.md"])[1]).text
+        assert text.index("Look at <b>this</b>.") < text.index("And at *that*.") < text.index("In short")
+
+    def test_one_model_is_compared_with_nothing(self):
+        assert "told it alike" not in rendered(run_of(tale()))["experiments/tale.md"].markdown
+
+    @pytest.mark.parametrize("second", [{"accident": "silence"}, {"failure": ("ModelError", "lost")}])
+    def test_where_there_is_nothing_to_compare_nothing_is_said(self, second):
+        page = {page.path: page for page in self.told_by_two(second=second)}["experiments/tale.md"]
+        assert "first-m-and-n" not in page.markdown
+
+    def test_a_comparison_that_cannot_be_drawn_is_a_box_and_is_told(self):
+        pages = self.told_by_two(first={"accident": "between"})
+        assert [trouble.anchor for trouble in pages.problems] == ["first-m-and-n-story"]
+        page = {page.path: page for page in pages}["experiments/tale.md"]
+        assert "they <i>quarrel</i>" in read(as_html(page)[1]).text
 
     @pytest.mark.parametrize("accident", ["charts", "summary"])
     def test_what_cannot_be_drawn_is_a_box_and_is_told(self, accident):

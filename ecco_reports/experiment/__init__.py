@@ -70,6 +70,7 @@ class Experiment:
         path: The file.
         title: Heading of its page.
         summary: One sentence for the gallery; may be empty.
+        notes: Paragraphs for the top of its page.
         seed: What all draws derive from.
         models: Models by name.
         prompts: Prompts by name, in the order of the page.
@@ -82,6 +83,7 @@ class Experiment:
     path: Path
     title: str
     summary: str
+    notes: tuple[str, ...]
     seed: int
     models: Mapping[str, ModelSpec]
     prompts: Mapping[str, Prompt]
@@ -209,6 +211,7 @@ class _Loader:
             path=self._path,
             title=" ".join((head.title or "").split()) or re.sub(r"[-_]+", " ", name).capitalize(),
             summary=" ".join(head.summary.split()),
+            notes=tuple(" ".join(part.split()) for part in re.split(r"\n\s*\n", head.notes) if part.strip()),
             seed=head.seed,
             models=self._models,
             prompts=self._prompts.prompts,

@@ -36,12 +36,14 @@ class Head(Record):
     Attributes:
         title: The heading of the page; without it, the name of the experiment.
         summary: One sentence for the gallery.
+        notes: What a reader should know or look for, in plain words; an empty line begins a new paragraph.
         name: Lower-case letters, digits, - and _; without it, the name of the file. The page's address ends with it.
         seed: What all draws derive from, so that every run gives the same numbers.
     """
 
     title: str | None = Field(default=None, min_length=1, max_length=200)
     summary: str = Field(default="", max_length=1000)
+    notes: str = Field(default="", max_length=20_000)
     name: str | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
 
@@ -64,6 +66,8 @@ class PromptFields(Record):
         text_pair: The second text, for a model that reads two: the passage of a question, the hypothesis of a premise.
         system: What a conversation is told before its first turn; the text is then what the user says.
         messages: The turns of a conversation, for a model made for chat; they take the place of the text.
+        continuation: A text that stands after the prompt and is explained as if the model had written it, usually with
+            the space before it; without it, the model writes. Settings of how to write then have no effect.
         target: The token whose prediction is explained, usually with the space before it; without it, what the
             model generates.
         foil: The token to contrast the target with: why the target rather than this one.
@@ -74,6 +78,7 @@ class PromptFields(Record):
     text_pair: str | None = Field(default=None, min_length=1)
     system: str | None = Field(default=None, min_length=1)
     messages: tuple[Message, ...] | None = Field(default=None, min_length=1)
+    continuation: str | None = Field(default=None, min_length=1)
     target: str | None = Field(default=None, min_length=1)
     foil: str | None = Field(default=None, min_length=1)
     dataset: str | None = Field(default=None, min_length=1)

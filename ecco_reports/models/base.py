@@ -33,6 +33,7 @@ class Capability(StrEnum):
     CANDIDATES = "most probable tokens with their log-probabilities"
     SCORES = "log-probabilities of given tokens after other texts"
     GRADIENTS = "gradients with respect to its input embeddings"
+    STATES = "residual stream between its layers"
     LAYER_READOUT = "readout of intermediate layers"
     RESUME = "resuming from a layer"
     ATTENTION = "attention patterns"
@@ -46,6 +47,13 @@ class AttentionKind(StrEnum):
     SELF = "self"
     ENCODER = "encoder"
     CROSS = "cross"
+
+
+class Stack(StrEnum):
+    """One of the stacks of blocks that a text goes through: the one that speaks, or the encoder it listens to."""
+
+    MAIN = "main"
+    ENCODER = "encoder"
 
 
 @dataclass(frozen=True)
@@ -294,14 +302,25 @@ class LanguageModel(ABC):
         logits = self.logits_from_embeddings(reading, embeddings, places)
         return logits, logits
 
-    def residual_states(self, reading: Reading) -> torch.Tensor:
-        """The residual stream: the input of the first block, then the output of every block call.
+    @property
+    def stacks(self) -> tuple[Stack, ...]:
+        """The stacks whose residual stream can be had, the encoder first."""
+        return ()
+
+    def residual_states(self, reading: Reading, stack: Stack = Stack.MAIN) -> torch.Tensor:
+        """The residual stream: the input of the first block, then the output of every block call (needs ``STATES``).
+
+        Args:
+            reading: What was read.
+            stack: Whose stream; the positions are those that this stack reads, counted from its own first.
 
         Returns:
-            ``[state, position, width]`` with ``layers + 1`` states; the positions of the decoder where there are two
-            stacks.
+            ``[state, position, width]`` with one state more than the stack has block calls.
+
+        Raises:
+            CapabilityError: It cannot be had of this model, or there is no such stack.
         """
-        raise self.lacks(Capability.LAYER_READOUT)
+        raise self.lacks(Capability.STATES)
 
     def read_out(self, reading: Reading, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
         """What the model would say if a state were the output of its last block: its own tail, replayed.
@@ -334,8 +353,21 @@ class LanguageModel(ABC):
         """Attention weights by layer, ``[head, query, key]``; hybrid models lack some layers."""
         raise self.lacks(Capability.ATTENTION)
 
-    def neurons(self, reading: Reading) -> Mapping[int, torch.Tensor]:
-        """Activations by layer, ``[position, neuron]``: what the last projection of a block's MLP reads."""
+    @property
+    def neuron_stacks(self) -> tuple[Stack, ...]:
+        """The stacks whose neurons can be had, the encoder first."""
+        return ()
+
+    def neurons(self, reading: Reading, stack: Stack = Stack.MAIN) -> Mapping[int, torch.Tensor]:
+        """Activations by layer, ``[position, neuron]``: what the last projection of a block's MLP reads.
+
+        Args:
+            reading: What was read.
+            stack: Whose neurons; the positions are those that this stack reads, counted from its own first.
+
+        Raises:
+            CapabilityError: They cannot be had of this stack, or there is none of that name.
+        """
         raise self.lacks(Capability.NEURONS)
 
     def writes(self, reading: Reading) -> Sequence[Mapping[str, torch.Tensor]]:

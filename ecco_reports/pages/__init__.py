@@ -33,6 +33,7 @@ from ecco_reports.registry import Registry
 from ecco_reports.resources import resource
 
 if TYPE_CHECKING:
+    from ecco_reports.experiment import Experiment
     from ecco_reports.gates import Verdicts
     from ecco_reports.runner import Run
 
@@ -115,9 +116,7 @@ def render(
     """
     drawings = drawings or Drawings()
     arranger = Arranger(analyses, drawings)
-    reports = [
-        Report(one, arranger.readings(one, run.of(one.name)), _verdicts(verdicts, one.name)) for one in run.experiments
-    ]
+    reports = [_report(arranger, one, run, verdicts) for one in run.experiments]
     lessons = [lesson(name, analyses[name], _example(reports, name)) for name in analyses]
     draw = _Press(environment(templates))
     pages = [
@@ -180,6 +179,12 @@ class _Press:
         return Page(path, title, body, dict(assets or {}))
 
 
+def _report(arranger: Arranger, experiment: Experiment, run: Run, verdicts: Verdicts | None) -> Report:
+    readings = arranger.readings(experiment, run.of(experiment.name))
+    meetings = arranger.meetings(experiment, readings)
+    return Report(experiment, readings, _verdicts(verdicts, experiment.name), meetings)
+
+
 def _gallery(draw: _Press, reports: list[Report], drawings: Drawings) -> Page:
     pictures = {report.experiment.name: picture for report in reports if (picture := _thumbnail(report, drawings))}
     assets = {f"assets/experiments/{name}/thumbnail.svg": picture.encode() for name, picture in pictures.items()}
@@ -200,7 +205,7 @@ def _picture(section: Section) -> str:
 
 
 def _experiment(draw: _Press, report: Report) -> Page:
-    assets = {path: content for section in report.sections for path, content in section.files.items()}
+    assets = {path: content for section in report.all_sections for path, content in section.files.items()}
     return draw.page(
         "experiment.md.jinja",
         report.path,
@@ -243,6 +248,6 @@ def _verdicts(verdicts: Verdicts | None, experiment: str) -> tuple[Verdict, ...]
 
 def _problems(reports: Iterable[Report]) -> Iterator[Trouble]:
     for report in reports:
-        for section in report.sections:
+        for section in report.all_sections:
             if section.trouble and section.undrawn:
                 yield Trouble(report.path, section.anchor, section.trouble.message)

@@ -6,16 +6,17 @@ In: outcomes. Out: the views of ``sections``, with the files that belong to them
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations, groupby
 from typing import TYPE_CHECKING, Any
 
-from ecco_reports.analyses import AnyAnalysis
+from ecco_reports.analyses import AnyAnalysis, Between
 from ecco_reports.pages.drawings import Drawing, Drawings, draw_section
 from ecco_reports.pages.escape import slugs
-from ecco_reports.pages.sections import Continuation, Reading, Section, Trouble
+from ecco_reports.pages.sections import Continuation, Meeting, Reading, Section, Trouble
 from ecco_reports.pages.tables import csv_bytes, json_bytes
-from ecco_reports.records import Check, Metric, Passage, Provenance, Record
+from ecco_reports.records import Check, Metric, Passage, Provenance, Record, Table
 from ecco_reports.registry import Registry
 
 if TYPE_CHECKING:
@@ -69,6 +70,69 @@ class Arranger:
             continuations=_continuations(outcomes),
         )
 
+    def meetings(self, experiment: Experiment, readings: Sequence[Reading]) -> tuple[Meeting, ...]:
+        """What the results of two models say about each other, for each prompt that several of them read."""
+        models = slugs(experiment.models)
+        met = []
+        for _, members in groupby(readings, key=lambda reading: reading.prompt.name):
+            for one, other in combinations(members, 2):
+                anchor = f"{one.anchor}-and-{models[other.model]}"
+                sections = tuple(self._compared(one, other, anchor, experiment.name))
+                if sections:
+                    met.append(Meeting(anchor, one.prompt, (one.model, other.model), sections))
+        return tuple(met)
+
+    def _compared(self, one: Reading, other: Reading, anchor: str, experiment: str) -> Iterator[Section]:
+        """The sections of two readings whose analyses can say something about both."""
+        beside = {section.label: section for section in other.sections if section.result is not None}
+        names = slugs(section.label for section in one.sections)
+        for section in one.sections:
+            partner = beside.get(section.label)
+            if section.result is None or partner is None or partner.analysis.name != section.analysis.name:
+                continue
+            empty = Section(
+                f"{anchor}-{names[section.label]}",
+                section.analysis,
+                section.label,
+                section.task,
+                models=(one.model, other.model),
+            )
+            try:
+                between = section.analysis.between(section.result, partner.result, (one.model, other.model))
+                if between is not None:
+                    yield self._side_by_side(empty, between, partner, experiment)
+            except Exception as error:  # As for one result: what cannot be drawn must not take the page with it.
+                log.debug("comparing %s failed", empty.anchor, exc_info=True)
+                message = f"Both results are there, but they could not be compared: {error}"
+                yield replace(empty, trouble=Trouble(type(error).__name__, message), undrawn=True)
+
+    def _side_by_side(self, empty: Section, between: Between, partner: Section, experiment: str) -> Section:
+        """What two results say about each other, as a section."""
+        folder, anchor = f"assets/experiments/{experiment}/", empty.anchor
+
+        def draw() -> Drawing:
+            return draw_section(between.figures, anchor, folder)
+
+        drawing = self._drawings.section([empty.task.key, partner.task.key, anchor, folder, *empty.models], draw)
+        checks = tuple(between.checks)
+        facts = {
+            "experiment": experiment,
+            "models": list(empty.models),
+            "prompt": empty.task.prompt.model_dump(mode="json"),
+            "analysis": empty.analysis.name,
+            "label": empty.label,
+            "checks": [check.model_dump(mode="json") | {"passed": check.passed} for check in checks],
+            "keys": [empty.task.key, partner.task.key],
+        }
+        files = {path: content.encode() for path, content in (drawing.files or {}).items()}
+        return _with_data(
+            replace(empty, summary=between.summary, figures=drawing.figures, checks=checks),
+            between.table,
+            facts,
+            files,
+            folder,
+        )
+
     def section(self, outcome: Outcome, experiment: str, anchor: str) -> Section:
         """One outcome as a section; whatever goes wrong while drawing becomes a box in its place."""
         task = outcome.task
@@ -95,20 +159,29 @@ class Arranger:
         checks, metrics, table = tuple(analysis.proof(result)), dict(analysis.metrics(result)), analysis.table(result)
         facts = _facts(empty.task, experiment, checks, metrics, empty.provenance)
         files = {path: content.encode() for path, content in (drawing.files or {}).items()}
-        files[f"{folder}{anchor}.csv"] = csv_bytes(table)
-        files[f"{folder}{anchor}.json"] = json_bytes(facts, table)
-        return replace(
+        filled = replace(
             empty,
             summary=analysis.summary(result),
             figures=drawing.figures,
             checks=checks,
             metrics=metrics,
-            table=table,
-            csv=f"../{folder}{anchor}.csv",
-            json=f"../{folder}{anchor}.json",
-            files=files,
             result=result,
         )
+        return _with_data(filled, table, facts, files, folder)
+
+
+def _with_data(
+    section: Section, table: Table, facts: Mapping[str, Any], files: Mapping[str, bytes], folder: str
+) -> Section:
+    """A section with its table and the two files that hold all of its rows."""
+    path = f"{folder}{section.anchor}"
+    return replace(
+        section,
+        table=table,
+        csv=f"../{path}.csv",
+        json=f"../{path}.json",
+        files={**files, f"{path}.csv": csv_bytes(table), f"{path}.json": json_bytes(facts, table)},
+    )
 
 
 def _continuations(outcomes: Sequence[Outcome]) -> tuple[Continuation, ...]:

@@ -68,6 +68,7 @@ class Section:
         files: What belongs into the site beside the page, by path from the site's root.
         result: What it shows, or None.
         undrawn: Whether there is a result that could not be drawn.
+        models: The two models it compares; empty for a section about one.
     """
 
     anchor: str
@@ -86,6 +87,7 @@ class Section:
     files: Mapping[str, bytes] = field(default_factory=dict)
     result: Record | None = None
     undrawn: bool = False
+    models: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -180,6 +182,23 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Meeting:
+    """Two models that read the same prompt, and what their results say about each other.
+
+    Attributes:
+        anchor: Its permanent id on the page.
+        prompt: The prompt.
+        models: Their names in the experiment.
+        sections: One per analysis that can compare, in the order of the experiment.
+    """
+
+    anchor: str
+    prompt: Prompt
+    models: tuple[str, str]
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """How a gate ended for one result.
 
@@ -211,11 +230,13 @@ class Report:
         experiment: The experiment.
         readings: Every prompt read by every model, in the order of the experiment.
         verdicts: What its gates say.
+        meetings: What the results of two models say about each other, prompt by prompt.
     """
 
     experiment: Experiment
     readings: tuple[Reading, ...]
     verdicts: tuple[Verdict, ...] = ()
+    meetings: tuple[Meeting, ...] = ()
 
     @property
     def path(self) -> str:
@@ -227,15 +248,26 @@ class Report:
         """All sections of all readings."""
         return (section for reading in self.readings for section in reading.sections)
 
+    @property
+    def all_sections(self) -> Iterator[Section]:
+        """The sections of all readings, and those that compare two of them."""
+        yield from self.sections
+        for meeting in self.meetings:
+            yield from meeting.sections
+
+    def meetings_about(self, prompt: str) -> tuple[Meeting, ...]:
+        """The comparisons of the models that read a prompt."""
+        return tuple(meeting for meeting in self.meetings if meeting.prompt.name == prompt)
+
     @cached_property
     def checks(self) -> int:
         """How many checks its results carry."""
-        return sum(reading.checks for reading in self.readings)
+        return sum(len(section.checks) for section in self.all_sections)
 
     @cached_property
     def passed(self) -> int:
         """How many of them passed."""
-        return sum(reading.passed for reading in self.readings)
+        return sum(section.passed for section in self.all_sections)
 
     @property
     def versions(self) -> tuple[tuple[tuple[str, str], ...], ...]:
@@ -259,7 +291,8 @@ class Report:
     @cached_property
     def failures(self) -> int:
         """How many sections could not be shown."""
-        return sum(len(reading.troubles) for reading in self.readings)
+        undrawn = sum(section.undrawn for meeting in self.meetings for section in meeting.sections)
+        return sum(len(reading.troubles) for reading in self.readings) + undrawn
 
     @property
     def status(self) -> str:

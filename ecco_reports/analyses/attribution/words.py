@@ -26,7 +26,7 @@ def summary_of(result: AttributionResult) -> str:
     """What moved the first target most, which methods disagree, what is missing, and what a server did not tell."""
     beside = side_by_side(result)
     agreed = agreement_sentences(result, beside, agreements(beside)) if len(beside.methods) > 1 else ()
-    return " ".join([found_of(result), *agreed, *result.left_out, *_bounded(result)])
+    return " ".join([found_of(result), *agreed, *_unsound(result), *result.left_out, *_bounded(result)])
 
 
 def found_of(result: AttributionResult) -> str:
@@ -62,6 +62,16 @@ def _streams(result: AttributionResult, method: MethodResult) -> Iterator[str]:
     share = encoder_share(result, method, 0)
     if share is not None and share < 0.995:
         yield f"Of all that, {share:.0%} came from what the encoder read, {1 - share:.0%} from the decoder's own text."
+
+
+def _unsound(result: AttributionResult) -> Iterator[str]:
+    """What must be said of numbers that do not add up although their method promises it, or that explain little."""
+    for method in result.methods:
+        title, worst = METHOD_TITLES[method.method], float(method.residuals.max(initial=0.0))
+        if method.method == "deep_lift" and worst > result.tolerance:
+            yield f"{title} does not add up: it misses the change of the score by up to {worst:.0%} of it."
+        if method.method == "lime" and worst > 0.5:
+            yield f"{title}: a linear model explains as little as {max(0.0, 1 - worst):.0%} of what leaving out changes."
 
 
 def _bounded(result: AttributionResult) -> Iterator[str]:
