@@ -80,8 +80,8 @@ _EFFICIENCY = (
 )
 _ROWS = (
     "rows of weights",
-    "No row of weights may add up to more than 1, and no weight may be negative; the largest excess. What is missing from "
-    "1 went to an attention sink and is said at each output.",
+    "No row of weights may add up to more than 1, and no weight may be negative; the largest excess. What is missing "
+    "from 1 went to an attention sink and is said at each output.",
 )
 _PROOFS: Mapping[Method, tuple[str, str]] = {
     "integrated_gradients": (
@@ -91,8 +91,8 @@ _PROOFS: Mapping[Method, tuple[str, str]] = {
     ),
     "deep_lift": (
         "completeness gap",
-        "The contributions of all tokens must add up to score(input) − score(baseline). They do where the library has a "
-        "rule for every part of a model that is not linear; it has none for attention and normalisation.",
+        "The contributions of all tokens must add up to score(input) − score(baseline). They do where the library has "
+        "a rule for every part of a model that is not linear; it has none for attention and normalisation.",
     ),
     "gradient_shap": (
         "completeness within chance",

@@ -71,7 +71,8 @@ def _unsound(result: AttributionResult) -> Iterator[str]:
         if method.method == "deep_lift" and worst > result.tolerance:
             yield f"{title} does not add up: it misses the change of the score by up to {worst:.0%} of it."
         if method.method == "lime" and worst > 0.5:
-            yield f"{title}: a linear model explains as little as {max(0.0, 1 - worst):.0%} of what leaving out changes."
+            explained = f"{max(0.0, 1 - worst):.0%}"
+            yield f"{title}: a linear model explains as little as {explained} of what leaving parts out changes."
 
 
 def _bounded(result: AttributionResult) -> Iterator[str]:
