@@ -224,7 +224,7 @@ def agreement_matrix(methods: Sequence[str], outputs: Sequence[str], measures: S
     return style.themed(
         chart,
         f"Agreement of each two of {len(methods)} methods, by {len(measures)} measures.",
-        width=alt.Step(64),
+        width=alt.Step(64 if len(methods) <= 8 else 46),
         height=alt.Step(34),
     )
 

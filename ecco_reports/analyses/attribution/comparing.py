@@ -20,6 +20,8 @@ from ecco_reports.records import Direction, Metric
 
 TOP = 3
 """How many inputs are the top."""
+_NAMED = 4
+"""Of so many methods each is named with what it puts first."""
 MEASURES: Mapping[str, str] = {
     "tau_b": "order of all inputs (Kendall's tau-b)",
     "rbo": "order with weight on the first (RBO)",
@@ -188,6 +190,9 @@ def _strongest(result: AttributionResult, beside: SideBySide) -> Iterator[str]:
     ordered = sorted(firsts.items(), key=lambda first: -len(first[1]))
     if len(ordered) == 1:
         yield f"All put “{ordered[0][0]}” first."
+    elif len(beside.names) > _NAMED and len(ordered) < len(beside.names):
+        told = [f"“{word}” by {len(names)}" for word, names in ordered]
+        yield f"Put first: {', '.join(told)} of them."
     elif len(ordered) < len(beside.names) or len(ordered) == 2:
         named = "; ".join(f"“{word}” by {_listed(names)}" for word, names in ordered)
         yield f"Put first: {named}."

@@ -72,7 +72,7 @@ def _unsound(result: AttributionResult) -> Iterator[str]:
             yield f"{title} does not add up: it misses the change of the score by up to {worst:.0%} of it."
         if method.method == "lime" and worst > 0.5:
             explained = f"{max(0.0, 1 - worst):.0%}"
-            yield f"{title}: a linear model explains as little as {explained} of what leaving parts out changes."
+            yield f"{title}: for one output a linear model explains only {explained} of what leaving parts out changes."
 
 
 def _bounded(result: AttributionResult) -> Iterator[str]:
