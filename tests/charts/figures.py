@@ -12,7 +12,7 @@ import vl_convert
 from ecco_reports.charts.beams import BeamRow, beams_chart
 from ecco_reports.charts.bundle import VEGA_LITE
 from ecco_reports.charts.candidates import Candidate, Step, candidates_chart
-from ecco_reports.charts.contributions import contribution_matrix
+from ecco_reports.charts.contributions import Explanation, contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, StripRow, StripToken, TokenStrip
 from ecco_reports.charts.lens import LensCell, lens_grid, lens_lines
 from ecco_reports.charts.lines import Race
@@ -106,6 +106,8 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
         "beams": beams_chart(beams),
         "matrix": contribution_matrix(labels, labels, scores, "nats", signed=True),
         "saliency": contribution_matrix(labels, labels, np.abs(scores), "share", signed=False),
+        "matrix": contribution_matrix(labels, labels, [Explanation("ig", scores, "nats", True)]),
+        "saliency": contribution_matrix(labels, labels, [Explanation("saliency", np.abs(scores), "share", False)]),
         "rank_grid": rank_grid(LAYERS, labels, ranks, 1000),
         "rank_lines": rank_lines(LAYERS, [Race("", labels[:8], ranks[:, :8])], 1000),
     }
