@@ -13,7 +13,7 @@ from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family, Prompt, Record, Token
 
 Choice: TypeAlias = Literal["all", "generated", "given"]
-Kind: TypeAlias = Literal["next", "mask", "class", "start", "end"]
+Kind: TypeAlias = Literal["next", "mask", "class", "start", "end", "span"]
 
 _KINDS: dict[Family, tuple[Kind, ...]] = {
     Family.CAUSAL: ("next",),
@@ -28,7 +28,8 @@ class Explained(Record):
     """A target as a reader sees it.
 
     Attributes:
-        kind: What was said: the next token, the token at a mask, a class, the start or the end of an answer.
+        kind: What was said: the next token, the token at a mask, a class, the start or the end of an answer, or the
+            whole of it, whose score is that of its start and that of its end together.
         token: What is explained.
         foil: What it is compared with, or None.
         place: Where the model said it, as ``Reading`` counts places.
@@ -37,6 +38,8 @@ class Explained(Record):
         said: Which of the things the model said the token is, from 0; None where it is none of them.
         position: The token of the text to choose it by, or None where it is not in the text.
         after: The last position it can depend on.
+        end: Of a whole answer, the outcome at the other place, its end; ``outcome`` is its start. Else None.
+        foil_end: That of the foil.
     """
 
     kind: Kind = "next"
@@ -48,6 +51,8 @@ class Explained(Record):
     said: int | None = None
     position: int | None
     after: int
+    end: int | None = None
+    foil_end: int | None = None
 
     @property
     def label(self) -> str:

@@ -1,4 +1,4 @@
-"""The parts of a prompt that perturbation keeps or drops as a whole: its tokens, or its words.
+"""The parts of a prompt that a number stands for: its tokens, its words, or its sentences.
 
 In: a reading. Out: units as positions. Tokens of a template belong to no unit, and half a character is none.
 """
@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family, Token
 
-Grain: TypeAlias = Literal["token", "word"]
+Grain: TypeAlias = Literal["token", "word", "sentence"]
 Unit: TypeAlias = tuple[int, ...]
 
 # Thai, Lao, Burmese, Khmer, kana and ideographs: texts without spaces, in which each token is a word.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult, Perturbed
+from ecco_reports.analyses.attributing.results import AttributionResult, Drawn, MethodResult, Perturbed
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES, PERTURBATIONS, AttributionParams, Method
 from ecco_reports.analyses.explained import Explained, explained_of
 from ecco_reports.analyses.units import Grain, Unit, fixed_positions, units_of
@@ -47,8 +47,8 @@ def attribute(model: LanguageModel, prompt: Prompt, params: AttributionParams) -
     dtype = model.facts.spec.dtype
     tolerance = max(params.tolerance, _ROUNDING[dtype])
     grain = _grain(model, params)
-    units = units_of(reading, grain) if PERTURBATIONS & {*methods} else ()
-    task = _Task(model, reading, explained, units, params, tolerance)
+    units = units_of(reading, grain)
+    task = Attributor(model, reading, explained, units, params, tolerance)
     return AttributionResult(
         passage=reading.passage,
         explained=explained,
@@ -61,7 +61,9 @@ def attribute(model: LanguageModel, prompt: Prompt, params: AttributionParams) -
         tolerance=tolerance,
         grain=grain,
         units=units,
+        ignored=(),
         replacement=params.replacement,
+        noise=params.noise,
         tokenized_anew=Capability.LOGITS not in model.capabilities,
         dtype=dtype,
     )
@@ -125,7 +127,7 @@ def _explainable(model: LanguageModel, explained: Sequence[Explained]) -> tuple[
 
 
 @dataclass(frozen=True)
-class _Task:
+class Attributor:
     """What all methods of one entry share.
 
     Attributes:
@@ -151,7 +153,7 @@ class _Task:
         yield from (slopes[method] if method in slopes else effects[method] for method in methods)
 
     @property
-    def _targets(self) -> list[Target]:
+    def targets(self) -> list[Target]:
         from ecco_reports.methods.targets import Target
 
         return [Target(one.place, one.outcome, one.foil_outcome) for one in self.explained]
@@ -179,11 +181,11 @@ class _Task:
             inputs = self.model.embed(self.reading)
         score = self.params.score
         if {*methods} - {"integrated_gradients"}:
-            plain = gradients(self.model, self.reading, inputs, self._targets, score)
+            plain = gradients(self.model, self.reading, inputs, self.targets, score)
         for method in methods:
             if method == "integrated_gradients":
                 found = integrated_gradients(
-                    self.model, self.reading, inputs, self._baseline(inputs), self._targets, score, self.tolerance
+                    self.model, self.reading, inputs, self._baseline(inputs), self.targets, score, self.tolerance
                 )
                 yield method, self._sloped(method, found, found.vectors)
             else:
@@ -214,7 +216,7 @@ class _Task:
         """The methods that leave parts out; what one has scored the other does not score again."""
         if not methods:
             return
-        scorer, own, tolerance = self._scorer()
+        scorer, own, tolerance = self.scorer()
         scores, count = Remembered(scorer), len(self.units)
         for method in methods:
             if method == "occlusion":
@@ -223,7 +225,7 @@ class _Task:
                 effects = shapley(scores, count, self.params.samples, self.params.seed)
             yield method, self._perturbed(method, effects, own, tolerance)
 
-    def _scorer(self) -> tuple[Scorer, np.ndarray, float]:
+    def scorer(self) -> tuple[Scorer, np.ndarray, float]:
         """How variants are scored, the model's own scores of the whole text, and how far the two may differ."""
         from ecco_reports.methods.variants import Perturbed as Variants
         from ecco_reports.methods.variants import by_model, own_scores
@@ -234,8 +236,8 @@ class _Task:
             own = np.array([self.reading.spoken[one].logprob for one in said])
             local = Capability.LOGITS in self.model.capabilities
             return by_model(self.model, self.reading, self.units, said), own, _BATCHING[dtype] if local else _SERVER
-        variants = Variants(self.model, self.reading, self.units, self._targets, self.params.score)
-        own = own_scores(self.model, self.reading, self._targets, self.params.score)
+        variants = Variants(self.model, self.reading, self.units, self.targets, self.params.score)
+        own = own_scores(self.model, self.reading, self.targets, self.params.score)
         if self.params.replacement == "delete":
             return variants.deleting(), own, _BATCHING[dtype]
         return variants.replacing(self._baseline(self.model.embed(self.reading))), own, _BATCHING[dtype]
@@ -259,13 +261,13 @@ class _Task:
             steps=np.full(len(full), effects.variants),
             leak=0.0,
             perturbed=Perturbed(
-                standard_errors=self._spread(effects.standard_errors),
-                at_least=self._spread(effects.at_least) > 0,
-                gaps=gaps,
-                tolerance=tolerance,
-                orders=effects.orders,
-                bounds=effects.bounds,
+                at_least=self._spread(effects.at_least) > 0, gaps=gaps, tolerance=tolerance, bounds=effects.bounds
             ),
+            drawn=Drawn(
+                draws=effects.orders, standard_errors=self._spread(effects.standard_errors), seed=self.params.seed
+            )
+            if effects.orders
+            else None,
         )
 
     def _spread(self, values: np.ndarray) -> np.ndarray:

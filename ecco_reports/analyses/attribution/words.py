@@ -158,9 +158,7 @@ def shown_values(result: AttributionResult, method: MethodResult) -> np.ndarray:
 
 def is_signed(result: AttributionResult, method: MethodResult) -> bool:
     """Whether a contribution can lower the score."""
-    if method.method in PERTURBATIONS:
-        return True
-    return result.aggregation == "sum" and method.method != "saliency"
+    return result.is_signed(method)
 
 
 def unit_of(result: AttributionResult, method: MethodResult) -> str:
@@ -188,22 +186,16 @@ def detail_of(result: AttributionResult, method: MethodResult, index: int) -> st
         if method.method == "shapley":
             says[0] += f", with nothing of the prompt left {elsewhere}"
         says.append(f"{method.steps[index]} variants of the prompt")
-        if method.perturbed.orders:
-            error = _largest_error(result, method.perturbed.standard_errors[index])
-            says.append(f"{method.perturbed.orders} random orders, standard errors up to {error:.2g}")
+    errors = result.errors_by_column(method)
+    if method.drawn is not None and errors is not None:
+        draws = {"shapley": "random orders", "smooth_grad": "noisy inputs"}.get(method.method, "random points")
+        says.append(f"{method.drawn.draws} {draws}, standard errors up to {errors[index].max(initial=0.0):.2g}")
     return "; ".join(says)
 
 
 def errors_of(result: AttributionResult, method: MethodResult) -> np.ndarray | None:
     """Standard errors of the contributions, ``[target, column]``; None where nothing was drawn."""
-    if method.perturbed is None or not method.perturbed.orders:
-        return None
-    spread = method.perturbed.standard_errors
-    return np.stack([spread[:, list(column)].sum(-1) for column in result.columns(method)], -1)
-
-
-def _largest_error(result: AttributionResult, spread: np.ndarray) -> float:
-    return max((float(spread[list(unit)].sum()) for unit in result.units), default=0.0)
+    return result.errors_by_column(method)
 
 
 def minus(number: str) -> str:
