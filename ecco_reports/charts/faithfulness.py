@@ -11,7 +11,7 @@ import numpy as np
 
 from ecco_reports.charts import style
 
-LABEL_WIDTH, NOTE_WIDTH = 132, 98
+LABEL_WIDTH, NOTE_WIDTH = 132, 112
 ROW, CURVE_HEIGHT = 21, 280
 WAYS: Mapping[str, str] = {
     "deletion": "removed, most important first",
@@ -22,7 +22,7 @@ WAYS: Mapping[str, str] = {
 _LOOKS = ("better", "chance", "worse")
 _SAID: Mapping[str, str] = {
     "better": "better than chance",
-    "chance": "no better than chance",
+    "chance": "not to be told from chance",
     "worse": "worse than chance",
 }
 
@@ -33,7 +33,7 @@ class Bar:
 
     Attributes:
         value: The measure.
-        low: The lower end of the middle 95 per cent of the random orders.
+        low: The lower end of the middle 90 per cent of the random orders.
         mean: The mean of the random orders.
         high: The upper end.
         interval: Of the value, if it is a mean over outputs.
@@ -136,8 +136,8 @@ def trust_chart(
         f"{len(measures)} measures of {len(methods)} methods beside those of random orders.",
         title=style.footnote(
             [
-                "Grey: the middle 95 % of random orders, and their mean.",
-                "Filled: better than chance. Hollow: no better. Cross: worse.",
+                "Grey: the middle 90 % of random orders, and their mean.",
+                "Filled: better than chance. Hollow: not to be told from it. Cross: worse.",
             ]
         ),
         width="container",
@@ -169,7 +169,7 @@ def _bar(output: int, row: int, name: str, bar: Bar) -> dict[str, Any]:
         "verdict": bar.verdict,
         "beaten": f"{beaten} random orders",
         "said": _SAID[bar.verdict],
-        "note": f"{written}  {beaten}",
+        "note": f"{written} · {beaten}",
         "says": f"{name}: {bar.value:.2f}, better than {beaten} random orders, {_SAID[bar.verdict]}",
     }
     if bar.interval is not None:
@@ -271,7 +271,7 @@ def removal_curves(
     return style.themed(
         chart,
         f"{measured} while the {thing}s are removed or put back in the order of {len(methods)} methods.",
-        title=style.footnote("Grey: the middle 95 % of random orders; dashed: their mean."),
+        title=style.footnote("Grey: the middle 90 % of random orders; dashed: their mean."),
         width="container",
         height=CURVE_HEIGHT,
     )

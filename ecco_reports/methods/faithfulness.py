@@ -21,6 +21,8 @@ from ecco_reports.methods.perturbation import Scored, Scorer
 
 EVERY_ORDER_UP_TO = 6
 """With so few units all orders (720) are looked at, which takes no more than 64 texts."""
+MIDDLE = (0.05, 0.95)
+"""The part of the random rankings that is shown: beyond either end of it lies one in twenty."""
 _ROUNDING = 1e-9
 _RESAMPLED = 2000
 
@@ -96,7 +98,7 @@ class Standing:
         orders: How many there are.
         exact: Whether they are all the orders there are, not some that were drawn.
         mean: Their mean.
-        low: The end of the middle 95 per cent of them, below.
+        low: The end of the middle 90 per cent of them, below.
         high: The same above.
         z: By how many of their standard deviations it is better than their mean; None where they are all alike.
     """
@@ -207,7 +209,7 @@ def standing_of(value: float, random: np.ndarray, higher_is_better: bool, exact:
     spread = float(random.std())
     rounding = _ROUNDING * max(1.0, float(np.abs(random).max()))
     ahead = sign * (value - random)
-    low, high = np.quantile(random, [0.025, 0.975])
+    low, high = np.quantile(random, MIDDLE)
     return Standing(
         better=int((ahead > rounding).sum()),
         level=int((np.abs(ahead) <= rounding).sum()),

@@ -64,5 +64,5 @@ class Faithfulness(Analysis[FaithfulnessParams, FaithfulnessResult]):
             columns=COLUMNS,
             rows=tuple(table_rows(result)),
             caption="One row per method and output, then the means of the random orders. The gap's interval is that of "
-            "a mean over outputs (bootstrap), and of random orders the range of their middle 95 %.",
+            "a mean over outputs (bootstrap), and of random orders the range of their middle 90 %.",
         )

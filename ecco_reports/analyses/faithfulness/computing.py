@@ -19,6 +19,7 @@ from ecco_reports.analyses.units import Unit
 from ecco_reports.errors import CapabilityError
 from ecco_reports.methods.faithfulness import (
     EVERY_ORDER_UP_TO,
+    MIDDLE,
     Grid,
     measures_of,
     random_orders,
@@ -186,6 +187,6 @@ class _Examination:
 
 
 def _band(curves: np.ndarray) -> np.ndarray:
-    """The middle 95 per cent of curves ``[order, target, count]`` and their mean, ``[3, target, count]``."""
-    low, high = np.quantile(curves, [0.025, 0.975], axis=0)
+    """The middle 90 per cent of curves ``[order, target, count]`` and their mean, ``[3, target, count]``."""
+    low, high = np.quantile(curves, MIDDLE, axis=0)
     return np.stack([low, curves.mean(0), high])

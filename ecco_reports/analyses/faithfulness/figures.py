@@ -12,7 +12,7 @@ import numpy as np
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES
 from ecco_reports.analyses.faithfulness.judging import Judgement, Mark, best_first, judged
 from ecco_reports.analyses.faithfulness.results import Examined, FaithfulnessResult
-from ecco_reports.analyses.faithfulness.words import MEASURED, counts_in_words, named, summary_of
+from ecco_reports.analyses.faithfulness.words import counts_in_words, named, summary_of, watched
 from ecco_reports.charts.faithfulness import Bar, Curves, removal_curves, trust_chart
 from ecco_reports.charts.figure import ChartFigure
 
@@ -77,7 +77,7 @@ def _trust(result: FaithfulnessResult) -> ChartFigure:
                 [_bar(each.sufficiency) for each in ordered],
             ]
         )
-    what, things = MEASURED[result.measured], f"{result.grain}s"
+    what, things = watched(result), f"{result.grain}s"
     mean = (
         " For the mean over outputs the line through a dot is its 95 % interval, were other such outputs drawn."
         if len(choices) > 1
@@ -96,13 +96,13 @@ def _trust(result: FaithfulnessResult) -> ChartFigure:
             _MEASURES,
             [output for _, output in choices],
             bars,
-            f"difference in {what}",
+            f"change of the {what}",
         ),
     )
 
 
 def _curves(result: FaithfulnessResult) -> ChartFigure:
-    what, thing = MEASURED[result.measured], result.grain
+    what, thing = watched(result), result.grain
     lasts = [_last(result, method) for method in result.methods]
     curves = [
         Curves(
@@ -195,7 +195,7 @@ def _cells(judgement: Judgement, output: str) -> tuple[Cell, ...]:
 
 
 def _by_chance(judgement: Judgement, output: str) -> tuple[Cell, ...]:
-    """The means of the random orders, with the ends of their middle 95 per cent."""
+    """The means of the random orders, with the ends of their middle 90 per cent."""
     gap = judgement.gap.standing
     means = (
         mark.standing.mean

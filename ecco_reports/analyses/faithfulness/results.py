@@ -53,7 +53,7 @@ class FaithfulnessResult(Record):
         every_order: Whether the random rankings are all the orders there are.
         random: Comprehensiveness, sufficiency, and the areas under the deletion and the insertion curve of each random
             ranking, ``[measure, order, target]``.
-        random_deletion: The lower end of the middle 95 per cent, the mean, and the upper end of the random rankings'
+        random_deletion: The lower end of the middle 90 per cent, the mean, and the upper end of the random rankings'
             deletion curves, ``[3, target, count]``.
         random_insertion: The same of their insertion curves.
         own: The model's own scores of the whole text, ``[target]``.

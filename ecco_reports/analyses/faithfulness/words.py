@@ -15,7 +15,7 @@ from ecco_reports.analyses.faithfulness.results import FaithfulnessResult
 from ecco_reports.analyses.voice import voice_of
 from ecco_reports.records import Check, Direction, Metric
 
-MEASURED = {"probability": "probability", "logprob": "log-probability"}
+_MEASURED = {"probability": "probability", "logprob": "log-probability"}
 # Changes of the score that are too small to tell rankings apart by: in probability, and in nats.
 _FLAT = {"probability": 0.02, "logprob": 0.05}
 # Where the first removal, of whatever it is, takes that much of all there is to lose, orders hardly differ.
@@ -156,10 +156,16 @@ def _amounts(result: FaithfulnessResult, best: Judgement) -> str:
     lost, short = best.comprehensiveness, best.sufficiency
     return (
         f"Without the first {counts_in_words(result)} in the order of {METHOD_TITLES[best.method]}, the "
-        f"{MEASURED[result.measured]} falls by {number(lost.value)} on average (random orders: "
+        f"{watched(result)} falls by {number(lost.value)} on average (random orders: "
         f"{number(lost.standing.mean)}); with only them, by {number(short.value)} "
         f"({number(short.standing.mean)})."
     )
+
+
+def watched(result: FaithfulnessResult) -> str:
+    """What is watched while parts are taken out: a probability, or the difference between two."""
+    what = _MEASURED[result.measured]
+    return f"difference in {what}" if any(target.foil is not None for target in result.explained) else what
 
 
 def counts_in_words(result: FaithfulnessResult) -> str:
@@ -176,7 +182,7 @@ def number(value: float) -> str:
 
 def _caveats(result: FaithfulnessResult) -> Iterator[str]:
     """What makes rankings hard to tell apart, and what a server did not tell."""
-    what, units = MEASURED[result.measured], len(result.units)
+    what, units = watched(result), len(result.units)
     standing = judged(result, None)[0].gap.standing
     if standing.exact and 1 / standing.orders > SMALL:
         yield (
