@@ -341,7 +341,8 @@ def _settle(params: Record, spoken: Record | None, experiment_seed: int, text: s
     sampling = decoding.sampling
     if sampling is not None and sampling.seed is None:
         sampling = sampling.model_copy(update={"seed": sampling_seed(experiment_seed, text, sampling)})
-    settled = params.model_copy(update={"max_new_tokens": decoding.max_new_tokens, "sampling": sampling})
+    settings = {name: getattr(decoding, name) for name in Decoding.model_fields}
+    settled = params.model_copy(update={**settings, "sampling": sampling})
     return settled, (sampling.seed or 0) if sampling else 0
 
 

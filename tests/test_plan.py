@@ -11,7 +11,7 @@ from ecco_reports.executors import LocalExecutor
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.modelspec import ModelSpec
 from ecco_reports.plan import Batch, Task, Workload, batches_of, make_plan, sampling_seed
-from ecco_reports.records import Message, Prompt, Sampling
+from ecco_reports.records import Decoding, Message, Prompt, Sampling
 from ecco_reports.runner import execute
 from ecco_reports.store import Store
 from tests.fakes import ANALYSES, ANALYSES_NEXT, ROOT, Words, entry, experiment, facts_of, load
@@ -166,6 +166,25 @@ def test_an_entry_silent_about_decoding_takes_the_first_that_speaks(store):
     assert decoding["q", "silent"].sampling == Sampling(seed=4, temperature=0.5)
     assert decoding["q", "later"].max_new_tokens == 9
     assert all(task.params.depth == (task.label == "silent") for task in plan_of(asked, store=store).tasks)
+
+
+def test_every_setting_of_how_to_write_is_taken_over(store):
+    said = {"max_new_tokens": 7, "repetition_penalty": 1.2, "beams": 3, "stop": (".", "!")}
+    asked = experiment({"p": "one"}, [entry(label="silent", depth=1), entry(label="speaks", **said)])
+    decoding = {task.label: task.params.decoding for task in plan_of(asked, store=store).tasks}
+    assert decoding["silent"] == decoding["speaks"] == Decoding(**said)
+
+
+def test_settings_that_were_not_there_once_leave_old_keys_alone(store):
+    (task,) = plan_of(experiment({"p": "one"}, [entry(sampling=Sampling(seed=1))]), store=store).tasks
+    assert set(task.made_of["params"]) == {"max_new_tokens", "sampling", "log", "seconds", "depth"}
+    assert set(task.made_of["params"]["sampling"]) == {"temperature", "top_k", "top_p", "seed"}
+    assert set(task.made_of["prompt"]) == {"text"}
+    told = Prompt(name="p", text="one", continuation=" two")
+    (other,) = plan_of(experiment({"p": told}, [entry(sampling=Sampling(seed=1), beams=1)]), store=store).tasks
+    assert other.made_of["prompt"] == {"text": "one", "continuation": " two"}
+    assert other.made_of["params"] == task.made_of["params"]
+    assert other.key != task.key
 
 
 def test_all_analyses_of_a_text_draw_with_one_seed(store):

@@ -1,7 +1,8 @@
 """What an analysis hands to a page or a notebook: figures.
 
-A figure says what it is called, how to read it, and what somebody who cannot see it should hear. There are two kinds:
-an Altair chart, and a token strip (running text whose tokens are coloured), which HTML does better than a plot.
+A figure says what it is called, how to read it, and what somebody who cannot see it should hear. There are three kinds:
+an Altair chart, and two strips (running text whose tokens are coloured, by an output or by a factor), which HTML does
+better than a plot.
 """
 
 from __future__ import annotations
@@ -165,4 +166,46 @@ class TokenStrip:
         return notebook_html(self)
 
 
-Figure: TypeAlias = ChartFigure | TokenStrip
+@dataclass(frozen=True)
+class FactorRow:
+    """A factor of a strip.
+
+    Attributes:
+        name: What people call it: the words it is strongest at.
+        share: How much it explains, for a reader ("9.6 %").
+        loadings: One number from 0 to 1 per token of the strip; None for one that was left out.
+    """
+
+    name: str
+    share: str
+    loadings: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class FactorStrip:
+    """Running text beside a list of factors: one chooses a factor, and its tokens take its colour, or the reverse.
+
+    Attributes:
+        id: Slug, unique among the figures of one result.
+        title: A few words.
+        reading: Two or three sentences: how to read it. Plain text.
+        alt_text: What it shows, in one or two sentences.
+        tokens: All tokens, prompt first.
+        factors: In order.
+    """
+
+    id: str
+    title: str
+    reading: str
+    alt_text: str
+    tokens: Sequence[StripToken]
+    factors: Sequence[FactorRow]
+
+    def _repr_html_(self) -> str:
+        """What a notebook displays: the strip with its style and script inside."""
+        from ecco_reports.charts.embed import notebook_html
+
+        return notebook_html(self)
+
+
+Figure: TypeAlias = ChartFigure | TokenStrip | FactorStrip

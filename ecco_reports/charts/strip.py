@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ecco_reports.charts import style
@@ -135,8 +136,20 @@ def _token(strip: TokenStrip, index: int, chosen: StripRow | None, id: str) -> s
     attributes += _colour(strip, index, chosen)
     note = f", {token.note}" if token.note else ""
     attributes.append(f'title="{_attribute(f"{token.position}: {style.shown(token.label)}{note}")}"')
-    inner, breaks = _flow(token)
     opens = f'<span class="ecco-strip__part">{_text(token.opens)}</span>' if token.opens else ""
+    return flowing(token, classes, attributes, opens)
+
+
+def flowing(token: StripToken, classes: Sequence[str], attributes: Sequence[str], opens: str = "") -> str:
+    """A token in its place in the text, with the characters around it that no token stands for.
+
+    Args:
+        token: The token.
+        classes: Of its element.
+        attributes: Of its element, ready for HTML.
+        opens: What stands before it, as HTML.
+    """
+    inner, breaks = _flow(token)
     made = f'<bdi class="{" ".join(classes)}" {" ".join(attributes)}><span>{inner}</span></bdi>{"<br>" * breaks}'
     return f"{_gap(token.before)}{opens}{made}{_gap(token.after)}"
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ecco_reports.methods.perturbation import Scored, Scorer
-from ecco_reports.methods.targets import Score, Target, score_targets
+from ecco_reports.methods.targets import Score, Target, places_of, score_targets
 from ecco_reports.models.base import LanguageModel
 from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family, Token
@@ -31,7 +31,7 @@ _SPEAKING_AT_POSITIONS = (Family.CAUSAL, Family.MASKED, Family.ENCODER_DECODER)
 def own_scores(model: LanguageModel, reading: Reading, targets: Sequence[Target], score: Score) -> np.ndarray:
     """The targets' scores as the model has them after the whole text, ``[target]``."""
     with torch.no_grad():
-        logits = model.logits(reading, [target.place for target in targets])[None]
+        logits = model.logits(reading, places_of(targets))[None]
         return score_targets(logits, targets, score)[0].cpu().double().numpy()
 
 
@@ -79,7 +79,7 @@ class Perturbed:
             return self._scored(
                 range(len(kept)),
                 self.reading,
-                [target.place for target in self.targets],
+                places_of(self.targets),
                 lambda rows: torch.where(
                     gone[list(rows), :, None], baseline[: self._length], self._inputs[: self._length]
                 ),
@@ -124,7 +124,7 @@ class Perturbed:
     @cached_property
     def _length(self) -> int:
         """Nothing behind the reach of the last target can matter to any."""
-        return max(self.reading.reach(target.place) for target in self.targets) + 1
+        return max(map(self.reading.reach, places_of(self.targets))) + 1
 
     @cached_property
     def _outcomes(self) -> int:
@@ -168,7 +168,7 @@ class Perturbed:
 
     def _places_in(self, positions: np.ndarray) -> tuple[int, ...]:
         """The targets' places once only these positions are left; -1 where all before one are gone."""
-        places = [target.place for target in self.targets]
+        places = places_of(self.targets)
         if self.reading.family in _SPEAKING_AT_POSITIONS:
             places = (np.searchsorted(positions, places, side="right") - 1).tolist()
         return tuple(places)

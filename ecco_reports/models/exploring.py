@@ -25,7 +25,8 @@ _LOOK_AHEAD_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
 _LOOK_AHEAD_TOLERANCE_HALF = 5e-2
 _WRITING = (Family.CAUSAL, Family.ENCODER_DECODER)
 _NO_HEAD = "it has no head that turns its vectors into words or classes"
-_TROUBLE = (TypeError, KeyError, IndexError, RuntimeError, ValueError, LookupError, AttributeError, NotImplementedError)
+TROUBLE = (TypeError, KeyError, IndexError, RuntimeError, ValueError, LookupError, AttributeError, NotImplementedError)
+"""What a model may raise when it is run in a way it was not written for."""
 
 
 @dataclass
@@ -94,7 +95,7 @@ class _Exploration:
             return
         try:
             self._first_pass()  # Again, unwatched: the watching may be to blame.
-        except _TROUBLE as error:
+        except TROUBLE as error:
             if is_out_of_memory(error):
                 raise
             # A kind of model that none of the families is, such as one that chooses between several texts.
@@ -104,7 +105,7 @@ class _Exploration:
         """The first pass with every module watched, or None when that fails."""
         try:
             return anatomy.record(self._passes.module, self._first_pass)
-        except _TROUBLE as error:
+        except TROUBLE as error:
             if is_out_of_memory(error):
                 raise
             return None
@@ -210,7 +211,7 @@ class _Exploration:
             others = self._other_words()[:, :length]
             replaced = self._passes.logits(self._probe, others, [places[last], places[0]], embeddings)[0]
             return relative_gap(replaced, self._logits[[last, 0]])
-        except _TROUBLE as error:
+        except TROUBLE as error:
             if is_out_of_memory(error):
                 raise
             return _because("its input embeddings cannot be reached", error)
@@ -229,7 +230,7 @@ class _Exploration:
         try:
             few = self._passes.logits(self._probe, self._ids, [places[-1], places[0]])[0]
             return relative_gap(few, self._logits[[-1, 0]])
-        except _TROUBLE as error:
+        except TROUBLE as error:
             if is_out_of_memory(error):
                 raise
             return float("inf")
@@ -241,7 +242,7 @@ class _Exploration:
             self._encoded = self._passes.encode(self._probe)
             apart = self._passes.logits(self._probe, self._ids, places, encoded=self._encoded)[0]
             return relative_gap(apart, self._logits[-1:])
-        except _TROUBLE as error:
+        except TROUBLE as error:
             if is_out_of_memory(error):
                 raise
             return float("inf")

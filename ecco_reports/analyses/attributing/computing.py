@@ -154,6 +154,7 @@ class Attributor:
 
     @property
     def targets(self) -> list[Target]:
+        """What is explained, as numbers."""
         from ecco_reports.methods.targets import Target
 
         return [Target(one.place, one.outcome, one.foil_outcome) for one in self.explained]
