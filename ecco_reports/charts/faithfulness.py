@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -19,7 +19,8 @@ WAYS: Mapping[str, str] = {
     "insertion": "put back, most important first",
 }
 """The three ways of going through a ranking, and what the drop-down calls them."""
-_LOOKS = ("better", "chance", "worse")
+LOOKS = ("better", "chance", "worse")
+"""What a method can be, compared with chance."""
 _SAID: Mapping[str, str] = {
     "better": "better than chance",
     "chance": "not to be told from chance",
@@ -38,8 +39,7 @@ class Bar:
         high: The upper end.
         interval: Of the value, if it is a mean over outputs.
         beaten: How many random orders it is better than.
-        orders: How many there are.
-        verdict: ``better``, ``chance`` or ``worse``.
+        verdict: One of ``LOOKS``.
     """
 
     value: float
@@ -48,7 +48,6 @@ class Bar:
     high: float
     interval: tuple[float, float] | None
     beaten: int
-    orders: int
     verdict: str
 
 
@@ -77,6 +76,7 @@ def trust_chart(
     outputs: Sequence[str],
     bars: Sequence[Sequence[Sequence[Bar]]],
     unit: str,
+    orders: str,
 ) -> alt.LayerChart:
     """Methods as rows, best first, once for each measure; the band is where random orders are.
 
@@ -86,54 +86,28 @@ def trust_chart(
         outputs: What can be chosen: the mean of all outputs, and each one.
         bars: ``[output][measure][method]``.
         unit: What the measures are in.
+        orders: What the methods are compared with: "100 random orders".
     """
     step = len(methods) + 1
     rows = [
-        _bar(output, measure * step + 1 + row, f"{measures[measure][0]}, {methods[row]}", bar)
+        _bar(output, measure * step + 1 + row, bar)
         for output, groups in enumerate(bars)
         for measure, group in enumerate(groups)
         for row, bar in enumerate(group)
     ]
-    names = [label for name, _ in measures for label in (name, *methods)]
-    y = alt.Y("r:O", axis=None, scale=alt.Scale(domain=list(range(len(names))), paddingInner=0, paddingOuter=0.1))
-    base = alt.Chart(alt.NamedData("bars")).transform_filter("datum.g == output").encode(y=y)
-    band = base.mark_rect(fill=style.INK, opacity=0.13, aria=False).encode(x=_across("low", unit), x2="high")
-    middle = base.mark_tick(color=style.INK, opacity=0.55, thickness=1.5, size=ROW, aria=False).encode(
-        x=_across("mean", unit)
+    count = step * len(measures)
+    y = alt.Y("r:O", axis=None, scale=alt.Scale(domain=list(range(count)), paddingInner=0, paddingOuter=0.1))
+    layers = [*_headings(measures, methods, step, y), *_marks(_said(step), y, unit)]
+    chart = alt.LayerChart(layer=layers, datasets={"bars": rows}).add_params(
+        *_chosen("output", outputs),
+        style.names("methods", methods),
+        style.names("measures", [name for name, _ in measures]),
+        style.names("verdicts", [_SAID[look] for look in LOOKS]),
+        alt.param(name="orders", value=orders),
     )
-    spread = (
-        base.transform_filter("isValid(datum.from)")
-        .mark_rule(strokeWidth=2, aria=False)
-        .encode(x=_across("from", unit), x2="to", color=_colour(), opacity=alt.value(0.55))
-    )
-    dot = base.mark_point(size=70, strokeWidth=2, opacity=1).encode(
-        x=_across("value", unit),
-        color=_colour(),
-        fill=alt.Fill(
-            "verdict:N",
-            legend=None,
-            scale=alt.Scale(domain=list(_LOOKS), range=[style.BELIEF, "transparent", "transparent"]),
-        ),
-        shape=alt.Shape(
-            "verdict:N", legend=None, scale=alt.Scale(domain=list(_LOOKS), range=["circle", "circle", "cross"])
-        ),
-        description="says:N",
-        tooltip=[
-            alt.Tooltip("name:N", title="title"),
-            alt.Tooltip("value:Q", title=unit, format=".3f"),
-            alt.Tooltip("beaten:N", title="better than"),
-            alt.Tooltip("mean:Q", title="random orders, mean", format=".3f"),
-            alt.Tooltip("said:N", title="so it is"),
-        ],
-    )
-    note = base.mark_text(align="left", baseline="middle", aria=False).encode(
-        x=alt.value(alt.ExprRef(f"width - {NOTE_WIDTH - 10}")), text="note:N"
-    )
-    layers = [*_headings(measures, methods, step, y), band, middle, spread, dot, note]
-    chart = alt.LayerChart(layer=layers, datasets={"bars": rows})
     return style.themed(
-        chart.add_params(*_chosen("output", outputs)),
-        f"{len(measures)} measures of {len(methods)} methods beside those of random orders.",
+        chart,
+        f"{len(measures)} measures of {len(methods)} methods beside those of {orders}.",
         title=style.footnote(
             [
                 "Grey: the middle 90 % of random orders, and their mean.",
@@ -141,8 +115,75 @@ def trust_chart(
             ]
         ),
         width="container",
-        height=ROW * len(names),
+        height=ROW * count,
     )
+
+
+def _bar(output: int, row: int, bar: Bar) -> dict[str, Any]:
+    data = {
+        "g": output,
+        "r": row,
+        "v": _short(bar.value),
+        "low": _short(bar.low),
+        "mean": _short(bar.mean),
+        "high": _short(bar.high),
+        "b": bar.beaten,
+        "k": LOOKS.index(bar.verdict),
+    }
+    if bar.interval is not None:
+        data |= {"from": _short(bar.interval[0]), "to": _short(bar.interval[1])}
+    return data
+
+
+def _said(step: int) -> alt.Chart:
+    """The chosen rows, with what is written and said of them; ``step`` rows belong to a measure."""
+    named = f"measures[floor(datum.r / {step})] + ', ' + methods[datum.r % {step} - 1]"
+    value = "replace(format(datum.v, '.2f'), '-', '\u2212')"
+    return (
+        alt.Chart(alt.NamedData("bars"))
+        .transform_filter("datum.g == output")
+        .transform_calculate(
+            name=named, verdict="verdicts[datum.k]", beaten="format(datum.b, ',') + ' of ' + orders", value=value
+        )
+        .transform_calculate(
+            note="datum.value + ' · ' + format(datum.b, ',') + ' of ' + split(orders, ' ')[0]",
+            says="datum.name + ': ' + datum.value + ', better than ' + datum.beaten + ', ' + datum.verdict",
+        )
+    )
+
+
+def _marks(rows: alt.Chart, y: alt.Y, unit: str) -> list[alt.Chart]:
+    """The band of the random orders, their mean, the interval of the value, the value, and the numbers."""
+    base = rows.encode(y=y)
+    band = base.mark_rect(fill=style.INK, opacity=0.13, aria=False, tooltip=None).encode(
+        x=_across("low", unit), x2="high"
+    )
+    middle = base.mark_tick(color=style.INK, opacity=0.55, thickness=1.5, size=ROW, aria=False, tooltip=None).encode(
+        x=_across("mean", unit)
+    )
+    spread = (
+        base.transform_filter("isValid(datum.from)")
+        .mark_rule(strokeWidth=2, opacity=0.55, aria=False, tooltip=None)
+        .encode(x=_across("from", unit), x2="to", color=_colour("color"))
+    )
+    dot = base.mark_point(size=70, strokeWidth=2, opacity=1).encode(
+        x=_across("v", unit),
+        color=_colour("color"),
+        fill=_colour("fill"),
+        shape=alt.Shape("k:O", legend=None, scale=alt.Scale(domain=[0, 1, 2], range=["circle", "circle", "cross"])),
+        description="says:N",
+        tooltip=[
+            alt.Tooltip("name:N", title="title"),
+            alt.Tooltip("v:Q", title=unit, format=".3f"),
+            alt.Tooltip("beaten:N", title="better than"),
+            alt.Tooltip("mean:Q", title="random orders, mean", format=".3f"),
+            alt.Tooltip("verdict:N", title="that is"),
+        ],
+    )
+    note = base.mark_text(align="left", baseline="middle", aria=False, tooltip=None).encode(
+        x=alt.value(alt.ExprRef(f"width - {NOTE_WIDTH - 10}")), text="note:N"
+    )
+    return [band, middle, spread, dot, note]
 
 
 def _across(field: str, unit: str) -> alt.X:
@@ -155,26 +196,12 @@ def _across(field: str, unit: str) -> alt.X:
     )
 
 
-def _bar(output: int, row: int, name: str, bar: Bar) -> dict[str, Any]:
-    beaten = f"{bar.beaten:,} of {bar.orders:,}"
-    written = f"{bar.value:.2f}".replace("-", "\u2212")
-    data = {
-        "g": output,
-        "r": row,
-        "name": name,
-        "value": _short(bar.value),
-        "low": _short(bar.low),
-        "mean": _short(bar.mean),
-        "high": _short(bar.high),
-        "verdict": bar.verdict,
-        "beaten": f"{beaten} random orders",
-        "said": _SAID[bar.verdict],
-        "note": f"{written} · {beaten}",
-        "says": f"{name}: {bar.value:.2f}, better than {beaten} random orders, {_SAID[bar.verdict]}",
-    }
-    if bar.interval is not None:
-        data |= {"from": _short(bar.interval[0]), "to": _short(bar.interval[1])}
-    return data
+def _colour(channel: Literal["color", "fill"]) -> Any:
+    """What a verdict looks like: the dot is filled where it is better than chance."""
+    inks = [style.BELIEF, style.SERIES[6], style.RAISE]
+    if channel == "fill":
+        return alt.Fill("k:O", legend=None, scale=alt.Scale(domain=[0, 1, 2], range=[inks[0], "transparent", inks[2]]))
+    return alt.Color("k:O", legend=None, scale=alt.Scale(domain=[0, 1, 2], range=inks))
 
 
 def _headings(measures: Sequence[tuple[str, str]], methods: Sequence[str], step: int, y: alt.Y) -> list[alt.Chart]:
@@ -195,14 +222,6 @@ def _headings(measures: Sequence[tuple[str, str]], methods: Sequence[str], step:
         heading.encode(x=alt.value(0), y=y, text="text:N"),
         label.encode(x=alt.value(LABEL_WIDTH - 8), y=y, text="text:N"),
     ]
-
-
-def _colour() -> alt.Color:
-    return alt.Color(
-        "verdict:N",
-        legend=None,
-        scale=alt.Scale(domain=list(_LOOKS), range=[style.BELIEF, style.SERIES[6], style.RAISE]),
-    )
 
 
 def _chosen(name: str, outputs: Sequence[str]) -> list[alt.Parameter]:

@@ -85,7 +85,8 @@ class Measures:
 
         Removing the least important first leaves the same texts, in reverse, as inserting the most important first.
         """
-        return self.insertion - self.deletion
+        between: np.ndarray = self.insertion - self.deletion
+        return between
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from ecco_reports.analyses import Analysis
-from ecco_reports.analyses.faithfulness.computing import ANSWERS_MOVE, examine
+from ecco_reports.analyses.faithfulness.computing import examine
+from ecco_reports.analyses.faithfulness.foresight import needs_of, problems_of, target_count, variants_of
 from ecco_reports.analyses.faithfulness.results import FaithfulnessResult
 from ecco_reports.analyses.faithfulness.settings import FaithfulnessParams
 from ecco_reports.analyses.faithfulness.words import checks, metrics_of, summary_of
-from ecco_reports.analyses.preflight import target_problems
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
-from ecco_reports.records import Check, Family, Metric, Prompt, Table
+from ecco_reports.records import Check, Metric, Prompt, Table
 
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
@@ -33,6 +33,20 @@ class Faithfulness(Analysis[FaithfulnessParams, FaithfulnessResult]):
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION})
     Params = FaithfulnessParams
     Result = FaithfulnessResult
+
+    def needs(self, params: FaithfulnessParams) -> frozenset[Capability]:
+        """What a model must be able to do to read a prompt without a part; ``run`` sees which methods it can do."""
+        return self.requires | needs_of(params)
+
+    def variants(self, params: FaithfulnessParams, units: int) -> int:
+        """How many variants of a prompt with so many units are scored, at most: each is one pass over the text."""
+        return variants_of(params, units, target_count(params, params.max_new_tokens))
+
+    def problems(
+        self, params: FaithfulnessParams, prompt: Prompt, facts: ModelFacts
+    ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """A target that the model cannot say, an answer that deleting would move, a prompt of a single part."""
+        yield from problems_of(params, prompt, facts)
 
     def run(self, model: LanguageModel, prompt: Prompt, params: FaithfulnessParams) -> FaithfulnessResult:
         """Explains every target by every method, then takes out what each names first."""

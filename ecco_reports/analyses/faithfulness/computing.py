@@ -13,10 +13,10 @@ import numpy as np
 
 from ecco_reports.analyses.attributing.computing import Attributor, attribute
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
-from ecco_reports.analyses.faithfulness.results import FaithfulnessResult, Examined
+from ecco_reports.analyses.faithfulness.foresight import SCORED_AGAIN, refuse
+from ecco_reports.analyses.faithfulness.results import Examined, FaithfulnessResult
 from ecco_reports.analyses.faithfulness.settings import FaithfulnessParams
 from ecco_reports.analyses.units import Unit
-from ecco_reports.errors import CapabilityError
 from ecco_reports.methods.faithfulness import (
     EVERY_ORDER_UP_TO,
     MIDDLE,
@@ -29,11 +29,7 @@ from ecco_reports.methods.faithfulness import (
 from ecco_reports.methods.perturbation import Remembered, Scored, Scorer, occlusion
 from ecco_reports.methods.rankings import kendall_tau_b
 from ecco_reports.models.base import Capability, LanguageModel
-from ecco_reports.records import Family, Prompt
-
-ANSWERS_MOVE = "deleting parts of the text can take away the answer itself; write replacement: baseline."
-# Few enough to cost next to nothing, spread over the lengths of the curves.
-_SCORED_AGAIN = 4
+from ecco_reports.records import Prompt
 
 
 def examine(model: LanguageModel, prompt: Prompt, params: FaithfulnessParams) -> FaithfulnessResult:
@@ -42,9 +38,7 @@ def examine(model: LanguageModel, prompt: Prompt, params: FaithfulnessParams) ->
     Raises:
         CapabilityError: The model can do none of the methods, or parts of the prompt cannot be taken out.
     """
-    if model.family is Family.QUESTION_ANSWERING and params.replacement == "delete":
-        source = model.facts.spec.source
-        raise CapabilityError(source, f"{source} cannot do this: {ANSWERS_MOVE}")
+    refuse(model, params)
     found = attribute(model, prompt, params.attribution)
     ignored = {*found.ignored}
     units = tuple(unit for unit in found.units if not ignored >= {*unit})
@@ -118,8 +112,8 @@ class _Examination:
     def _scorer(self) -> tuple[Scorer, np.ndarray, float]:
         """How variants are scored, the model's own scores of the whole text, and how far the two may differ."""
         measured = self.params.measured
-        # A server tells log-probabilities, whatever is asked for.
-        tells_all = Capability.GRADIENTS in self.model.capabilities
+        # Asked to delete, a model that takes no embeddings tells log-probabilities, whatever is wanted.
+        tells_all = Capability.GRADIENTS in self.model.capabilities or self.params.replacement == "attention"
         settings = self.params.attribution.model_copy(update={"score": measured if tells_all else "logprob"})
         reading = self.model.read(self.prompt, settings.decoding)
         asked = Attributor(self.model, reading, self.found.explained, self.units, settings, self.found.tolerance)
@@ -178,7 +172,7 @@ class _Examination:
         """
         if self.found.tokenized_anew:
             return np.zeros(0)
-        counts = np.linspace(0, grid.units - 1, _SCORED_AGAIN).round().astype(int)
+        counts = np.linspace(0, grid.units - 1, SCORED_AGAIN).round().astype(int)
         kept = np.argsort(random[0]) < counts[:, None]
         before = scores(kept).values
         after = np.concatenate([scorer(one).values for one in kept[:, None]])

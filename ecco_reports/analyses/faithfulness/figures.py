@@ -12,7 +12,7 @@ import numpy as np
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES
 from ecco_reports.analyses.faithfulness.judging import Judgement, Mark, best_first, judged
 from ecco_reports.analyses.faithfulness.results import Examined, FaithfulnessResult
-from ecco_reports.analyses.faithfulness.words import counts_in_words, named, summary_of, watched
+from ecco_reports.analyses.faithfulness.words import counts_in_words, named, orders_in_words, summary_of, watched
 from ecco_reports.charts.faithfulness import Bar, Curves, removal_curves, trust_chart
 from ecco_reports.charts.figure import ChartFigure
 
@@ -97,6 +97,7 @@ def _trust(result: FaithfulnessResult) -> ChartFigure:
             [output for _, output in choices],
             bars,
             f"change of the {what}",
+            orders_in_words(judged(result, None)[0].gap),
         ),
     )
 
@@ -151,7 +152,6 @@ def _bar(mark: Mark) -> Bar:
         high=standing.high,
         interval=mark.interval,
         beaten=standing.better,
-        orders=standing.orders,
         verdict=mark.verdict,
     )
 

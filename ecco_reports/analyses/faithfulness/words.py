@@ -106,10 +106,7 @@ def _verdicts(result: FaithfulnessResult, ordered: Sequence[Judgement]) -> str:
             + "".join(f", {METHOD_TITLES[each.method]} better than {first_count(each.gap)}" for each in others)
         )
     if chance:
-        parts.append(
-            f"{named(chance)} {'is' if len(chance) == 1 else 'are'} no better than chance here "
-            f"({_counts(chance, spelled=not better)})"
-        )
+        parts.append(f"{named(chance)} cannot be told from chance here ({_counts(chance, spelled=not better)})")
     if worse:
         parts.append(
             f"{named(worse)} {'is' if len(worse) == 1 else 'are'} worse than chance: what comes first matters least "
@@ -133,8 +130,12 @@ def named(judgements: Sequence[Judgement]) -> str:
 
 def orders_beaten(mark: Mark) -> str:
     """How many random orders a method is better than: 98 of 100 random orders."""
-    kind = "possible" if mark.standing.exact else "random"
-    return f"{first_count(mark)} of {mark.standing.orders:,} {kind} orders"
+    return f"{first_count(mark)} of {orders_in_words(mark)}"
+
+
+def orders_in_words(mark: Mark) -> str:
+    """What a method is compared with: 100 random orders."""
+    return f"{mark.standing.orders:,} {'possible' if mark.standing.exact else 'random'} orders"
 
 
 def first_count(mark: Mark) -> str:
@@ -146,9 +147,7 @@ def _counts(judgements: Sequence[Judgement], spelled: bool) -> str:
     """Better than 61 and 40; with the number of orders where nobody has said it yet."""
     numbers = [first_count(each.gap) for each in judgements]
     listed = numbers[0] if len(numbers) == 1 else f"{', '.join(numbers[:-1])} and {numbers[-1]}"
-    standing = judgements[0].gap.standing
-    kind = "possible" if standing.exact else "random"
-    return f"better than {listed}" + (f" of {standing.orders:,} {kind} orders" if spelled else "")
+    return f"better than {listed}" + (f" of {orders_in_words(judgements[0].gap)}" if spelled else "")
 
 
 def _amounts(result: FaithfulnessResult, best: Judgement) -> str:
