@@ -166,6 +166,7 @@ ANALYSES: Registry[AnyAnalysis] = Registry(
     {
         "generation": "ecco_reports.analyses.generation:Generation",
         "attribution": "ecco_reports.analyses.attribution:Attribution",
+        "faithfulness": "ecco_reports.analyses.faithfulness:Faithfulness",
         "logit_lens": "ecco_reports.analyses.logit_lens:LogitLens",
         "hidden_states": "ecco_reports.analyses.hidden_states:HiddenStates",
         "token_ranks": "ecco_reports.analyses.token_ranks:TokenRanks",
