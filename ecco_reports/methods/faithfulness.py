@@ -11,7 +11,7 @@ Petsiuk et al. 2018, section 4.3 (deletion and insertion curves and the area und
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -178,18 +178,25 @@ def removal_scores(scores: Scorer, orders: np.ndarray, grid: Grid) -> Scored:
     return Scored(found.values.reshape(shape), found.bounds.reshape(shape))
 
 
-def removal_variants(grid: Grid, rankings: int, number: int) -> int:
-    """The most texts that the curves of so many rankings, of random ones, and of leaving out each unit need.
+def removal_texts(grid: Grid, rankings: int, orders: np.ndarray) -> Mapping[int, int]:
+    """The most texts that the curves of rankings, of random ones, and leaving out each unit need, by what is kept.
+
+    A ranking has two texts of each length, its first units and its last. There are no more texts of a length than ways
+    to choose so many units.
 
     Args:
         grid: Where curves are measured.
         rankings: How many rankings are tested.
-        number: How many random ones they are compared with.
+        orders: The random ones they are compared with, ``[order, unit]``.
+
+    Returns:
+        How many texts there are at most, by how many units each of them keeps.
     """
-    every = 2**grid.units if grid.units <= 62 else math.inf
-    drawn = (number + 1) // 2
-    texts = 2 + grid.units + 2 * (len(grid.counts) - 2) * (rankings + drawn)
-    return int(every if grid.units <= EVERY_ORDER_UP_TO else min(every, texts))
+    units = grid.units
+    drawn = np.unique(removals(orders, grid).reshape(-1, units), axis=0).sum(1)
+    wanted = {kept: int((drawn == kept).sum()) + 2 * rankings for kept in grid.counts}
+    wanted[units - 1] = wanted.get(units - 1, 0) + units
+    return {kept: min(math.comb(units, kept), texts) for kept, texts in wanted.items()}
 
 
 def measures_of(deletion: np.ndarray, insertion: np.ndarray, grid: Grid) -> Measures:

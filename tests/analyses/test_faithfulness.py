@@ -12,6 +12,7 @@ import ecco_reports
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES, AttributionParams
 from ecco_reports.analyses.faithfulness import Faithfulness, FaithfulnessParams
 from ecco_reports.analyses.faithfulness.judging import judged
+from ecco_reports.analyses.work import Extent
 from ecco_reports.errors import CapabilityError
 from ecco_reports.models.base import Capability, ModelFacts
 from ecco_reports.modelspec import ModelSpec
@@ -21,6 +22,7 @@ from tests import tiny
 from tests.analyses.stubborn import silent
 from tests.analyses.test_attribution import with_template
 from tests.models.families import PROMPTS, wrapped
+from tests.passes import counted
 from tests.readings import reading_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -190,6 +192,21 @@ def test_no_text_is_scored_twice(tiny_model):
     # Occlusion asks for its own 9 texts, the test for each of its own once, and 4 once more by themselves.
     assert sum(asked) == 9 + result.texts + 4
     assert sum(asked) <= ROOM.variants(params, 8)
+
+
+@pytest.mark.parametrize("replacement", ["delete", "baseline"])
+def test_the_cost_is_known_before_where_every_token_can_be_taken_out(replacement):
+    params = FaithfulnessParams(
+        methods=("occlusion",), random_rankings=20, max_new_tokens=1, replacement=replacement, targets="generated"
+    )
+    model = wrapped("GPT-2")
+    reading = model.read(PROMPT, params.decoding)
+    with counted(model.module, reading) as found:
+        ROOM.run(model, PROMPT, params)
+    extent = Extent(Family.CAUSAL, read=8, written=1, words=8)
+    said = ROOM.work(params, extent).passes
+    # The counted module has one pass of its own besides: what the model said.
+    assert found.passes - 1.01 <= said <= 1.4 * found.passes
 
 
 @pytest.mark.parametrize(("units", "measured"), [("token", "logprob"), ("word", "probability")])

@@ -29,11 +29,20 @@ SETTINGS = {
         {"methods": ["shapley"], "samples": 8},
         {"methods": ["occlusion", "shapley"], "samples": 4},
     ],
+    "faithfulness": [
+        {"methods": ["occlusion"], "random_rankings": 20, "max_new_tokens": 1},
+        {"methods": ["saliency"], "replacement": "baseline", "max_new_tokens": 1},
+        {"methods": ["saliency", "occlusion"], "units": "word", "steps": 3, "max_new_tokens": 1},
+    ],
 }
 """Settings to try beside the defaults."""
 
-AT_MOST = {("attribution", "{}")}
-"""Rooms and settings whose cost depends on what the model says, so that far less may be done than was said."""
+AT_MOST = {
+    ("attribution", "{}"),
+    *(("faithfulness", str(settings)) for settings in [{}, *SETTINGS["faithfulness"]]),
+}
+"""Rooms and settings whose cost depends on what the model says, or on how many of its tokens can be left out, so that
+far less may be done than was said."""
 
 SAYS_NOTHING_YET: set[str] = {"attribution", "generation", "logit_lens", "token_ranks"}
 

@@ -19,7 +19,7 @@ from ecco_reports.methods.faithfulness import (
     random_orders,
     ranked,
     removal_scores,
-    removal_variants,
+    removal_texts,
     removals,
     standing_of,
 )
@@ -196,11 +196,12 @@ def test_no_more_texts_are_scored_than_promised(units, steps, random):
     scores = Remembered(tangled)
     mine = np.stack([np.random.default_rng(seed).permutation(units) for seed in range(3)])
     scores(np.concatenate([np.ones((1, units), bool), ~np.eye(units, dtype=bool)]))
-    removal_scores(scores, np.concatenate([mine, random_orders(units, random, 0)]), grid)
-    promised = removal_variants(grid, rankings=3, number=random)
+    orders = random_orders(units, random, 0)
+    removal_scores(scores, np.concatenate([mine, orders]), grid)
+    promised = sum(removal_texts(grid, rankings=3, orders=orders).values())
     assert scores.asked <= promised
     # Nearly all of them, where texts are too many to meet twice.
-    assert scores.asked == promised if units <= EVERY_ORDER_UP_TO else scores.asked > 0.55 * promised
+    assert scores.asked == promised if units <= EVERY_ORDER_UP_TO else scores.asked > 0.8 * promised
 
 
 def test_ties_are_broken_by_chance_and_not_by_the_order_of_the_text():

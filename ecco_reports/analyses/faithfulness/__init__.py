@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ecco_reports.analyses import Analysis
 from ecco_reports.analyses.faithfulness.computing import examine
-from ecco_reports.analyses.faithfulness.foresight import needs_of, problems_of, target_count, variants_of
+from ecco_reports.analyses.faithfulness.foresight import needs_of, problems_of, target_count, variants_of, work_of
 from ecco_reports.analyses.faithfulness.results import FaithfulnessResult
 from ecco_reports.analyses.faithfulness.settings import FaithfulnessParams
 from ecco_reports.analyses.faithfulness.words import checks, metrics_of, summary_of
+from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Check, Metric, Prompt, Table
 
@@ -40,7 +41,11 @@ class Faithfulness(Analysis[FaithfulnessParams, FaithfulnessResult]):
 
     def variants(self, params: FaithfulnessParams, units: int) -> int:
         """How many variants of a prompt with so many units are scored, at most: each is one pass over the text."""
-        return variants_of(params, units, target_count(params, params.max_new_tokens))
+        return variants_of(params, units, target_count(params))
+
+    def work(self, params: FaithfulnessParams, extent: Extent) -> Work:
+        """What the methods cost, and the texts that test them."""
+        return work_of(params, extent)
 
     def problems(
         self, params: FaithfulnessParams, prompt: Prompt, facts: ModelFacts

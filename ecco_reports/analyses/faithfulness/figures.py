@@ -13,8 +13,9 @@ from ecco_reports.analyses.attributing.settings import METHOD_TITLES
 from ecco_reports.analyses.faithfulness.judging import Judgement, Mark, best_first, judged
 from ecco_reports.analyses.faithfulness.results import Examined, FaithfulnessResult
 from ecco_reports.analyses.faithfulness.words import counts_in_words, named, orders_in_words, summary_of, watched
-from ecco_reports.charts.faithfulness import Bar, Curves, removal_curves, trust_chart
+from ecco_reports.charts.faithfulness import Bar, trust_chart
 from ecco_reports.charts.figure import ChartFigure
+from ecco_reports.charts.removals import Curves, removal_curves
 
 Cell = str | int | float | bool | None
 

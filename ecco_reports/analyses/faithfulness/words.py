@@ -164,7 +164,7 @@ def _amounts(result: FaithfulnessResult, best: Judgement) -> str:
 def watched(result: FaithfulnessResult) -> str:
     """What is watched while parts are taken out: a probability, or the difference between two."""
     what = _MEASURED[result.measured]
-    return f"difference in {what}" if any(target.foil is not None for target in result.explained) else what
+    return f"difference in {what}" if all(target.foil is not None for target in result.explained) else what
 
 
 def counts_in_words(result: FaithfulnessResult) -> str:
