@@ -31,6 +31,7 @@ def test_all_load_together() -> None:
         "cicadas",
         "counting",
         "european-union",
+        "faithfulness",
         "fill-in",
         "good-afternoon",
         "heathrow",

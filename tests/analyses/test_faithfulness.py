@@ -353,7 +353,7 @@ def test_the_table_has_a_row_for_every_method_and_output_and_for_chance(tiny_mod
 
 def test_the_figures_show_the_numbers_of_the_result(tiny_model):
     result = run(tiny_model("gpt2"))
-    trust, curves = ROOM.charts(result)
+    trust, curves, orders = ROOM.charts(result)
     bars = trust.chart.to_dict()["datasets"]["bars"]
     assert len(bars) == 3 * 3 * 3  # Outputs and their mean, measures, methods.
     gaps = sorted((each.gap.value for each in judged(result, None)), reverse=True)
@@ -363,6 +363,11 @@ def test_the_figures_show_the_numbers_of_the_result(tiny_model):
         pytest.approx(each.deletion[0], rel=1e-2, abs=1e-6) for each in result.methods
     ]
     assert lines[0]["u"] == [-1, *result.methods[0].orders[0].tolist()]
+    cells = orders.chart.to_dict()["datasets"]["cells"]
+    best = max(judged(result, None), key=lambda each: each.gap.value).method
+    (order,) = (each.orders[1] for each in result.methods if each.method == best)
+    (places,) = (cell["p"] for cell in cells if (cell["t"], cell["m"]) == (1, 0))
+    assert [places[unit] for unit in order] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_behind_a_server_words_are_left_out_and_bounds_are_counted(facts_model):

@@ -70,7 +70,7 @@ class Faithfulness(Analysis[FaithfulnessParams, FaithfulnessResult]):
         return summary_of(result)
 
     def charts(self, result: FaithfulnessResult) -> Sequence[Figure]:
-        """Methods beside random orders, and the curves that this comes from."""
+        """Methods beside random orders, the curves that this comes from, and what each method ranks where."""
         from ecco_reports.analyses.faithfulness.figures import figures_of
 
         return list(figures_of(result))

@@ -15,6 +15,7 @@ from ecco_reports.analyses.faithfulness.results import Examined, FaithfulnessRes
 from ecco_reports.analyses.faithfulness.words import counts_in_words, named, orders_in_words, summary_of, watched
 from ecco_reports.charts.faithfulness import Bar, trust_chart
 from ecco_reports.charts.figure import ChartFigure
+from ecco_reports.charts.orders import order_grid
 from ecco_reports.charts.removals import Curves, removal_curves
 
 Cell = str | int | float | bool | None
@@ -46,10 +47,11 @@ _NAMED = 5
 
 
 def figures_of(result: FaithfulnessResult) -> Iterator[ChartFigure]:
-    """Methods beside random orders, and the curves that this comes from."""
+    """Methods beside random orders, the curves that this comes from, and what each method ranks where."""
     if result.methods:
         yield _trust(result)
         yield _curves(result)
+        yield _orders(result)
 
 
 def table_rows(result: FaithfulnessResult) -> Iterator[tuple[Cell, ...]]:
@@ -133,6 +135,31 @@ def _curves(result: FaithfulnessResult) -> ChartFigure:
             result.counts,
             curves,
             what,
+            thing,
+        ),
+    )
+
+
+def _orders(result: FaithfulnessResult) -> ChartFigure:
+    thing = result.grain
+    best = [each.method for each in best_first(judged(result, None))]
+    ordered = sorted(result.methods, key=lambda method: best.index(method.method))
+    places = np.stack([np.argsort(method.orders, axis=1) + 1 for method in ordered], 1)
+    first = ordered[0]
+    word = result.word(result.units[int(first.orders[0, 0])])
+    return ChartFigure(
+        id="orders",
+        title="What each method calls most important",
+        reading=f"Each row is a method, the most faithful on top; the number is the place of a {thing} in its ranking "
+        "for the chosen output. Number 1 is taken out first. Compare the rows that do well with those that do not: "
+        "where their first numbers part is what made the difference.",
+        alt_text=f"Places of {len(result.units)} {thing}s in {len(ordered)} rankings. {METHOD_TITLES[first.method]} "
+        f"puts “{word}” first.",
+        chart=order_grid(
+            [METHOD_TITLES[method.method] for method in ordered],
+            [result.label(unit) for unit in result.units],
+            [target.label for target in result.explained],
+            places,
             thing,
         ),
     )
