@@ -18,7 +18,7 @@ from ecco_reports.records import Check, Direction, Metric
 _MEASURED = {"probability": "probability", "logprob": "log-probability"}
 # Changes of the score that are too small to tell rankings apart by: in probability, and in nats.
 _FLAT = {"probability": 0.02, "logprob": 0.05}
-# Where the first removal, of whatever it is, takes that much of all there is to lose, orders hardly differ.
+# Where the first step of nearly every order takes that much of all there is to lose, orders hardly differ.
 _BRITTLE = 0.8
 
 
@@ -197,13 +197,15 @@ def _caveats(result: FaithfulnessResult) -> Iterator[str]:
             "find."
         )
         return
-    to_lose = float((result.full - result.empty).mean())
-    first = float((result.full - result.random_deletion[1, :, 1]).mean())
+    # What nearly all orders have lost after their first step, of what they lose at most on the way.
+    to_lose = float((result.full - result.random_deletion[1].min(-1)).mean())
+    first = float((result.full - result.random_deletion[2, :, 1]).mean())
     if to_lose > _FLAT[result.measured] and first >= _BRITTLE * to_lose:
-        count = f"any {result.grain}" if result.counts[1] == 1 else f"any {result.counts[1]} {result.grain}s"
+        thing = result.grain if result.counts[1] == 1 else f"{result.counts[1]} {result.grain}s"
+        goes = "goes" if result.counts[1] == 1 else "go"
         yield (
-            f"Taking out {count} at random already costs {min(first / to_lose, 1):.0%} of all there is to lose, so "
-            "that orders differ little."
+            f"Whatever {thing} {goes} first, nearly always {first / to_lose:.0%} of all there is to lose goes with it, "
+            "so that orders differ little."
         )
     if result.bounds:
         yield (
