@@ -168,7 +168,8 @@ def _drawn(methods: Sequence[str], turned: str, thing: str, measured: str, x: al
             done=f"(way == 'insertion' ? 'put back: ' : 'removed: ') + format({turned}, 'd') + ' of ' + number",
         )
         .transform_calculate(
-            says=f"datum.method + ', {thing}s ' + datum.done + ': {measured} ' + format(datum.v, '.3f')"
+            says=f"datum.method + ', {thing}s ' + datum.done + (datum.u < 0 ? '' : ' (last ' + datum.last + ')') + "
+            f"': {measured} ' + format(datum.v, '.3f')"
         )
         .encode(
             x=x,
