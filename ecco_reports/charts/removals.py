@@ -28,7 +28,8 @@ class Curves:
     Attributes:
         deletion: ``[method, count]``.
         insertion: ``[method, count]``.
-        last: What is removed last at each count, as an index into the units, ``[method, count]``.
+        last: The last of the first units at each count, as an index into the units, ``[method, count]``; -1 for none.
+        following: The first of the others, which goes last where the least important go first, ``[method, count]``.
         random_deletion: Low, mean, high of the random orders, ``[3, count]``.
         random_insertion: The same, ``[3, count]``.
     """
@@ -36,6 +37,7 @@ class Curves:
     deletion: np.ndarray
     insertion: np.ndarray
     last: np.ndarray
+    following: np.ndarray
     random_deletion: np.ndarray
     random_insertion: np.ndarray
 
@@ -115,9 +117,16 @@ def _upwards(field: str, measured: str) -> alt.Y:
 def _lines(output: int, curves: Curves) -> list[dict[str, Any]]:
     """One row for each method: arrays, because the names of fields would weigh more than the numbers."""
     return [
-        {"t": output, "m": method, "d": _shorts(deletion), "i": _shorts(insertion), "u": last.tolist()}
-        for method, (deletion, insertion, last) in enumerate(
-            zip(curves.deletion, curves.insertion, curves.last, strict=True)
+        {
+            "t": output,
+            "m": method,
+            "d": _shorts(deletion),
+            "i": _shorts(insertion),
+            "u": last.tolist(),
+            "w": next_ones.tolist(),
+        }
+        for method, (deletion, insertion, last, next_ones) in enumerate(
+            zip(curves.deletion, curves.insertion, curves.last, curves.following, strict=True)
         )
     ]
 
@@ -159,7 +168,11 @@ def _drawn(methods: Sequence[str], turned: str, thing: str, measured: str, x: al
     base = (
         alt.Chart(alt.NamedData("lines"))
         .transform_filter("datum.t == target")
-        .transform_calculate(v="way == 'deletion' ? datum.d : datum.i", k="sequence(length(counts))")
+        .transform_calculate(
+            v="way == 'deletion' ? datum.d : datum.i",
+            k="sequence(length(counts))",
+            u="way == 'least' ? datum.w : datum.u",
+        )
         .transform_flatten(["k", "v", "u"])
         .transform_calculate(
             x=turned,

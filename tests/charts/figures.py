@@ -108,6 +108,7 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
         deletion=np.stack([curve**power for power in range(1, 1 + len(labels[:8]))]),
         insertion=np.stack([curve[::-1]] * len(labels[:8])),
         last=np.tile(np.arange(-1, count), (len(labels[:8]), 1)),
+        following=np.tile([*range(count), -1], (len(labels[:8]), 1)),
         random_deletion=np.stack([curve - 0.1, curve, curve + 0.1]),
         random_insertion=np.stack([curve[::-1]] * 3),
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import altair as alt
 import numpy as np
@@ -42,6 +43,7 @@ def curves(**values):
         deletion=np.array([[0.9, 0.1, 0.05, 0.0], [0.9, 0.8, 0.4, 0.0]]),
         insertion=np.array([[0.0, 0.7, 0.8, 0.9], [0.0, 0.1, 0.2, 0.9]]),
         last=np.array([[-1, 0, 2, 1], [-1, 1, 2, 0]]),
+        following=np.array([[0, 2, 1, -1], [1, 2, 0, -1]]),
         random_deletion=np.array([[0.9, 0.2, 0.1, 0.0], [0.9, 0.5, 0.3, 0.0], [0.9, 0.8, 0.6, 0.0]]),
         random_insertion=np.array([[0.0, 0.1, 0.1, 0.9], [0.0, 0.3, 0.5, 0.9], [0.0, 0.6, 0.8, 0.9]]),
     )
@@ -105,6 +107,13 @@ def test_removing_the_least_important_first_is_putting_back_the_most_important_r
         assert says.endswith(f": probability {value:.3f}")
 
 
+def test_the_least_important_goes_first_when_it_should():
+    removed = [
+        re.search(r"removed: (\d) of 3(?: .last (\S+)\))?", says).groups() for says in said(curves(way="least"))[:4]
+    ]
+    assert removed == [("3", "·Heathrow"), ("2", "·in"), ("1", "·is"), ("0", None)]
+
+
 def test_one_method_can_be_brought_forward():
     dots = [item for item in drawn(curves(forward=1)) if "description" in item]
     assert [dot["opacity"] for dot in dots] == [0.12] * 4 + [1] * 4
@@ -126,6 +135,7 @@ def test_twelve_methods_twenty_outputs_and_a_hundred_tokens_stay_small():
         deletion=rng.random((12, 26)),
         insertion=rng.random((12, 26)),
         last=rng.integers(0, 100, (12, 26)),
+        following=rng.integers(0, 100, (12, 26)),
         random_deletion=rng.random((3, 26)),
         random_insertion=rng.random((3, 26)),
     )

@@ -107,12 +107,13 @@ def _trust(result: FaithfulnessResult) -> ChartFigure:
 
 def _curves(result: FaithfulnessResult) -> ChartFigure:
     what, thing = watched(result), result.grain
-    lasts = [_last(result, method) for method in result.methods]
+    around = [_around(result, method) for method in result.methods]
     curves = [
         Curves(
             deletion=np.stack([method.deletion[target] for method in result.methods]),
             insertion=np.stack([method.insertion[target] for method in result.methods]),
-            last=np.stack([last[target] for last in lasts]),
+            last=np.stack([last[target] for last, _ in around]),
+            following=np.stack([following[target] for _, following in around]),
             random_deletion=result.random_deletion[:, target],
             random_insertion=result.random_insertion[:, target],
         )
@@ -184,11 +185,12 @@ def _bar(mark: Mark) -> Bar:
     )
 
 
-def _last(result: FaithfulnessResult, method: Examined) -> np.ndarray:
-    """The unit that a ranking takes out last to reach each count, ``[target, count]``; -1 before the first."""
-    counts = np.array(result.counts)
-    lasts = method.orders[:, np.maximum(counts - 1, 0)]
-    return np.where(counts > 0, lasts, -1)
+def _around(result: FaithfulnessResult, method: Examined) -> tuple[np.ndarray, np.ndarray]:
+    """At each count the last of the first units, and the first of the others, ``[target, count]``; -1 for none."""
+    nobody = np.full((len(method.orders), 1), -1)
+    lasts = np.concatenate([nobody, method.orders], 1)
+    following = np.concatenate([method.orders, nobody], 1)
+    return lasts[:, list(result.counts)], following[:, list(result.counts)]
 
 
 def _first(result: FaithfulnessResult, order: np.ndarray) -> str:
