@@ -136,15 +136,17 @@ def _marks(rows: alt.Chart, y: alt.Y, unit: str) -> list[alt.Chart]:
         x=_across("mean", unit)
     )
     spread = (
-        base.transform_filter("isValid(datum.from)")
+        base.transform_calculate(
+            start="isValid(datum.from) ? datum.from : datum.v", end="isValid(datum.to) ? datum.to : datum.v"
+        )
         .mark_rule(strokeWidth=2, opacity=0.55, aria=False, tooltip=None)
-        .encode(x=_across("from", unit), x2="to", color=_colour("color"))
+        .encode(x=_across("start", unit), x2="end", color=_colour("color"))
     )
     dot = base.mark_point(size=70, strokeWidth=2, opacity=1).encode(
         x=_across("v", unit),
         color=_colour("color"),
         fill=_colour("fill"),
-        shape=alt.Shape("k:O", legend=None, scale=alt.Scale(domain=[0, 1, 2], range=["circle", "circle", "cross"])),
+        shape=alt.Shape("k:N", legend=None, scale=alt.Scale(domain=[0, 1, 2], range=["circle", "circle", "cross"])),
         description="says:N",
         tooltip=[
             alt.Tooltip("name:N", title="title"),

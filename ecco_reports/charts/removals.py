@@ -192,7 +192,7 @@ def _drawn(methods: Sequence[str], turned: str, thing: str, measured: str, x: al
         )
     )
     line = base.mark_line(strokeWidth=2.25, aria=False, tooltip=None).encode(
-        strokeDash=alt.StrokeDash("m:O", legend=None, scale=alt.Scale(domain=numbers, range=dashes))
+        strokeDash=alt.StrokeDash("m:O", legend=legend, scale=alt.Scale(domain=numbers, range=dashes))
     )
     dot = base.mark_point(filled=True, size=38).encode(
         description="says:N",
