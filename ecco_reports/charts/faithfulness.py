@@ -50,7 +50,7 @@ def trust_chart(
     outputs: Sequence[str],
     bars: Sequence[Sequence[Sequence[Bar]]],
     unit: str,
-    orders: str,
+    orders: Sequence[str],
 ) -> alt.LayerChart:
     """Methods as rows, best first, once for each measure; the band is where random orders are.
 
@@ -60,7 +60,7 @@ def trust_chart(
         outputs: What can be chosen: the mean of all outputs, and each one.
         bars: ``[output][measure][method]``.
         unit: What the measures are in.
-        orders: What the methods are compared with: "100 random orders".
+        orders: What the methods are compared with, for each measure: "100 random orders".
     """
     step = len(methods) + 1
     rows = [
@@ -77,11 +77,11 @@ def trust_chart(
         style.names("methods", methods),
         style.names("measures", [name for name, _ in measures]),
         style.names("verdicts", [_SAID[look] for look in LOOKS]),
-        alt.param(name="orders", value=orders),
+        style.names("orders", orders),
     )
     return style.themed(
         chart,
-        f"{len(measures)} measures of {len(methods)} methods beside those of {orders}.",
+        f"{len(measures)} measures of {len(methods)} methods beside those of random orders.",
         title=style.footnote(
             [
                 "Grey: the middle 90 % of random orders, and their mean.",
@@ -117,10 +117,14 @@ def _said(step: int) -> alt.Chart:
         alt.Chart(alt.NamedData("bars"))
         .transform_filter("datum.g == output")
         .transform_calculate(
-            name=named, verdict="verdicts[datum.k]", beaten="format(datum.b, ',') + ' of ' + orders", value=value
+            name=named,
+            verdict="verdicts[datum.k]",
+            others=f"orders[floor(datum.r / {step})]",
+            value=value,
         )
+        .transform_calculate(beaten="format(datum.b, ',') + ' of ' + datum.others")
         .transform_calculate(
-            note="datum.value + ' · ' + format(datum.b, ',') + ' of ' + split(orders, ' ')[0]",
+            note="datum.value + ' · ' + format(datum.b, ',') + ' of ' + split(datum.others, ' ')[0]",
             says="datum.name + ': ' + datum.value + ', better than ' + datum.beaten + ', ' + datum.verdict",
         )
     )

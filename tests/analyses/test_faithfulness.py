@@ -17,7 +17,7 @@ from ecco_reports.errors import CapabilityError
 from ecco_reports.models.base import Capability, ModelFacts
 from ecco_reports.modelspec import ModelSpec
 from ecco_reports.records import Decoding, Family, Prompt
-from ecco_reports.testing import HEATHROW, check_analysis, check_words, round_trip, same
+from ecco_reports.testing import HEATHROW, check_analysis, check_figure, check_words, round_trip, same
 from tests import tiny
 from tests.analyses.stubborn import silent
 from tests.analyses.test_attribution import with_template
@@ -402,3 +402,22 @@ def test_the_bundled_classifier_is_read_right_by_leaving_words_out():
     assert by_name["occlusion"].verdict == "better"
     first = result.units[int(result.methods[-1].orders[0, 0])]
     assert result.word(first) == "weakness"
+
+
+def test_two_models_of_one_prompt_are_compared_method_by_method(tiny_model):
+    first, second = run(tiny_model("gpt2")), run(tiny_model("llama"), methods=("occlusion", "saliency"))
+    found = ROOM.between(first, second, ("one", "other"))
+    assert found is not None
+    for figure in found.figures:
+        check_figure(figure)
+    assert {row[0] for row in found.table.rows} == {"occlusion", "saliency"}
+    rows = {(row[0], row[1]): row for row in found.table.rows}
+    for name, result in (("one", first), ("other", second)):
+        (saliency,) = (each for each in judged(result, None) if each.method == "saliency")
+        assert rows["saliency", name][2:5] == (saliency.gap.value, saliency.gap.standing.better, 20)
+    both = {each.method: each.verdict for each in judged(first, None)}
+    again = ROOM.between(first, first, ("one", "same"))
+    assert ("in both models" in again.summary) == ("better" in both.values())
+    assert " only" not in again.summary
+    assert ROOM.between(first, run(tiny_model("llama"), measured="logprob"), ("one", "other")) is None
+    assert ROOM.between(first, run(silent(tiny_model("llama"))), ("one", "other")) is None

@@ -119,7 +119,7 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
         "beams": beams_chart(beams),
         "matrix": contribution_matrix(labels, labels, [Explanation("ig", scores, "nats", True)]),
         "saliency": contribution_matrix(labels, labels, [Explanation("saliency", np.abs(scores), "share", False)]),
-        "trust": trust_chart(labels, [("Gap", "higher is better")], ["first"], [[bars]], "nats", "100 random orders"),
+        "trust": trust_chart(labels, [("Gap", "higher is better")], ["first"], [[bars]], "nats", ["100 random orders"]),
         "removal_lines": removal_curves(labels[:8], labels, ["first"], range(count + 1), [falling], "nats", "token"),
         "orders": order_grid(["a", "b"], labels, ["first"], np.array([[np.arange(count) + 1] * 2]), "token"),
         "rank_grid": rank_grid(LAYERS, labels, ranks, 1000),

@@ -27,7 +27,7 @@ def drawn(chart):
 
 
 def trust(outputs=("mean", "·London"), bars=None):
-    return trust_chart(METHODS, MEASURES, outputs, bars or [BARS, BARS[::-1]], "probability", "100 random orders")
+    return trust_chart(METHODS, MEASURES, outputs, bars or [BARS, BARS[::-1]], "probability", ["100 random orders"] * 3)
 
 
 def choosing(chart, **values):
@@ -141,7 +141,9 @@ def test_twelve_methods_twenty_outputs_and_a_hundred_tokens_stay_small():
     )
     places = np.tile(np.arange(1, 101), (20, 12, 1))
     made = [
-        trust_chart(methods, [*MEASURES, MEASURES[0]], ["mean", *outputs], bars, "probability", "100 random orders"),
+        trust_chart(
+            methods, [*MEASURES, MEASURES[0]], ["mean", *outputs], bars, "probability", ["100 random orders"] * 3
+        ),
         removal_curves(methods, units, outputs, counts, [lines] * 20, "probability", "token"),
         order_grid(methods, units, outputs, places, "token"),
     ]

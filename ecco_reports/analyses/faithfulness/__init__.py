@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from ecco_reports.analyses import Analysis
+from ecco_reports.analyses import Analysis, Between
 from ecco_reports.analyses.faithfulness.computing import examine
 from ecco_reports.analyses.faithfulness.foresight import needs_of, problems_of, target_count, variants_of, work_of
 from ecco_reports.analyses.faithfulness.results import FaithfulnessResult
@@ -85,3 +85,9 @@ class Faithfulness(Analysis[FaithfulnessParams, FaithfulnessResult]):
             caption="One row per method and output, then the means of the random orders. The gap's interval is that of "
             "a mean over outputs (bootstrap), and of random orders the range of their middle 90 %.",
         )
+
+    def between(self, first: FaithfulnessResult, second: FaithfulnessResult, names: tuple[str, str]) -> Between | None:
+        """Which methods can be told from chance in both models, in one, in none."""
+        from ecco_reports.analyses.faithfulness.comparing import between
+
+        return between(first, second, names)

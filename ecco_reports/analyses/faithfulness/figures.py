@@ -75,9 +75,9 @@ def _trust(result: FaithfulnessResult) -> ChartFigure:
         ordered = [by_method[method] for method in order]
         bars.append(
             [
-                [_bar(each.gap) for each in ordered],
-                [_bar(each.comprehensiveness) for each in ordered],
-                [_bar(each.sufficiency) for each in ordered],
+                [bar_of(each.gap) for each in ordered],
+                [bar_of(each.comprehensiveness) for each in ordered],
+                [bar_of(each.sufficiency) for each in ordered],
             ]
         )
     what, things = watched(result), f"{result.grain}s"
@@ -100,7 +100,7 @@ def _trust(result: FaithfulnessResult) -> ChartFigure:
             [output for _, output in choices],
             bars,
             f"change of the {what}",
-            orders_in_words(judged(result, None)[0].gap),
+            [orders_in_words(judged(result, None)[0].gap)] * len(_MEASURES),
         ),
     )
 
@@ -172,7 +172,8 @@ def _choices(result: FaithfulnessResult) -> list[tuple[int | None, str]]:
     return [(None, _EVERYTHING), *each] if len(each) > 1 else [*each]
 
 
-def _bar(mark: Mark) -> Bar:
+def bar_of(mark: Mark) -> Bar:
+    """A measure as the chart of trust draws it."""
     standing = mark.standing
     return Bar(
         value=mark.value,
