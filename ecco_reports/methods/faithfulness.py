@@ -21,7 +21,9 @@ from ecco_reports.methods.perturbation import Scored, Scorer
 
 EVERY_ORDER_UP_TO = 6
 """With so few units all orders (720) are looked at, which takes no more than 64 texts."""
-MIDDLE = (0.05, 0.95)
+SMALL = 0.05
+"""So little luck, or less, tells a ranking from chance: that of one random ranking in twenty."""
+MIDDLE = (SMALL, 1 - SMALL)
 """The part of the random rankings that is shown: beyond either end of it lies one in twenty."""
 _ROUNDING = 1e-9
 _RESAMPLED = 2000
@@ -99,7 +101,7 @@ class Standing:
         orders: How many there are.
         exact: Whether they are all the orders there are, not some that were drawn.
         mean: Their mean.
-        low: The end of the middle 90 per cent of them, below.
+        low: The end of the middle 90 per cent of them, below. Beyond either end ``luck`` or ``bad_luck`` is ``SMALL``.
         high: The same above.
         z: By how many of their standard deviations it is better than their mean; None where they are all alike.
     """
@@ -217,17 +219,26 @@ def standing_of(value: float, random: np.ndarray, higher_is_better: bool, exact:
     spread = float(random.std())
     rounding = _ROUNDING * max(1.0, float(np.abs(random).max()))
     ahead = sign * (value - random)
-    low, high = np.quantile(random, MIDDLE)
+    ordered, few = np.sort(random), _beyond(len(random), exact)
     return Standing(
         better=int((ahead > rounding).sum()),
         level=int((np.abs(ahead) <= rounding).sum()),
         orders=len(random),
         exact=exact,
         mean=float(random.mean()),
-        low=float(low),
-        high=float(high),
+        low=float(ordered[few]),
+        high=float(ordered[-1 - few]),
         z=sign * (value - float(random.mean())) / spread if spread > rounding else None,
     )
+
+
+def _beyond(orders: int, exact: bool) -> int:
+    """How many random rankings lie beyond either end of their middle: so many that one more there is not told by luck.
+
+    The ranking that is asked about is one of all orders, and one more beside drawn ones.
+    """
+    share = SMALL * orders if exact else SMALL * (orders + 1) - 1
+    return min(max(math.floor(share + _ROUNDING), 0), (orders - 1) // 2)
 
 
 def interval_of(values: np.ndarray, seed: int) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ecco_reports.methods.faithfulness import (
     EVERY_ORDER_UP_TO,
+    SMALL,
     Grid,
     Standing,
     interval_of,
@@ -235,6 +236,17 @@ def test_luck_is_how_often_chance_does_as_well(exact, better, level, luck, bad_l
     standing = Standing(better, level, 720 if exact else 100, exact, 0.0, -1.0, 1.0, 0.0)
     assert standing.luck == pytest.approx(luck)
     assert standing.bad_luck == pytest.approx(bad_luck)
+
+
+@given(st.integers(20, 130), st.integers(0, 2**20), st.booleans(), st.booleans())
+def test_beyond_the_ends_of_the_middle_a_ranking_is_told_from_chance_and_within_it_is_not(orders, seed, exact, higher):
+    random = np.random.default_rng(seed).normal(size=orders)
+    # Of all orders the ranking is one; beside drawn ones it may be anywhere.
+    value = random[0] if exact else np.random.default_rng(seed + 1).normal()
+    standing = standing_of(value, random, higher, exact)
+    good, bad = (standing.luck <= SMALL, standing.bad_luck <= SMALL)
+    above, below = value > standing.high, value < standing.low
+    assert (good, bad) == ((above, below) if higher else (below, above))
 
 
 def test_orders_that_all_do_the_same_have_no_z():

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES
-from ecco_reports.analyses.faithfulness.judging import SMALL, Judgement, Mark, best_first, judged
+from ecco_reports.analyses.faithfulness.judging import Judgement, Mark, best_first, judged
 from ecco_reports.analyses.faithfulness.results import FaithfulnessResult
 from ecco_reports.analyses.voice import voice_of
+from ecco_reports.methods.faithfulness import SMALL
 from ecco_reports.records import Check, Direction, Metric
 
 _MEASURED = {"probability": "probability", "logprob": "log-probability"}
