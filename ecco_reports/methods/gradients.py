@@ -44,7 +44,7 @@ _TRACE = 0.01
 _UNRESOLVED = 0.2
 # SmoothGrad: how many equal parts its draws are kept apart in, from which their spread is known, and how many of the
 # draws are proved by finite differences, which cost at least two passes each.
-_PARTS = 8
+PARTS = 8
 _PROVED = 8
 
 Points: TypeAlias = Callable[[Sequence[int]], torch.Tensor]
@@ -137,7 +137,7 @@ def smooth_grad(
     Returns:
         Mean gradients as ``vectors``, scores without noise, and the means of equal ``parts`` of the draws.
     """
-    parts = min(samples, _PARTS)
+    parts = min(samples, PARTS)
     size = -(-samples // parts)
     deviation = noise * inputs.std()
 
@@ -174,7 +174,7 @@ def _finite_difference_gaps(
         ahead, behind = moved.reshape(2, len(points), -1).mean(1)
         measured = (ahead - behind) / (2 * step)
         rounding = torch.finfo(points.dtype).eps * scores.abs().clamp_min(1.0) / step
-        scale = torch.maximum(torch.maximum(measured.abs(), rounding), _floor(scores))
+        scale = torch.maximum(torch.maximum(measured.abs(), rounding), relative_floor(scores))
         gaps = torch.minimum(gaps, (along - measured).abs() / scale)
         if bool((gaps <= _TRACE).all()):
             break
@@ -236,7 +236,7 @@ def integrated_gradients(
     return Attributions(vectors, ends[0], ends[1], residuals, steps)
 
 
-def _floor(scores: torch.Tensor) -> torch.Tensor:
+def relative_floor(scores: torch.Tensor) -> torch.Tensor:
     """The smallest change of a score that a relative error is measured against: 1 % of the score, at least 0.01."""
     return 0.01 * scores.abs().clamp_min(1.0)
 
@@ -275,7 +275,7 @@ def _incompleteness(
         dtype: What the model computes in.
     """
     difference = ends[0] - ends[1]
-    scale = torch.maximum(difference.abs(), _floor(ends[0]))
+    scale = torch.maximum(difference.abs(), relative_floor(ends[0]))
     gaps = ((weights[:, None] * slopes.along).sum(0) - difference).abs() / scale
     widths = torch.cat([where.new_zeros(1), where, where.new_ones(1)]).diff()[:, None]
     slope = torch.cat([slopes.along[:1], slopes.along, slopes.along[-1:]])

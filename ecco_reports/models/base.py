@@ -338,6 +338,24 @@ class LanguageModel(ABC):
         """
         raise self.lacks(Capability.LAYER_READOUT)
 
+    def read_bare(self, reading: Reading, states: Sequence[int], places: Sequence[int]) -> torch.Tensor:
+        """What the matrix of the head alone makes of states, as the original ecco reads them.
+
+        The final norm, and what else stands around the head, is left out; only the last state is behind the norm.
+
+        Args:
+            reading: What the states belong to.
+            states: Which of ``residual_states``.
+            places: The places to keep.
+
+        Returns:
+            Scores ``[state, place, outcome]``.
+
+        Raises:
+            CapabilityError: The model has no such head.
+        """
+        raise self.lacks(Capability.LAYER_READOUT)
+
     def resume(self, reading: Reading, layer: int, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
         """What the model would say if a block took in other states; the blocks before it compute nothing.
 

@@ -16,6 +16,7 @@ from torch import nn
 from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models import configs
 from ecco_reports.models.anatomy import BlockTrace, NeuronTap, replaced_output, resumed, trace_blocks
+from ecco_reports.models.bare_head import BareHead, find_bare_head
 from ecco_reports.models.base import AttentionKind, Capability, LanguageModel, ModelFacts, Stack, TextTokenizer
 from ecco_reports.models.blinding import Blinding, found_blinding
 from ecco_reports.models.discovery import discovered
@@ -100,6 +101,11 @@ class _Trace:
         return own if rows == list(range(len(own))) else own[rows]
 
 
+def _key_of(reading: Reading) -> tuple[object, ...]:
+    """What the numbers of a text depend on."""
+    return reading.ids, reading.segments, reading.passage.encoder_length
+
+
 class HuggingFaceModel(LanguageModel):
     """A model in memory.
 
@@ -131,6 +137,7 @@ class HuggingFaceModel(LanguageModel):
         self._readings: dict[tuple[str, str], Reading] = {}
         self._traces: dict[tuple[object, ...], _Trace] = {}
         self._blinding: Blinding | None = None
+        self._bare_heads: dict[tuple[object, ...], BareHead] = {}
         with threads_for(self):
             found = discovered(self._passes, facts, self._explored) if from_files else self._explored()
         self.capabilities = frozenset(found.capabilities)
@@ -353,6 +360,20 @@ class HuggingFaceModel(LanguageModel):
             return self._passes.logits(reading, ids, places, encoded=trace.encoded)
 
     @torch.no_grad()
+    def read_bare(self, reading: Reading, states: Sequence[int], places: Sequence[int]) -> torch.Tensor:
+        """What the matrix of the head alone makes of states: scores ``[state, place, outcome]``."""
+        residual = self.residual_states(reading)
+        key = _key_of(reading)
+        if key not in self._bare_heads:
+            tried = [place for place in reading.places if place in (reading.question, reading.places[-1])]
+            spec = self.facts.spec
+            self._bare_heads = {key: find_bare_head(self._passes, reading, residual, tried, spec.dtype, spec.source)}
+        found = self._bare_heads[key]
+        rows = torch.tensor(self._speech.positions(reading, list(places)), device=residual.device)
+        chosen = [found.last if state == self.layers else residual[state] for state in states]
+        return found.of(torch.stack([state[rows] for state in chosen]))
+
+    @torch.no_grad()
     def resume(self, reading: Reading, layer: int, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
         """What the model says if block ``layer`` takes in other states, ``[batch, place, outcome]``."""
         self.demand(frozenset({Capability.RESUME}))
@@ -425,7 +446,7 @@ class HuggingFaceModel(LanguageModel):
 
     def _trace(self, reading: Reading, places: Sequence[int]) -> _Trace:
         """The pass that keeps the residual stream and the logits at places; run again for other places."""
-        key = (reading.ids, reading.segments, reading.passage.encoder_length)
+        key = _key_of(reading)
         known = self._traces.get(key)
         if known is None or not set(places) <= known.rows.keys():
             kept = sorted({*places}) or list(reading.places[-1:])
