@@ -25,7 +25,9 @@ USUAL = 1.5
 # are shorter, and no text is asked for twice.
 LOOSE = 3.5
 # Integrated gradients take 32 nodes, and up to 480 where completeness wants them.
-LADDER = 16.0
+LADDER = 20.0
+# The signs of a template and masks are read, and are not left out.
+A_FEW = 3
 
 SETTINGS = {
     "attribution": {
@@ -41,7 +43,14 @@ SETTINGS = {
             {"methods": ["occlusion"], "replacement": "baseline"},
         ],
     },
-    "faithfulness": {LADDER: [{}], LOOSE: [{"methods": ["saliency", "occlusion"]}]},
+    "faithfulness": {
+        LADDER: [{}],
+        LOOSE: [
+            {"methods": ["occlusion"], "random_rankings": 20, "max_new_tokens": 1},
+            {"methods": ["saliency"], "replacement": "baseline", "max_new_tokens": 1},
+            {"methods": ["saliency", "occlusion"], "units": "word", "steps": 3, "max_new_tokens": 1},
+        ],
+    },
 }
 """What to try of a room that costs differently with its settings; of the others the defaults."""
 
@@ -104,7 +113,7 @@ def test_a_room_costs_what_it_says(name, slack, settings):
         assert found.passes <= said.passes + 1.01, what
         assert found.backwards <= said.backwards + 0.01, what
         assert found.readouts <= said.readouts, what
-        assert said.passes <= slack * found.passes + 1, what
-        assert said.backwards <= slack * found.backwards + 1, what
-        assert said.readouts <= slack * found.readouts + 1, what
+        assert said.passes <= slack * found.passes + A_FEW, what
+        assert said.backwards <= slack * found.backwards + A_FEW, what
+        assert said.readouts <= slack * found.readouts + A_FEW, what
     assert tried, f"{name} was tried on no model"
