@@ -25,7 +25,7 @@ USUAL = 1.5
 # are shorter, and no text is asked for twice.
 LOOSE = 3.5
 # Integrated gradients take 32 nodes, and up to 480 where completeness wants them.
-LADDER = 20.0
+LADDER = 25.0
 # The signs of a template and masks are read, and are not left out.
 A_FEW = 3
 
