@@ -24,8 +24,8 @@ USUAL = 1.5
 # A second and a third step of a finite difference are tried only where the first is not exact. Texts with parts deleted
 # are shorter, and no text is asked for twice.
 LOOSE = 3.5
-# Integrated gradients take 32 nodes, and up to 480 where completeness wants them.
-LADDER = 25.0
+# Integrated gradients take 32 nodes, and up to 480 where completeness wants them; and a prompt may name a target.
+LADDER = 30.0
 # The signs of a template and masks are read, and are not left out.
 A_FEW = 3
 
