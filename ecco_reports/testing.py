@@ -96,13 +96,18 @@ def check_figure(figure: Any) -> None:
         AssertionError: A promise is broken.
     """
     from ecco_reports.charts.embed import embed
-    from ecco_reports.charts.figure import TokenStrip
+    from ecco_reports.charts.figure import FactorStrip, TokenStrip
 
     assert figure.id.replace("-", "").replace("_", "").isalnum(), f"figure id {figure.id!r} is no slug"
     assert all((figure.title, figure.reading, figure.alt_text)), f"figure {figure.id} lacks words"
     if isinstance(figure, TokenStrip):
         for row in figure.rows:
             assert all(math.isfinite(score) for score in row.scores), f"figure {figure.id}: a score is not finite"
+    elif isinstance(figure, FactorStrip):
+        for factor in figure.factors:
+            assert len(factor.loadings) == len(figure.tokens), f"figure {figure.id}: a token has no loading"
+            known = [loading for loading in factor.loadings if loading is not None]
+            assert all(0 <= loading <= 1 for loading in known), f"figure {figure.id}: a loading is not from 0 to 1"
     else:
         json.dumps(figure.chart.to_dict(validate=True), allow_nan=False)
     embedded = embed(figure, f"check-{figure.id}", "assets/")

@@ -142,12 +142,18 @@ class DecodingParams(Decoding):
 
     All analyses of an experiment explain the same continuation: the decoding settings written at one entry hold for
     the entries of the same model and prompt that say nothing about decoding.
+
+    Attributes:
+        about_speech: Whether the analysis is about what the model says, so that a prompt must give it something to say:
+            a mask to fill in, a passage to find an answer in.
     """
+
+    about_speech: ClassVar[bool] = True
 
     @property
     def decoding(self) -> Decoding:
         """The decoding settings alone."""
-        return Decoding(max_new_tokens=self.max_new_tokens, sampling=self.sampling)
+        return Decoding(**{name: getattr(self, name) for name in Decoding.model_fields})
 
     @property
     def says_nothing_about_decoding(self) -> bool:
@@ -160,8 +166,11 @@ ANALYSES: Registry[AnyAnalysis] = Registry(
     {
         "generation": "ecco_reports.analyses.generation:Generation",
         "attribution": "ecco_reports.analyses.attribution:Attribution",
+        "faithfulness": "ecco_reports.analyses.faithfulness:Faithfulness",
         "logit_lens": "ecco_reports.analyses.logit_lens:LogitLens",
+        "hidden_states": "ecco_reports.analyses.hidden_states:HiddenStates",
         "token_ranks": "ecco_reports.analyses.token_ranks:TokenRanks",
+        "neuron_factors": "ecco_reports.analyses.neuron_factors:NeuronFactors",
         "watch": "ecco_reports.analyses.watch:Watch",
     },
     group="ecco_reports.analyses",

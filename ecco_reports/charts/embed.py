@@ -16,10 +16,11 @@ from typing import Any
 import vl_convert
 
 from ecco_reports.charts.bundle import VEGA_LITE
-from ecco_reports.charts.figure import ChartFigure, Figure, TokenStrip
+from ecco_reports.charts.factor_strip import factor_strip_html
+from ecco_reports.charts.figure import ChartFigure, FactorStrip, Figure, TokenStrip
 from ecco_reports.charts.grid import ANSWERS
 from ecco_reports.charts.strip import strip_html
-from ecco_reports.charts.thumbs import chart_thumbnail, strip_thumbnail
+from ecco_reports.charts.thumbs import chart_thumbnail, factors_thumbnail, strip_thumbnail
 from ecco_reports.errors import RenderError
 from ecco_reports.resources import resource
 
@@ -57,6 +58,8 @@ def embed(figure: Figure, id: str, assets: str) -> Embedded:
     """
     if isinstance(figure, TokenStrip):
         return Embedded(strip_html(figure, id), {})
+    if isinstance(figure, FactorStrip):
+        return Embedded(factor_strip_html(figure, id), {})
     spec = specification(figure)
     picture = static_picture(figure, spec)
     files = {
@@ -75,6 +78,8 @@ def thumbnail(figure: Figure) -> bytes:
     """
     if isinstance(figure, TokenStrip):
         return strip_thumbnail(figure).encode()
+    if isinstance(figure, FactorStrip):
+        return factors_thumbnail(figure).encode()
     return chart_thumbnail(static_picture(figure, specification(figure))).encode()
 
 
@@ -117,13 +122,15 @@ def without_answers(spec: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def notebook_html(strip: TokenStrip) -> str:
+def notebook_html(strip: TokenStrip | FactorStrip) -> str:
     """A strip with its style and script inside, for a notebook."""
     folder = resource("site") / "docs" / "assets"
     css = (folder / "stylesheets" / "charts.css").read_text(encoding="utf-8")
-    code = (folder / "javascripts" / "strips.js").read_text(encoding="utf-8")
+    name = "strips.js" if isinstance(strip, TokenStrip) else "factors.js"
+    code = (folder / "javascripts" / name).read_text(encoding="utf-8")
     title = html.escape(strip.title, quote=False)
-    return f"<style>{css}</style><p><strong>{title}</strong></p>{strip_html(strip, strip.id)}<script>{code}</script>"
+    block = embed(strip, strip.id, "").html
+    return f"<style>{css}</style><p><strong>{title}</strong></p>{block}<script>{code}</script>"
 
 
 def _json_in_script(value: object) -> str:

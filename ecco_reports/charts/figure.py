@@ -1,7 +1,8 @@
 """What an analysis hands to a page or a notebook: figures.
 
-A figure says what it is called, how to read it, and what somebody who cannot see it should hear. There are two kinds:
-an Altair chart, and a token strip (running text whose tokens are coloured), which HTML does better than a plot.
+A figure says what it is called, how to read it, and what somebody who cannot see it should hear. There are three kinds:
+an Altair chart, and two strips (running text whose tokens are coloured, by an output or by a factor), which HTML does
+better than a plot.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class StripToken:
         text: As it reads in the text (white space kept).
         label: With white space and control characters made visible.
         position: Counted from 0.
-        generated: Whether the model wrote it (else it is of the prompt).
+        generated: Whether it stands after the prompt: the model wrote it, or was given it to go on with.
         special: Whether it belongs to a template rather than to the text.
         pieces: What stands in it instead of its text alone, if it is a part of a character: characters, and signs for
             bytes (True).
@@ -54,6 +55,8 @@ class StripToken:
         after: The same after the last token of a text.
         opens: What begins with it ("second text"), where a strip has several parts; else empty.
         note: A word about it; may be empty.
+        scored: Whether scores are about it at all; else it has no colour and no number.
+        ignored: Whether it was left out of the comparison on purpose; it is shown in grey.
     """
 
     text: str
@@ -66,6 +69,8 @@ class StripToken:
     after: str = ""
     opens: str = ""
     note: str = ""
+    scored: bool = True
+    ignored: bool = False
 
 
 def strip_tokens(passage: Passage) -> tuple[StripToken, ...]:
@@ -103,7 +108,10 @@ def _openings(passage: Passage) -> dict[int, str]:
     if second is not None:
         opens = {0: "first text", second: "second text"}
     if passage.encoder_length:
-        opens = {**opens, 0: "read by the encoder", passage.encoder_length: "written by the decoder"}
+        decoder = "given to the decoder" if passage.forced else "written by the decoder"
+        opens = {**opens, 0: "read by the encoder", passage.encoder_length: decoder}
+    elif passage.forced:
+        opens = {0: "prompt", passage.prompt_length: "given continuation"}
     return opens
 
 
@@ -126,12 +134,14 @@ class StripRow:
         position: The strip position of that output token, or None where it is not in the text.
         scores: One signed number per token before it, in reading order.
         detail: What is known of the output itself ("probability 97.1 %, rank 1"); may be empty.
+        parts: What is said of each part of the text that has a heading, in reading order ("79 % of all"); may be empty.
     """
 
     output: str
     position: int | None
     scores: Sequence[float]
     detail: str = ""
+    parts: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -147,6 +157,7 @@ class TokenStrip:
         rows: One per output, in order.
         unit: What a score is ("contribution to the log-probability, in nats").
         signed: Whether scores can be negative (two colours) or not (one).
+        shares: Whether scores are shares of 1, to be written as per cent.
     """
 
     id: str
@@ -157,6 +168,7 @@ class TokenStrip:
     rows: Sequence[StripRow]
     unit: str
     signed: bool
+    shares: bool = False
 
     def _repr_html_(self) -> str:
         """What a notebook displays: the strip with its style and script inside."""
@@ -165,4 +177,46 @@ class TokenStrip:
         return notebook_html(self)
 
 
-Figure: TypeAlias = ChartFigure | TokenStrip
+@dataclass(frozen=True)
+class FactorRow:
+    """A factor of a strip.
+
+    Attributes:
+        name: What people call it: the words it is strongest at.
+        share: How much it explains, for a reader ("9.6 %").
+        loadings: One number from 0 to 1 per token of the strip; None for one that was left out.
+    """
+
+    name: str
+    share: str
+    loadings: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class FactorStrip:
+    """Running text beside a list of factors: one chooses a factor, and its tokens take its colour, or the reverse.
+
+    Attributes:
+        id: Slug, unique among the figures of one result.
+        title: A few words.
+        reading: Two or three sentences: how to read it. Plain text.
+        alt_text: What it shows, in one or two sentences.
+        tokens: All tokens, prompt first.
+        factors: In order.
+    """
+
+    id: str
+    title: str
+    reading: str
+    alt_text: str
+    tokens: Sequence[StripToken]
+    factors: Sequence[FactorRow]
+
+    def _repr_html_(self) -> str:
+        """What a notebook displays: the strip with its style and script inside."""
+        from ecco_reports.charts.embed import notebook_html
+
+        return notebook_html(self)
+
+
+Figure: TypeAlias = ChartFigure | TokenStrip | FactorStrip

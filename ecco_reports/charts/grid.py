@@ -118,3 +118,22 @@ def answers(base: alt.Chart, tooltip: Sequence[alt.Tooltip]) -> alt.Chart:
         description="says:N", tooltip=list(tooltip)
     )
     return cells
+
+
+def line_before(column: int, columns: alt.X) -> alt.Chart:
+    """A line from top to bottom, on the left of a column."""
+    line: alt.Chart = (
+        alt.Chart(alt.InlineData([{"i": column}]))
+        .mark_rule(color=style.INK, strokeWidth=1.5, strokeDash=[4, 3], opacity=0.7, aria=False, tooltip=None)
+        .encode(x=columns.copy().bandPosition(0))
+    )
+    return line
+
+
+def choice(name: str, labels: Sequence[str], title: str) -> alt.Parameter:
+    """A drop-down of labels, whose value is the number of one; a single label needs none."""
+    if len(labels) < 2:
+        return alt.param(name=name, value=0)
+    options = list(range(len(labels)))
+    shown = [style.isolated(style.shown(label)) for label in labels]
+    return alt.param(name=name, value=0, bind=alt.binding_select(options=options, labels=shown, name=title))

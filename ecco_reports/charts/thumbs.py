@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 
 from ecco_reports.charts import style
-from ecco_reports.charts.figure import TokenStrip
+from ecco_reports.charts.factor_strip import fill, strongest
+from ecco_reports.charts.figure import FactorStrip, TokenStrip
 from ecco_reports.charts.strip import STEPS, shade, shares
 
 WIDTH, HEIGHT = 640, 400
@@ -30,6 +32,23 @@ def strip_thumbnail(strip: TokenStrip) -> str:
     """The running text with the colours of its first output."""
     row = strip.rows[0] if strip.rows else None
     fills = [shade(share / STEPS, strip.signed) for share in shares(row)] if row else []
+    return _text_picture(strip, fills, None if row is None else row.position)
+
+
+def factors_thumbnail(strip: FactorStrip) -> str:
+    """The running text, each token in the colour of its strongest factor."""
+    best = [strongest(strip, index) for index in range(len(strip.tokens))]
+    return _text_picture(strip, [fill(*one) if one else "#00000000" for one in best], None)
+
+
+def _text_picture(strip: TokenStrip | FactorStrip, fills: Sequence[str], chosen: int | None) -> str:
+    """Running text on coloured ground.
+
+    Args:
+        strip: What to show.
+        fills: The ground of each token, as far as they go.
+        chosen: The position of the token that is framed.
+    """
     pieces, x, y = [], 20.0, 40.0
     for index, token in enumerate(strip.tokens):
         label = token.text.strip() or style.shown(token.label)
@@ -38,11 +57,11 @@ def strip_thumbnail(strip: TokenStrip) -> str:
             x, y = 20.0, y + LINE
         if y > HEIGHT:
             break
-        outlined = row is not None and row.position == token.position
-        fill = fills[index] if index < len(fills) else "#00000000"
+        outlined = chosen is not None and chosen == token.position
+        ground = fills[index] if index < len(fills) else "#00000000"
         frame = f' stroke="{style.RAISE}" stroke-width="3"' if outlined else ""
         pieces.append(
-            f'<rect x="{x:g}" y="{y - 26:g}" width="{width:g}" height="36" rx="5" fill="{fill}"{frame}/>'
+            f'<rect x="{x:g}" y="{y - 26:g}" width="{width:g}" height="36" rx="5" fill="{ground}"{frame}/>'
             f'<text x="{x + LETTER / 2:g}" y="{y:g}">{html.escape(style.shown(label), quote=False)}</text>'
         )
         x += width + 4

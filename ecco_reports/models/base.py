@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ecco_reports.errors import CapabilityError
+from ecco_reports.models.configs import Shape
 from ecco_reports.models.memory import Memory
 from ecco_reports.models.reading import Candidates, Encoding, Reading, Scores
 from ecco_reports.modelspec import ModelSpec
@@ -33,6 +34,7 @@ class Capability(StrEnum):
     CANDIDATES = "most probable tokens with their log-probabilities"
     SCORES = "log-probabilities of given tokens after other texts"
     GRADIENTS = "gradients with respect to its input embeddings"
+    STATES = "residual stream between its layers"
     LAYER_READOUT = "readout of intermediate layers"
     RESUME = "resuming from a layer"
     ATTENTION = "attention patterns"
@@ -48,6 +50,13 @@ class AttentionKind(StrEnum):
     CROSS = "cross"
 
 
+class Stack(StrEnum):
+    """One of the stacks of blocks that a text goes through: the one that speaks, or the encoder it listens to."""
+
+    MAIN = "main"
+    ENCODER = "encoder"
+
+
 @dataclass(frozen=True)
 class ModelFacts:
     """What is known of a model without loading it.
@@ -61,6 +70,7 @@ class ModelFacts:
         family: What it was made for, or None when its configuration does not say.
         labels: The names of the classes of a classifier, by number.
         notes: What a page should say of how it is loaded, one sentence each: own code, an adapter, quantization.
+        shape: How large it is, as far as its files tell.
     """
 
     spec: ModelSpec
@@ -71,6 +81,7 @@ class ModelFacts:
     family: Family | None = None
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    shape: Shape = field(default_factory=Shape)
 
 
 class TextTokenizer(ABC):
@@ -104,6 +115,10 @@ class TextTokenizer(ABC):
     @property
     def mask(self) -> Token | None:
         """The token that a masked language model fills in, or None when there is none."""
+        return None
+
+    def sign(self, kind: str) -> int | None:
+        """The number of its token of a kind (``pad``, ``eos``, ``unk``), or None when it names none."""
         return None
 
 
@@ -170,6 +185,11 @@ class LanguageModel(ABC):
     def best_threads(self) -> int | None:
         """How many threads of arithmetic serve it best; None leaves that to the library."""
         return None
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The module whose passes these are, for methods with rules of their own for its parts."""
+        raise self.lacks(Capability.GRADIENTS)
 
     @property
     @abstractmethod
@@ -251,6 +271,25 @@ class LanguageModel(ABC):
         """
         raise self.lacks(Capability.GRADIENTS)
 
+    def logits_unseen(self, reading: Reading, unseen: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+        """What the model says if nobody looked at some positions, which all stay where they are.
+
+        Each position still sees itself: hidden where the model speaks, a token keeps what it brings along.
+
+        Args:
+            reading: What is read.
+            unseen: Which positions the others do not look at, ``[batch, position]``; a reading may be cut after the
+                reach of its last place.
+            places: The places to keep; a place may be named twice and is then kept twice.
+
+        Returns:
+            ``[batch, place, outcome]``.
+
+        Raises:
+            CapabilityError: It has no attention that obeys.
+        """
+        raise self.lacks(Capability.LOGITS)
+
     def logits_and_origin(
         self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -266,14 +305,25 @@ class LanguageModel(ABC):
         logits = self.logits_from_embeddings(reading, embeddings, places)
         return logits, logits
 
-    def residual_states(self, reading: Reading) -> torch.Tensor:
-        """The residual stream: the input of the first block, then the output of every block call.
+    @property
+    def stacks(self) -> tuple[Stack, ...]:
+        """The stacks whose residual stream can be had, the encoder first."""
+        return ()
+
+    def residual_states(self, reading: Reading, stack: Stack = Stack.MAIN) -> torch.Tensor:
+        """The residual stream: the input of the first block, then the output of every block call (needs ``STATES``).
+
+        Args:
+            reading: What was read.
+            stack: Whose stream; the positions are those that this stack reads, counted from its own first.
 
         Returns:
-            ``[state, position, width]`` with ``layers + 1`` states; the positions of the decoder where there are two
-            stacks.
+            ``[state, position, width]`` with one state more than the stack has block calls.
+
+        Raises:
+            CapabilityError: It cannot be had of this model, or there is no such stack.
         """
-        raise self.lacks(Capability.LAYER_READOUT)
+        raise self.lacks(Capability.STATES)
 
     def read_out(self, reading: Reading, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
         """What the model would say if a state were the output of its last block: its own tail, replayed.
@@ -324,8 +374,21 @@ class LanguageModel(ABC):
         """Attention weights by layer, ``[head, query, key]``; hybrid models lack some layers."""
         raise self.lacks(Capability.ATTENTION)
 
-    def neurons(self, reading: Reading) -> Mapping[int, torch.Tensor]:
-        """Activations by layer, ``[position, neuron]``: what the last projection of a block's MLP reads."""
+    @property
+    def neuron_stacks(self) -> tuple[Stack, ...]:
+        """The stacks whose neurons can be had, the encoder first."""
+        return ()
+
+    def neurons(self, reading: Reading, stack: Stack = Stack.MAIN) -> Mapping[int, torch.Tensor]:
+        """Activations by layer, ``[position, neuron]``: what the last projection of a block's MLP reads.
+
+        Args:
+            reading: What was read.
+            stack: Whose neurons; the positions are those that this stack reads, counted from its own first.
+
+        Raises:
+            CapabilityError: They cannot be had of this stack, or there is none of that name.
+        """
         raise self.lacks(Capability.NEURONS)
 
     def writes(self, reading: Reading) -> Sequence[Mapping[str, torch.Tensor]]:

@@ -74,6 +74,7 @@ class _Discovery(_Kept):
     calls: int
     interface: bool | None
     neurons: dict[int, _Projection] | None
+    encoder_neurons: dict[int, _Projection] | None
     writes: tuple[tuple[_Writer, ...], ...] | None
     inside_proofs: dict[Capability, float]
     inside_reasons: dict[Capability, str]
@@ -146,10 +147,15 @@ def _taken_down(found: Findings, passes: Passes) -> _Discovery:
     """What was found, by paths."""
     paths = {id(module): path for path, module in passes.module.named_modules()}
     inside = found.anatomy
-    neurons = inside.neurons and {
-        layer: _Projection(path=paths[id(each.module)], transposed=each.transposed, neurons=each.neurons)
-        for layer, each in inside.neurons.layers.items()
-    }
+
+    def projections(tap: NeuronTap | None) -> dict[int, _Projection] | None:
+        if tap is None:
+            return None
+        return {
+            layer: _Projection(path=paths[id(each.module)], transposed=each.transposed, neurons=each.neurons)
+            for layer, each in tap.layers.items()
+        }
+
     writes = inside.writes and tuple(
         tuple(
             _Writer(path=paths[id(each.module)], inside=each.path, role=each.role, scale=each.scale) for each in writers
@@ -167,7 +173,8 @@ def _taken_down(found: Findings, passes: Passes) -> _Discovery:
         encoder=tuple(paths[id(block)] for block in inside.encoder),
         calls=inside.calls,
         interface=inside.attention and inside.attention.by_interface,
-        neurons=neurons,
+        neurons=projections(inside.neurons),
+        encoder_neurons=projections(inside.encoder_neurons),
         writes=writes,
         inside_proofs=dict(inside.proofs),
         inside_reasons=dict(inside.reasons),
@@ -192,10 +199,14 @@ def _anatomy(kept: _Discovery, module: nn.Module, modules: dict[str, nn.Module])
 
     blocks, encoder = at(kept.blocks), at(kept.encoder)
     attention = None if kept.interface is None else AttentionTap(module, blocks, encoder, kept.interface)
-    neurons = {
-        layer: Projection(modules[each.path], each.transposed, each.neurons)
-        for layer, each in (kept.neurons or {}).items()
-    }
+
+    def tap(stack: tuple[nn.Module, ...], projections: dict[int, _Projection] | None) -> NeuronTap | None:
+        layers = {
+            layer: Projection(modules[each.path], each.transposed, each.neurons)
+            for layer, each in (projections or {}).items()
+        }
+        return NeuronTap(stack, layers) if layers else None
+
     writes = tuple(
         tuple(Writer(modules[each.path], each.inside, each.role, each.scale) for each in writers)
         for writers in kept.writes or ()
@@ -205,7 +216,8 @@ def _anatomy(kept: _Discovery, module: nn.Module, modules: dict[str, nn.Module])
         encoder=encoder,
         calls=kept.calls,
         attention=attention,
-        neurons=NeuronTap(blocks, neurons) if neurons else None,
+        neurons=tap(blocks, kept.neurons),
+        encoder_neurons=tap(encoder, kept.encoder_neurons),
         writes=WriteTap(blocks, writes) if writes else None,
         proofs=kept.inside_proofs,
         reasons=kept.inside_reasons,

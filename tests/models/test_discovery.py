@@ -100,7 +100,7 @@ def answers(model):
     if Capability.ATTENTION in model.capabilities:
         asked["attention"] = {kind: dict(model.attention(reading, kind)) for kind in AttentionKind}
     if Capability.NEURONS in model.capabilities:
-        asked["neurons"] = dict(model.neurons(reading))
+        asked["neurons"] = {stack: dict(model.neurons(reading, stack)) for stack in model.neuron_stacks}
     if Capability.WRITES in model.capabilities:
         asked["writes"] = list(map(dict, model.writes(reading)))
     return asked

@@ -51,6 +51,7 @@ class Anatomy:
         calls: How many block calls one pass makes in the stack that speaks.
         attention: Where its attention can be had, or None.
         neurons: Where its neurons are, or None.
+        encoder_neurons: Where those of the encoder it listens to are, or None.
         writes: Which parts of its blocks write into the residual stream, or None.
         proofs: For each handle found, the relative residual of its identity on the probe.
         reasons: For each handle not found, why, in words that go on after "it has no ...:".
@@ -62,6 +63,7 @@ class Anatomy:
     calls: int = 0
     attention: AttentionTap | None = None
     neurons: NeuronTap | None = None
+    encoder_neurons: NeuronTap | None = None
     writes: WriteTap | None = None
     proofs: Mapping[Capability, float] = field(default_factory=dict)
     reasons: Mapping[Capability, str] = field(default_factory=dict)
@@ -69,6 +71,7 @@ class Anatomy:
 
 
 _HANDLES = (
+    Capability.STATES,
     Capability.LAYER_READOUT,
     Capability.RESUME,
     Capability.ATTENTION,
@@ -141,19 +144,21 @@ class _Exploration:
         except AbsentError as absent:
             return Anatomy(reasons=dict.fromkeys(_HANDLES, str(absent)))
         outputs = [call.output for call in calls]
+        self._prove(Capability.STATES, lambda: self._streams(blocks, calls, encoder))
         if self._family is Family.NONE:
             self._reasons[Capability.LAYER_READOUT] = "it has no head that turns its vectors into words or classes"
         else:
             self._prove(Capability.LAYER_READOUT, lambda: self._read_out(blocks, outputs, _states(calls)))
         self._prove(Capability.RESUME, lambda: self._resume(blocks, outputs, _states(calls)))
         maps = self._attention(blocks, encoder, calls)
-        neurons = self._neurons(blocks, calls)
+        neurons, encoder_neurons = self._neurons(blocks, encoder, calls)
         return Anatomy(
             blocks=blocks,
             encoder=encoder,
             calls=len(calls),
             attention=maps[0],
             neurons=neurons,
+            encoder_neurons=encoder_neurons,
             writes=self._writes(blocks, calls, maps[1], neurons),
             proofs=self._proofs,
             reasons=self._reasons,
@@ -178,6 +183,21 @@ class _Exploration:
             return False
         self._proofs[capability] = measured
         return True
+
+    def _streams(self, blocks: Blocks, calls: Sequence[Call], encoder: Blocks) -> float:
+        """The states of each stack, which are handed on to the last bit (``_chain``).
+
+        The last state of an encoder must also give the model's own logits when the rest of the encoder runs on it and
+        the last block of the other stack listens to that.
+        """
+        _states(calls)
+        taken = calls[-1].taken
+        if not encoder or taken is None:
+            return 0.0
+        listened, outputs = self._seen.of(encoder), [call.output for call in calls]
+        replayed = replaced_output(encoder, [call.output for call in listened], _states(listened)[-1])
+        with replayed, resumed(blocks, outputs, len(outputs) - 1, taken):
+            return relative(self._forward(), self._seen.logits)
 
     def _read_out(self, blocks: Blocks, outputs: Sequence[Any], states: Sequence[torch.Tensor]) -> float:
         """The tail replayed on the last state, against the model's own logits."""
@@ -229,30 +249,42 @@ class _Exploration:
             self._partly[Capability.ATTENTION] = "; ".join(lacking)
         return tap, maps
 
-    def _neurons(self, blocks: Blocks, calls: Sequence[Call]) -> NeuronTap | None:
+    def _neurons(
+        self, blocks: Blocks, encoder: Blocks, calls: Sequence[Call]
+    ) -> tuple[NeuronTap | None, NeuronTap | None]:
+        """The neurons of the stack that speaks, and those of the encoder it listens to."""
         layers: dict[int, Projection] = {}
-        missing: dict[int, str] = {}
+        listened: dict[int, Projection] = {}
+        lacking: list[str] = []
 
         def residual() -> float:
-            worst = 0.0
-            for number, call in enumerate(calls):
-                try:
-                    layers[number], miss = find_projection(self._seen, call, self._tolerance)
-                except AbsentError as absent:
-                    missing[number] = str(absent)
-                else:
-                    worst = max(worst, miss)
+            worst, missing = self._projections(calls, layers)
             if not layers:
-                raise AbsentError(Counter(missing.values()).most_common(1)[0][0])
+                raise AbsentError(_commonest(missing))
+            lacking.extend([_in_layers(missing, f": {_commonest(missing)}")] if missing else [])
+            if encoder:
+                miss, missing = self._projections(self._seen.of(encoder), listened)
+                worst = max(worst, miss)
+                lacking.extend([_in_layers(missing, f" of the encoder: {_commonest(missing)}")] if missing else [])
             return worst
 
         if not self._prove(Capability.NEURONS, residual):
-            return None
-        if missing:
-            self._partly[Capability.NEURONS] = _in_layers(
-                missing, f": {Counter(missing.values()).most_common(1)[0][0]}"
-            )
-        return NeuronTap(blocks, layers)
+            return None, None
+        if lacking:
+            self._partly[Capability.NEURONS] = "; ".join(lacking)
+        return NeuronTap(blocks, layers), NeuronTap(encoder, listened) if listened else None
+
+    def _projections(self, calls: Sequence[Call], found: dict[int, Projection]) -> tuple[float, Mapping[int, str]]:
+        """Fills in the projection of each layer; the largest residual, and why layers have none."""
+        worst, missing = 0.0, {}
+        for number, call in enumerate(calls):
+            try:
+                found[number], miss = find_projection(self._seen, call, self._tolerance)
+            except AbsentError as absent:
+                missing[number] = str(absent)
+            else:
+                worst = max(worst, miss)
+        return worst, missing
 
     def _writes(
         self, blocks: Blocks, calls: Sequence[Call], maps: Sequence[AttentionMap], neurons: NeuronTap | None
@@ -269,6 +301,10 @@ class _Exploration:
             return worst
 
         return WriteTap(blocks, tuple(layers)) if self._prove(Capability.WRITES, residual) else None
+
+
+def _commonest(reasons: Mapping[int, str]) -> str:
+    return Counter(reasons.values()).most_common(1)[0][0]
 
 
 def _crashed(accident: Exception) -> str:

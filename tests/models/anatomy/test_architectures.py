@@ -18,6 +18,7 @@ pytestmark = pytest.mark.usefixtures("one_thread", "no_gradients")
 TEXT = "when I hear the sound of summer rain"
 NAMES = tuple(zoo.BY_NAME)
 HANDLES = (
+    Capability.STATES,
     Capability.LAYER_READOUT,
     Capability.RESUME,
     Capability.ATTENTION,
@@ -37,14 +38,17 @@ NO_PAIRS = "what it gives out as attention is not from every position to every p
 NO_SHARES = "what it gives out as attention does not add up to one for each position"
 NOT_FED = "no projection into its residual stream reads what another one wrote"
 TWICE = "a block of it attends more than once"
-READOUT, RESUME, ATTENTION, NEURONS, WRITES = HANDLES
+STATES, READOUT, RESUME, ATTENTION, NEURONS, WRITES = HANDLES
 LACKING = {
     "Mixtral": {NEURONS: FUSED},
     "Qwen3-MoE": {NEURONS: FUSED},
     "GPT-OSS": {NEURONS: FUSED},
     "Llama 4": {NEURONS: FUSED},
-    "Gemma 3n": {READOUT: NO_VECTOR, RESUME: NO_VECTOR, WRITES: NO_SUM},
-    "DeepSeek-V4": {READOUT: NO_VECTOR, RESUME: NO_VECTOR, ATTENTION: NO_PAIRS, NEURONS: NOT_FED, WRITES: NO_SUM},
+    "Gemma 3n": {STATES: NO_VECTOR, READOUT: NO_VECTOR, RESUME: NO_VECTOR, WRITES: NO_SUM},
+    "DeepSeek-V4": {
+        **dict.fromkeys((STATES, READOUT, RESUME), NO_VECTOR),
+        **{ATTENTION: NO_PAIRS, NEURONS: NOT_FED, WRITES: NO_SUM},
+    },
     "DiffLlama": {ATTENTION: TWICE},
     "HRM": dict.fromkeys(HANDLES, NO_CHAIN),
     "Mamba": {ATTENTION: NO_ATTENTION, NEURONS: MIXED},
@@ -193,9 +197,14 @@ def test_rows_add_up_to_one_and_nothing_falls_on_what_is_hidden(name):
             assert found.weights.triu(1).max() == 0
 
 
+@pytest.mark.parametrize("stack", ["neurons", "encoder_neurons"])
 @pytest.mark.parametrize("name", having(Capability.NEURONS))
-def test_neurons_times_what_they_write_is_what_their_projection_returns(name):
-    tap = anatomy(name).neurons
+def test_neurons_times_what_they_write_is_what_their_projection_returns(name, stack):
+    tap = getattr(anatomy(name), stack)
+    if tap is None:
+        assert stack == "encoder_neurons"
+        assert not anatomy(name).encoder
+        return
     for layer, projection in tap.layers.items():
         returned = []
         handle = projection.module.register_forward_hook(lambda _m, _a, output, seen=returned: seen.append(output + 0))

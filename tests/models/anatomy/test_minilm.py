@@ -50,7 +50,7 @@ def found(encoder):
 
 
 def test_an_encoder_without_a_head_shows_all_but_what_a_head_would_say(found):
-    assert set(found.proofs) == {Capability.RESUME, Capability.ATTENTION, Capability.NEURONS}
+    assert set(found.proofs) == {Capability.STATES, Capability.RESUME, Capability.ATTENTION, Capability.NEURONS}
     assert max(found.proofs.values()) < 1e-5
     assert found.reasons == {
         Capability.LAYER_READOUT: "it has no head that turns its vectors into words or classes",
