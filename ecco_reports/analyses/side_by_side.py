@@ -15,6 +15,8 @@ from ecco_reports.analyses import Between
 from ecco_reports.analyses.layers import layer_in_words, layer_name
 from ecco_reports.records import Family, Table
 
+_WORDS = 3
+"""How many words of each model are drawn; the table has all of them."""
 _NO_KL = (
     "The two distributions are not compared as wholes: a KL divergence needs equal vocabularies, and only chosen words "
     "are stored."
@@ -73,13 +75,14 @@ def side_by_side(first: Side, second: Side, names: tuple[str, str]) -> Between |
     def figure(kind: str, measure: Measure, reading: str) -> ChartFigure:
         lines = [
             DepthLine(
-                f"{name}: {label}",
+                name,
+                label,
                 [layer_name(state) for state in side.states],
                 side.depths,
                 (side.ranks if kind == "rank" else side.probabilities)[:, column].tolist(),
             )
             for name, side in zip(names, sides, strict=True)
-            for column, label in enumerate(side.labels)
+            for column, label in enumerate(side.labels[:_WORDS])
         ]
         chart = themed(
             depth_lines(lines, measure),
@@ -94,9 +97,9 @@ def side_by_side(first: Side, second: Side, names: tuple[str, str]) -> Between |
     ranks = figure(
         "rank",
         rank_measure(worst),
-        "Each line is one word in one model, from the embedding on the left to the last layer on the right; rank 1 is "
-        "on top. Depth is the share of its own layers that a model has run, so that models of different size can "
-        f"lie over each other. {_NO_KL}",
+        "Each line is one word in one model (the second is dashed), from the embedding on the left to the last layer on "
+        "the right; rank 1 is on top. Depth is the share of its own layers that a model has run, so that models of "
+        f"different size can lie over each other. {_NO_KL}",
     )
     shares = figure(
         "probability",

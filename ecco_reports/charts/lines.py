@@ -15,6 +15,9 @@ HEIGHT = 240
 LABEL_WIDTH = 128
 LABEL_GAP = 16
 """Pixels between the middles of two names."""
+_SLANT = 62
+"""Names of layers that are nearer than so many pixels are slanted, or they would touch."""
+_DASHES = ((1, 0), (5, 4))
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def layer_lines(layers: Sequence[str], races: Sequence[Race], measure: Measure) 
             {"g": number, "n": n, "l": len(layers) - 1, "v": value}
             for n, value in zip(lines, _label_heights(table[-1], measure), strict=True)
         ]
-    data = _Data(names, points, ends, layer="layers[datum.l]", filtered=len(races) > 1)
+    data = _Data(_Look.of(names), points, ends, layer="layers[datum.l]", filtered=len(races) > 1)
     chart = _drawn(data, _across(layers), measure)
     if len(races) > 1:
         chart = chart.add_params(_place([race.place for race in races]))
@@ -99,16 +102,18 @@ def layer_lines(layers: Sequence[str], races: Sequence[Race], measure: Measure) 
 
 @dataclass(frozen=True)
 class DepthLine:
-    """One line over the depth of its own model.
+    """One word in one model, over the depth of that model.
 
     Attributes:
-        name: Its label.
+        model: What the page calls the model; it sets how the line is dashed.
+        word: Label of the word; it sets the colour.
         layers: Names of the layers.
         depths: How deep each of them is, from 0 (the embedding) to 1 (the last layer).
         values: One for each layer.
     """
 
-    name: str
+    model: str
+    word: str
     layers: Sequence[str]
     depths: Sequence[float]
     values: Sequence[float]
@@ -132,7 +137,36 @@ def depth_lines(lines: Sequence[DepthLine], measure: Measure) -> alt.LayerChart:
         axis=alt.Axis(format="%", tickCount=5),
         scale=alt.Scale(domain=[0, 1], range=[8, alt.ExprRef(f"width - {LABEL_WIDTH}")]),
     )
-    return _drawn(_Data([line.name for line in lines], points, ends, layer="datum.at", filtered=False), x, measure)
+    words, models = (
+        list(dict.fromkeys(each)) for each in zip(*((line.word, line.model) for line in lines), strict=True)
+    )
+    look = _Look(
+        [f"{line.model}: {line.word}" for line in lines],
+        [style.SERIES[words.index(line.word) % len(style.SERIES)] for line in lines],
+        [_DASHES[models.index(line.model) % len(_DASHES)] for line in lines],
+    )
+    return _drawn(_Data(look, points, ends, layer="datum.at", filtered=False), x, measure)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How lines are told apart.
+
+    Attributes:
+        names: Label of each.
+        colours: Colour of each.
+        dashes: Dashes and gaps of each, in pixels.
+    """
+
+    names: Sequence[str]
+    colours: Sequence[str]
+    dashes: Sequence[Sequence[int]]
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> _Look:
+        """Solid lines of different colours."""
+        colours = [style.SERIES[index % len(style.SERIES)] for index in range(len(names))]
+        return cls(names, colours, [_DASHES[0]] * len(names))
 
 
 @dataclass(frozen=True)
@@ -140,14 +174,14 @@ class _Data:
     """What is drawn.
 
     Attributes:
-        names: Label of each line.
+        look: How lines are called and told apart.
         points: ``n`` (line), ``l`` (where on the x axis), ``v`` (value), and ``g`` (place) where there are several.
         ends: The same for the names behind the last points.
         layer: The expression of a point's layer.
         filtered: Whether only the place that the drop-down names is shown.
     """
 
-    names: Sequence[str]
+    look: _Look
     points: Sequence[Mapping[str, Any]]
     ends: Sequence[Mapping[str, Any]]
     layer: str
@@ -166,9 +200,10 @@ def _label_heights(values: Sequence[float], measure: Measure) -> list[float]:
 
 def _drawn(data: _Data, x: alt.X, measure: Measure) -> alt.LayerChart:
     """Lines, points that answer, and names at the ends."""
-    forward = _forward(data.names)
-    y, count = measure.y, len(data.names)
-    colour = alt.Color("n:O", legend=None, scale=alt.Scale(domain=list(range(count)), range=_colours(count)))
+    names, lines = data.look.names, list(range(len(data.look.names)))
+    forward, y = _forward(names), measure.y
+    colour = alt.Color("n:O", legend=None, scale=alt.Scale(domain=lines, range=list(data.look.colours)))
+    dash = alt.StrokeDash("n:O", legend=None, scale=alt.Scale(domain=lines, range=list(data.look.dashes)))
     visible = alt.when(forward).then(alt.value(1)).otherwise(alt.value(0.15))
     base = data.chart("points").encode(x=x, y=y, color=colour, opacity=visible)
     dot = (
@@ -187,7 +222,7 @@ def _drawn(data: _Data, x: alt.X, measure: Measure) -> alt.LayerChart:
     label = end.mark_text(align="left", baseline="middle", dx=22, fontSize=12, limit=LABEL_WIDTH - 26, aria=False)
     chart = alt.LayerChart(
         layer=[
-            base.mark_line(strokeWidth=2.25, aria=False),
+            base.mark_line(strokeWidth=2.25, aria=False).encode(strokeDash=dash),
             dot,
             swatch.encode(color=colour),
             label.encode(text="name:N"),
@@ -195,8 +230,8 @@ def _drawn(data: _Data, x: alt.X, measure: Measure) -> alt.LayerChart:
         datasets={"points": list(data.points), "ends": list(data.ends)},
     )
     return chart.add_params(
-        style.names("names", data.names),
-        alt.param(name="isolated", value=[style.isolated(style.shown(name)) for name in data.names]),
+        style.names("names", names),
+        alt.param(name="isolated", value=[style.isolated(style.shown(name)) for name in names]),
     )
 
 
@@ -229,10 +264,18 @@ def _forward(names: Sequence[str]) -> alt.Parameter:
 
 def _across(layers: Sequence[str]) -> alt.X:
     """The layers from left to right, with room for the names behind the last."""
+    narrow = f"(width - {LABEL_WIDTH}) / {max(1, len(layers) - 1)} < {_SLANT}"
     return alt.X(
         "l:O",
         title="layer",
-        axis=style.label_axis("layers", labelAngle=-40 if len(layers) > 8 else 0, domain=True, labelLimit=90),
+        axis=style.label_axis(
+            "layers",
+            domain=True,
+            labelLimit=90,
+            labelAngle=alt.ExprRef(f"{narrow} ? -40 : 0"),
+            labelAlign=alt.ExprRef(f"{narrow} ? 'right' : 'center'"),
+            labelBaseline=alt.ExprRef(f"{narrow} ? 'middle' : 'top'"),
+        ),
         scale=alt.Scale(
             type="point",
             domain=list(range(len(layers))),
@@ -264,7 +307,3 @@ def spread_out(heights: Sequence[float]) -> list[float]:
         spread[index] = min(spread[index], floor)
         floor = spread[index] - LABEL_GAP
     return spread
-
-
-def _colours(count: int) -> list[str]:
-    return [style.SERIES[index % len(style.SERIES)] for index in range(count)]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ from tests.readings import reading_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ROOM = Watch()
+GOLDEN = Path(__file__).parent.parent / "oracles" / "transformer_lens.npz"
 PROMPT = Prompt(name="p", text=tiny.TEXT)
 RACE = Prompt(name="p", text=tiny.TEXT, target="London", foil="Paris")
 
@@ -47,6 +50,17 @@ def test_ranks_and_probabilities_are_those_of_the_logits_of_each_layer(tiny_mode
             assert result.ranks[row, column] == 1 + int((here > here[number]).sum())
             assert result.probabilities[row, column] == pytest.approx(here.softmax(-1)[number].item(), abs=1e-6)
     assert [token.text.strip() for token in result.tokens[:3]] == ["cat", tiny.word_tokenizer().id_to_token(7), "sea"]
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_ranks_and_probabilities_are_those_of_transformer_lens(family, tiny_model):
+    golden = np.load(GOLDEN)[f"{family}_logits"].astype(np.float64)
+    result = run(tiny_model(family), tokens=["London", "Paris", "cat"], positions=[2, 7], max_new_tokens=1)
+    shares = np.exp(golden - np.logaddexp.reduce(golden, -1, keepdims=True))
+    for column, (index, number) in enumerate(zip(result.columns, result.numbers, strict=True)):
+        here = golden[:, result.places[index]]
+        assert result.ranks[:, column].tolist() == [1 + int((row > row[number]).sum()) for row in here]
+        assert result.probabilities[:, column] == pytest.approx(shares[:, result.places[index], number], abs=1e-6)
 
 
 def test_what_is_watched_by_default_is_asked_about_or_first_at_some_layer(tiny_model):
