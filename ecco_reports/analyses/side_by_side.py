@@ -97,8 +97,8 @@ def side_by_side(first: Side, second: Side, names: tuple[str, str]) -> Between |
     ranks = figure(
         "rank",
         rank_measure(worst),
-        "Each line is one word in one model (the second is dashed), from the embedding on the left to the last layer on "
-        "the right; rank 1 is on top. Depth is the share of its own layers that a model has run, so that models of "
+        "Each line is one word in one model (the second is dashed), from the embedding on the left to the last layer "
+        "on the right; rank 1 is on top. Depth is the share of its own layers that a model has run, so that models of "
         f"different size can lie over each other. {_NO_KL}",
     )
     shares = figure(
