@@ -241,21 +241,17 @@ def test_on_a_phone_only_the_boxes_scroll(visit):
 
 
 def test_the_names_of_rows_stay_in_sight_while_a_wide_grid_is_scrolled(visit):
-    page = visit("all", wide=390)
-    page.locator("#lens").scroll_into_view_if_needed()
-    page.wait_for_selector("#lens[data-state=ready]")
-    rows = page.locator("#lens .ecco-chart__rows")
-    assert rows.is_hidden()
-    page.evaluate("document.querySelector('#lens .ecco-chart__box').scrollLeft = 200")
-    page.wait_for_selector("#lens .ecco-chart__rows", state="attached")
-    page.wait_for_function("!document.querySelector('#lens .ecco-chart__rows').hidden")
-    assert rows.locator("span").all_text_contents() == ["1", "0", "embedding"]
-    box, name = (
-        page.locator(one).first.bounding_box() for one in ("#lens .ecco-chart__box", "#lens .ecco-chart__rows span")
-    )
-    assert name["x"] == box["x"]
-    page.evaluate("document.querySelector('#lens .ecco-chart__box').scrollLeft = 0")
-    page.wait_for_function("document.querySelector('#lens .ecco-chart__rows').hidden")
+    page = visit(wide=390)
+    figure = draw(page, "lens")
+    rows, box = figure.locator(".ecco-chart__rows"), figure.locator(".ecco-chart__box")
+    assert rows.get_attribute("hidden") is not None
+    box.evaluate("box => { box.scrollLeft = 200 }")
+    page.wait_for_function("() => !document.querySelector('#lens .ecco-chart__rows').hidden")
+    assert sorted(rows.locator("span").all_text_contents()) == ["0", "1", "embedding"]
+    name = rows.locator("span").first.bounding_box()
+    assert name["x"] == pytest.approx(box.bounding_box()["x"], abs=1)
+    box.evaluate("box => { box.scrollLeft = 0 }")
+    page.wait_for_function("() => document.querySelector('#lens .ecco-chart__rows').hidden")
 
 
 def test_ink_follows_the_palette_without_drawing_again(visit):
