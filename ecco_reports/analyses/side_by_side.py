@@ -13,6 +13,7 @@ import numpy as np
 
 from ecco_reports.analyses import Between
 from ecco_reports.analyses.layers import layer_in_words, layer_name
+from ecco_reports.analyses.race import share
 from ecco_reports.records import Family, Table
 
 _WORDS = 3
@@ -113,7 +114,7 @@ def side_by_side(first: Side, second: Side, names: tuple[str, str]) -> Between |
 def _settles(side: Side, name: str) -> str:
     """Where the first word of a side becomes the first choice for good, in a clause."""
     word, ranks = side.words[0], side.ranks[:, 0]
-    end = f"and ends at rank {ranks[-1]:,} (probability {side.probabilities[-1, 0]:.1%})"
+    end = f"and ends at rank {ranks[-1]:,} (probability {share(side.probabilities[-1, 0])})"
     row = settled(ranks)
     if row is None:
         return f"in {name}, “{word}” is never the first choice for good {end}"

@@ -93,7 +93,7 @@ def layer_lines(layers: Sequence[str], races: Sequence[Race], measure: Measure) 
             {"g": number, "n": n, "l": len(layers) - 1, "v": value}
             for n, value in zip(lines, _label_heights(table[-1], measure), strict=True)
         ]
-    data = _Data(_Look.of(names), points, ends, layer="layers[datum.l]", filtered=len(races) > 1)
+    data = _Data(_Look.of(names, races), points, ends, layer="layers[datum.l]", filtered=len(races) > 1)
     chart = _drawn(data, _across(layers), measure)
     if len(races) > 1:
         chart = chart.add_params(_place([race.place for race in races]))
@@ -163,10 +163,14 @@ class _Look:
     dashes: Sequence[Sequence[int]]
 
     @classmethod
-    def of(cls, names: Sequence[str]) -> _Look:
-        """Solid lines of different colours."""
-        colours = [style.SERIES[index % len(style.SERIES)] for index in range(len(names))]
-        return cls(names, colours, [_DASHES[0]] * len(names))
+    def of(cls, names: Sequence[str], races: Sequence[Race]) -> _Look:
+        """Solid lines; names that run together have different colours, as far as there are enough."""
+        rivals = {name: {other for race in races if name in race.names for other in race.names} for name in names}
+        colours: dict[str, str] = {}
+        for name in names:
+            taken = [colours[other] for other in rivals[name] if other in colours]
+            colours[name] = min(style.SERIES, key=taken.count)
+        return cls(names, list(colours.values()), [_DASHES[0]] * len(names))
 
 
 @dataclass(frozen=True)

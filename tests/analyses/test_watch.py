@@ -100,6 +100,7 @@ def test_the_verdict_names_winner_runner_up_and_layer():
     assert verdict(["are"], ranks[:, :1], shares[:, :1], [0, 1, 2]) == (
         "“are” goes from rank 9 at the embedding to rank 1 (probability 75.0%) at layer 1."
     )
+    assert "“is” at rank 2 (probability under 0.1%)" in verdict(["are", "is"], ranks, shares * [1, 0.001], [0, 1, 2])
     level = np.array([[1, 2], [1, 1]])
     assert verdict(["a", "b"], level, np.full((2, 2), 0.5), [0, 1]).startswith("“a” and “b” end level at layer 0;")
 

@@ -74,6 +74,15 @@ def test_each_place_has_lines_of_its_own_and_a_word_keeps_its_colour():
     }
 
 
+def test_words_that_run_together_have_different_colours_however_many_places_there_are():
+    races = [Race(str(place), [f"{place}{n}" for n in range(5)], np.ones((1, 5))) for place in range(3)]
+    scale = rank_lines(["0"], races, 10).to_dict(validate=False)["layer"][0]["encoding"]["color"]["scale"]
+    assert [len(set(scale["range"][5 * place : 5 * place + 5])) for place in range(3)] == [5, 5, 5]
+    many = [Race("", [str(n) for n in range(10)], np.ones((1, 10)))]
+    scale = rank_lines(["0"], many, 10).to_dict(validate=False)["layer"][0]["encoding"]["color"]["scale"]
+    assert len(set(scale["range"][:8])) == 8
+
+
 def test_models_of_different_depth_lie_over_each_other():
     lines = [
         DepthLine("small", "·Tokyo", ["embedding", "0"], [0.0, 1.0], [0.1, 0.9]),
