@@ -70,7 +70,8 @@ def side_by_side(first: Side, second: Side, names: tuple[str, str]) -> Between |
     from ecco_reports.charts.style import themed
 
     sides = (first, second)
-    summary = f"{_settles(first, names[0])}; {_settles(second, names[1])}."
+    told = f"{_settles(first, names[0])}; {_settles(second, names[1])}."
+    summary = told[0].upper() + told[1:]
     worst = max(first.outcomes, second.outcomes)
 
     def figure(kind: str, measure: Measure, reading: str) -> ChartFigure:
@@ -116,12 +117,11 @@ def _settles(side: Side, name: str) -> str:
     word, ranks = side.words[0], side.ranks[:, 0]
     end = f"and ends at rank {ranks[-1]:,} (probability {share(side.probabilities[-1, 0])})"
     row = settled(ranks)
+    model = f"in {name} ({side.depth} layers), “{word}” is"
     if row is None:
-        return f"in {name}, “{word}” is never the first choice for good {end}"
-    state = side.states[row]
-    return f"in {name}, “{word}” is the first choice from {side.depths[row]:.0%} of the depth on " + (
-        f"({layer_in_words(state)} of {side.depth} layers) {end}"
-    )
+        return f"{model} never the first choice for good {end}"
+    where = f"{layer_in_words(side.states[row])} on, at {side.depths[row]:.0%} of the depth"
+    return f"{model} the first choice from {where}, {end}"
 
 
 def settled(ranks: np.ndarray) -> int | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 
 import ecco_reports
 from ecco_reports.analyses.race import favourites, overtaking, verdict, watch_problems
+from ecco_reports.analyses.side_by_side import Side, side_by_side
 from ecco_reports.analyses.watch import Watch, WatchParams
 from ecco_reports.errors import CapabilityError, ExperimentError
-from ecco_reports.records import Prompt
+from ecco_reports.records import Family, Prompt
 from ecco_reports.testing import check_words
 from tests import tiny
 from tests.analyses.stubborn import silent
@@ -218,7 +220,18 @@ def test_two_models_are_laid_over_each_other_by_depth(tiny_model):
     assert max(point["l"] for point in points if point["n"] >= 2) == 0.5
     assert [point["v"] for point in points if point["n"] == 0] == first.ranks[:, 0].tolist()
     assert len(between.table.rows) == 2 * 2 * 4
-    assert "in a, “London”" in between.summary
+    assert between.summary.startswith("In a (3 layers), “London” is ")
+
+
+def test_where_each_model_makes_up_its_mind_is_said_by_layer_and_depth():
+    ranks, shares = np.array([[5], [1], [1]]), np.array([[0.1], [0.5], [0.75]])
+    side = Side(Family.CAUSAL, ["are"], ["·are"], [0, 1, 2], 2, 9, ranks, shares)
+    never = replace(side, ranks=np.array([[5], [1], [2]]), depth=8, states=[0, 4, 8])
+    assert side_by_side(side, never, ("small", "large")).summary == (
+        "In small (2 layers), “are” is the first choice from layer 0 on, at 50% of the depth, and ends at rank 1 "
+        "(probability 75.0%); in large (8 layers), “are” is never the first choice for good and ends at rank 2 "
+        "(probability 75.0%)."
+    )
 
 
 def test_models_that_say_different_kinds_of_things_are_not_compared(tiny_model):
