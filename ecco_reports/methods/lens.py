@@ -208,7 +208,9 @@ def token_ranks(
 
     parts = read_in_parts(model, read, "the ranks", [*states, model.layers], places, final.shape[-1], at)
     return Ranks(
-        *(_in_order(parts, len(states), name) for name in ("ranks", "probabilities", "best")),
+        _in_order(parts, len(states), "ranks"),
+        _in_order(parts, len(states), "probabilities"),
+        _in_order(parts, len(states), "best"),
         final.shape[-1],
         float(torch.stack([part[-1].gap for part in parts]).max() / grain),
         int(torch.cat([part[-1].off for part in parts]).max()),
