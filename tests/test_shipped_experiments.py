@@ -148,6 +148,14 @@ def test_two_readers_are_asked_for_the_same_facts_and_each_reads_its_own_prompts
         assert left.target.strip().lower() == both.target
 
 
+def test_explanations_are_put_to_the_test_by_deleting_and_by_masking() -> None:
+    experiment = shipped("faithfulness")
+    params = [entry.params for entry in experiment.analyses]
+    assert [one.replacement for one in params] == ["delete", "baseline"]
+    assert all(len(one.methods) >= 4 and one.random_rankings == 100 for one in params)
+    assert all(prompt.foil is not None for prompt in experiment.prompts.values())
+
+
 GUIDE = (FOLDER.parent / "site/docs/guide/experiment-file.md").read_text(encoding="utf-8")
 """The page that explains the format: what it shows must be true."""
 
