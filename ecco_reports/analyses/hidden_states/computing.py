@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ecco_reports.analyses.hidden_states.comparing import Side, by_chance, self_
 from ecco_reports.analyses.hidden_states.results import HiddenStatesResult, MassiveActivation
 from ecco_reports.analyses.hidden_states.settings import HiddenStatesParams, Measure
 from ecco_reports.analyses.layers import states_of
+from ecco_reports.analyses.preflight import layer_problems
 from ecco_reports.errors import CapabilityError
 from ecco_reports.methods import stream
 from ecco_reports.methods.similarity import FEWEST_TOKENS
@@ -99,17 +100,14 @@ def _positions(params: HiddenStatesParams, passage: Passage, own: range) -> list
 
 
 def _refuse_layers(model: LanguageModel, params: HiddenStatesParams, stack: Stack, count: int) -> None:
-    """Makes sure that the stack has the layers asked for; of an encoder it is not known before.
+    """Makes sure that the stack has the layers asked for; how many an encoder has is not known before it is loaded.
 
     Raises:
         CapabilityError: It has not.
     """
-    listed = params.layers if isinstance(params.layers, tuple) else ()
-    numbers = [layer for layer in listed if isinstance(layer, int)]
-    if wrong := [layer for layer in numbers if not -count <= layer < count]:
+    for _, what, hint in layer_problems(params.layers, replace(model.facts, layers=count)):
         source = model.facts.spec.source
-        what = f"layers: {wrong[0]} is out of range: the {stack} stack of {source} has {count} layers."
-        raise CapabilityError(source, what)
+        raise CapabilityError(source, f"{source}, stack {stack}: {what} {hint}")
 
 
 def _similarities(

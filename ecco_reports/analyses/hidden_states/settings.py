@@ -28,7 +28,8 @@ class HiddenStatesParams(DecodingParams):
     """Which states to look at, and how to compare them.
 
     Attributes:
-        layers: ``all``, or a list of layer numbers (negative ones from the end) and ``embedding``.
+        layers: ``all``, a list of layer numbers (negative ones from the end) and ``embedding``, or a range
+            ``{first: 2, last: 8}``.
         positions: ``all`` (prompt and continuation), or a list of positions in the prompt.
         stack: ``encoder`` or ``main`` (the decoder), for a model that has both; left out, the encoder, which reads the
             prompt. Models of one stack have nothing to choose.
