@@ -44,14 +44,14 @@ class HiddenStates(Analysis[HiddenStatesParams, HiddenStatesResult]):
     ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         """A stack, layers or positions that are not there, and positions of the template alone."""
         two = facts.family is Family.ENCODER_DECODER
-        if params.stack is Stack.ENCODER and facts.family is not None and not two:
+        if params.stack == "encoder" and facts.family is not None and not two:
             what = f"the model {facts.spec.source!r} has one stack of layers, not an encoder beside a decoder."
             yield ("stack",), what, "Leave it out."
-        if not two or params.stack is Stack.MAIN:
+        if not two or params.stack == "main":
             yield from layer_problems(params.layers, facts)
         if params.positions == "all":
             return
-        if two and params.stack is Stack.MAIN:
+        if two and params.stack == "main":
             what = "positions are those of the prompt, which the encoder reads and the decoder does not."
             yield ("positions",), what, "Leave them out, or write stack: encoder."
             return
@@ -64,7 +64,7 @@ class HiddenStates(Analysis[HiddenStatesParams, HiddenStatesResult]):
         The model's tail is read out once, for the proof. In memory: the states as the model has them and in single
         precision, those compared in double precision with their directions, and the inner products of all tokens.
         """
-        encoder = extent.family is Family.ENCODER_DECODER and params.stack is not Stack.MAIN
+        encoder = extent.family is Family.ENCODER_DECODER and params.stack != "main"
         speaks = not encoder and extent.family is not Family.NONE
         memory = None
         if extent.layers is not None and extent.width is not None:

@@ -45,18 +45,21 @@ def similarity_grid(measure: Measure, first: Side, second: Side) -> np.ndarray:
     return np.array([[of_pair(one, other) for other in theirs] for one in ours])
 
 
-def by_chance(measures: Sequence[Measure], states: np.ndarray) -> dict[Measure, float]:
-    """What the measures say on average of neighbouring states if the tokens of one of them are shuffled.
+def by_chance(measures: Sequence[Measure], pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[Measure, float]:
+    """What the measures say on average of pairs of states if the tokens of the second of each pair are shuffled.
 
     All that is alike then is chance, and what few tokens make alike. The shuffles are the same each time.
+
+    Args:
+        measures: Which.
+        pairs: Some states of the same tokens, each ``[token, width]``; each pair is drawn about as often as the others.
     """
     drawn = np.random.default_rng(0)
     found: dict[Measure, list[float]] = {measure: [] for measure in measures}
-    pairs = len(states) - 1
-    for shuffle in range(max(SHUFFLES, pairs)):
-        lower = shuffle % pairs
-        mixed = states[lower + 1][drawn.permutation(states.shape[1])]
-        one, other = Side.of(states[lower : lower + 1]), Side.of(mixed[None])
+    for shuffle in range(max(SHUFFLES, len(pairs))):
+        first, second = pairs[shuffle % len(pairs)]
+        mixed = second[drawn.permutation(len(second))]
+        one, other = Side.of(first[None]), Side.of(mixed[None])
         for measure in measures:
             found[measure].append(float(similarity_grid(measure, one, other)[0, 0]))
     return {measure: float(np.mean(values)) for measure, values in found.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def hidden_states(model: LanguageModel, prompt: Prompt, params: HiddenStatesPara
     """The residual stream of a prompt, and what can be said of it."""
     model.demand(frozenset({Capability.STATES}))
     reading = model.read(prompt, params.decoding)
-    stack = params.stack or model.stacks[0]
+    stack = Stack(params.stack) if params.stack else model.stacks[0]
     every = model.residual_states(reading, stack)
     count = len(every) - 1
     _refuse_layers(model, params, stack, count)
@@ -119,7 +120,7 @@ def _similarities(
     side = Side.of(states)
     grids = {measure: similarity_grid(measure, side, side) for measure in measures}
     kept = side.directions()
-    return grids, by_chance(measures, states), {one: kept[one] for one in measures if one in kept}
+    return grids, by_chance(measures, list(pairwise(states))), {one: kept[one] for one in measures if one in kept}
 
 
 def _readout_gap(model: LanguageModel, reading: Reading, stack: Stack) -> float | None:

@@ -10,7 +10,6 @@ from pydantic import Field
 from ecco_reports.analyses import DecodingParams
 from ecco_reports.analyses.layers import LayerChoice
 from ecco_reports.methods.stream import OUTLIER_TIMES
-from ecco_reports.models.base import Stack
 
 Measure: TypeAlias = Literal["cka", "cka_biased", "cca", "svcca", "pwcca"]
 
@@ -46,7 +45,7 @@ class HiddenStatesParams(DecodingParams):
 
     layers: LayerChoice = "all"
     positions: Literal["all"] | Annotated[tuple[int, ...], Field(min_length=1)] = "all"
-    stack: Stack | None = None
+    stack: Literal["encoder", "main"] | None = None
     measures: tuple[Measure, ...] = tuple(MEASURES)
     template_tokens: bool = False
     centre: Literal["all", "layer"] = "all"
