@@ -19,7 +19,7 @@ from ecco_reports.analyses.hidden_states.words import checks_of, metrics_of, sum
 from ecco_reports.analyses.layers import states_of
 from ecco_reports.analyses.preflight import layer_problems, position_problems
 from ecco_reports.analyses.work import Extent, Work
-from ecco_reports.models.base import Capability, LanguageModel, ModelFacts, Stack
+from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Check, Family, Metric, Prompt, Table
 
 if TYPE_CHECKING:
