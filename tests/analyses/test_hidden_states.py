@@ -103,7 +103,9 @@ def test_the_grids_are_the_measures_of_the_stored_vectors(of_facts):
     assert grids["cka"][1, 4] == pytest.approx(cka(one, other), abs=1e-5)
     assert grids["cka_biased"][1, 4] == pytest.approx(cka(one, other, debiased=False), abs=1e-5)
     assert grids["cca"][1, 4] == pytest.approx(mean_cca(subspace(one), subspace(other)), abs=1e-5)
-    assert grids["svcca"][1, 4] == pytest.approx(mean_cca(subspace(one, 0.99), subspace(other, 0.99)), abs=1e-5)
+    assert grids["svcca"][1, 4] == pytest.approx(
+        mean_cca(subspace(one).holding(0.99), subspace(other).holding(0.99)), abs=1e-5
+    )
     assert grids["pwcca"][1, 4] == pytest.approx(pwcca(subspace(one), subspace(other)), abs=1e-5)
     assert grids["pwcca"][1, 4] != grids["pwcca"][4, 1]
     for grid in grids.values():
@@ -113,8 +115,9 @@ def test_the_grids_are_the_measures_of_the_stored_vectors(of_facts):
 def test_shuffled_tokens_show_what_the_biased_measures_make_of_chance(of_facts):
     assert abs(of_facts.chance["cka"]) < 0.1
     assert min(of_facts.chance[one] for one in ("cka_biased", "cca", "svcca", "pwcca")) > 0.15
-    pairs = list(pairwise(of_facts.kept[:, list(of_facts.text)]))
-    assert by_chance(("cka",), pairs)["cka"] == pytest.approx(of_facts.chance["cka"])
+    side = Side.of(of_facts.kept[:, list(of_facts.text)])
+    found = by_chance(("cka", "pwcca"), side, side, list(pairwise(range(7))))
+    assert found == pytest.approx({measure: of_facts.chance[measure] for measure in found})
 
 
 def test_tokens_of_the_template_are_compared_only_when_asked_for(of_masked, masked):

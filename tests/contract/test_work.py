@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 MODELS = ("GPT-2", "Llama", "BERT", "T5", "BART", "BERT (classifier)", "BERT (answers by a span)")
 
 SETTINGS = {
+    "hidden_states": [{"stack": "main"}, {"layers": [0, 2], "measures": []}],
     "attribution": [
         {"methods": ["saliency"]},
         {"methods": ["input_x_gradient", "saliency"]},

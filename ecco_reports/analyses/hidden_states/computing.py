@@ -120,7 +120,8 @@ def _similarities(
     side = Side.of(states)
     grids = {measure: similarity_grid(measure, side, side) for measure in measures}
     kept = side.directions()
-    return grids, by_chance(measures, list(pairwise(states))), {one: kept[one] for one in measures if one in kept}
+    chance = by_chance(measures, side, side, list(pairwise(range(len(states)))))
+    return grids, chance, {one: kept[one] for one in measures if one in kept}
 
 
 def _readout_gap(model: LanguageModel, reading: Reading, stack: Stack) -> float | None:

@@ -59,11 +59,8 @@ def _shared(first: HiddenStatesResult, second: HiddenStatesResult) -> list[tuple
 def _chance(measures: Sequence[Measure], one: Side, other: Side) -> dict[Measure, float]:
     """What the measures find by chance: over states of both, from the bottom to the top."""
     longer = max(len(one.states), len(other.states))
-    pairs = [
-        (one.states[index * len(one.states) // longer], other.states[index * len(other.states) // longer])
-        for index in range(longer)
-    ]
-    return by_chance(measures, pairs)
+    pairs = [(index * len(one.states) // longer, index * len(other.states) // longer) for index in range(longer)]
+    return by_chance(measures, one, other, pairs)
 
 
 def _turned_gap(grids: Mapping[Measure, np.ndarray], one: Side, other: Side) -> float:
