@@ -61,8 +61,8 @@ class HiddenStates(Analysis[HiddenStatesParams, HiddenStatesResult]):
     def work(self, params: HiddenStatesParams, extent: Extent) -> Work:
         """One pass for an encoder's stream; that of other stacks is kept by the pass that all analyses share.
 
-        The model's tail is read out once, for the proof. In memory: the states as the model has them and in single
-        precision, those compared in double precision with their directions, and the inner products of all tokens.
+        The model's tail is read out once, for the proof. In memory, as measured: the states as the model has them, in
+        single precision, and up to three times in double precision; and the inner products of all tokens by state.
         """
         encoder = extent.family is Family.ENCODER_DECODER and params.stack != "main"
         speaks = not encoder and extent.family is not Family.NONE
@@ -71,8 +71,8 @@ class HiddenStates(Analysis[HiddenStatesParams, HiddenStatesResult]):
             tokens = extent.read if encoder else extent.length
             states = len(states_of(params.layers, extent.layers))
             vectors = tokens * extent.width
-            held = (extent.layers + 1) * vectors * extent.itemsize + states * vectors * (4 + 2 * 8)
-            memory = held + (2 * states + 2) * 8 * tokens**2 + 8 * min(extent.width, states * tokens) ** 2
+            held = (extent.layers + 1) * vectors * extent.itemsize + states * vectors * (4 + 3 * 8)
+            memory = held + (2 * states + 4) * 8 * tokens**2 + 8 * min(extent.width, states * tokens) ** 2
         return Work(passes=float(encoder), readouts=float(speaks), memory=memory)
 
     def run(self, model: LanguageModel, prompt: Prompt, params: HiddenStatesParams) -> HiddenStatesResult:
