@@ -187,7 +187,7 @@ def _tokens(count: int) -> str:
 
 def _plain(value: float) -> str:
     """Two digits, and no minus before a nought."""
-    return f"{value:.2f}".replace("-0.00", "0.00")
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
 
 
 def likeness_between(
