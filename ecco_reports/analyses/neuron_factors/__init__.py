@@ -55,8 +55,10 @@ class NeuronFactors(Analysis[NeuronFactorsParams, NeuronFactorsResult]):
         rows = neurons * (2 if params.negative == "split" else 1)
         most = max((*params.counts, *([] if params.n_components == "auto" else [params.n_components])))
         matrix = extent.length * _FLOAT * rows
-        # The matrix, the parts it was put together from, and a copy with the tokens first; W, before and after a sweep.
-        held = neurons * extent.length * extent.itemsize + 3 * matrix + 6 * rows * most * _FLOAT
+        # The matrix, twice: put together from its parts, later with a copy that has the tokens first. Beside it one
+        # layer while it is taken apart, or the weights as they were, as they are, and what moves them.
+        layer = 6 * extent.neurons * extent.length * _FLOAT
+        held = neurons * extent.length * extent.itemsize + 2 * matrix + max(layer, 12 * rows * most * _FLOAT)
         return Work(passes=passes, memory=held)
 
     def run(self, model: LanguageModel, prompt: Prompt, params: NeuronFactorsParams) -> NeuronFactorsResult:

@@ -92,13 +92,10 @@ def problems(params: NeuronFactorsParams, prompt: Prompt, facts: ModelFacts) -> 
         most = given + written
     if most > params.fewest:
         return
-    count = "no token" if most == 0 else "1 token" if most == 1 else f"{most} tokens"
+    count = "are no tokens" if most == 0 else "is 1 token" if most == 1 else f"are {most} tokens"
     kept = "" if params.special_tokens == "keep" else " without those of the template"
     at_most = " at most" if written else ""
-    what = f"{_factors(params.fewest)} need at least {params.fewest + 1} tokens, and there are {count}{at_most}{kept}."
+    need = "1 factor needs" if params.fewest == 1 else f"{params.fewest} factors need"
+    what = f"{need} at least {params.fewest + 1} tokens, and there {count}{at_most}{kept}."
     hint = f"Write n_components: {most - 1} or less, or a longer prompt." if most > 1 else "Write a longer prompt."
     yield (path,), what, hint
-
-
-def _factors(count: int) -> str:
-    return "1 factor" if count == 1 else f"{count} factors"
