@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
 from pydantic import (
@@ -20,6 +20,7 @@ from pydantic import (
     ConfigDict,
     Field,
     computed_field,
+    model_validator,
 )
 
 SCHEMA_VERSION = 2
@@ -60,25 +61,57 @@ class Sampling(Record):
         temperature: Divides the logits before the softmax.
         top_k: Only this many most probable tokens may be drawn.
         top_p: Only the smallest set of most probable tokens with at least this probability together may be drawn.
+        min_p: Only tokens with at least this share of the most probable token's probability may be drawn.
         seed: Seed of the draw; None derives one from the experiment's seed and the prompt.
     """
 
     temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     top_k: int | None = Field(default=None, ge=1)
     top_p: float | None = Field(default=None, gt=0, le=1)
+    min_p: float | None = Field(default=None, gt=0, le=1, exclude_if=lambda share: share is None)
     seed: int | None = Field(default=None, ge=0, lt=2**63)
+
+    @property
+    def reshapes(self) -> bool:
+        """Whether tokens are drawn with other probabilities than the model's own."""
+        return self.temperature != 1 or self.top_k is not None or (self.top_p or 1) < 1 or self.min_p is not None
 
 
 class Decoding(Record):
     """How a continuation of the prompt is chosen, one token at a time.
 
+    What is left as it is by default is not written down, so that results stored before there was a choice stay valid.
+
     Attributes:
         max_new_tokens: Tokens to generate at most; generation ends earlier at an end-of-text token.
         sampling: How tokens are drawn; None takes the most probable token each time (greedy).
+        repetition_penalty: Makes tokens less probable that the text has already: above 1 it divides their positive
+            logits and multiplies their negative ones; 1 leaves them alone.
+        beams: How many continuations are followed side by side (beam search); the best of them is explained, the others
+            are shown. 1 follows a single one.
+        stop: Texts that end the generation: it stops after the first token that completes one of them.
     """
 
     max_new_tokens: int = Field(default=5, ge=1)
     sampling: Sampling | None = None
+    repetition_penalty: float = Field(default=1.0, gt=0, allow_inf_nan=False, exclude_if=lambda penalty: penalty == 1)
+    beams: int = Field(default=1, ge=1, le=32, exclude_if=lambda beams: beams == 1)
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=(), exclude_if=lambda stop: not stop)
+
+    @model_validator(mode="after")
+    def _search_or_chance(self) -> Self:
+        if self.beams > 1 and self.sampling is not None:
+            raise ValueError(
+                "beams and sampling exclude each other: a beam search follows the most probable continuations, and "
+                "sampling draws one. Leave out one of them"
+            )
+        return self
+
+    @property
+    def reshapes(self) -> bool:
+        """Whether tokens are chosen by other probabilities than the model's own."""
+        drawn = self.sampling is not None and self.sampling.reshapes
+        return self.beams == 1 and (drawn or self.repetition_penalty != 1)
 
 
 class Family(StrEnum):
@@ -112,6 +145,8 @@ class Prompt(Record):
         text: What the model reads; of a conversation, its turns one below the other.
         text_pair: The second text of a model that reads two: the passage of a question, the hypothesis of a premise.
         messages: The turns of a conversation, which the model's own chat template makes a text of; else none.
+        continuation: What stands after it, for a model that writes on: a text the model did not write itself and that
+            is explained as if it had. None has the model write.
         written: What the page shows where ``text`` had to be mended (half surrogate pairs), else None.
         target: The token whose prediction is explained; None means the tokens the model generates.
         foil: The token to contrast the target with: why ``target`` rather than ``foil``.
@@ -121,6 +156,7 @@ class Prompt(Record):
     text: str
     text_pair: str | None = None
     messages: tuple[Message, ...] = ()
+    continuation: str | None = None
     written: str | None = None
     target: str | None = None
     foil: str | None = None
@@ -209,16 +245,30 @@ def joined_label(tokens: Sequence[Token]) -> str:
     return added + visible(text)
 
 
+def written_text(tokens: Sequence[Token]) -> str:
+    """The text that tokens make, without signs of the template (such as "end of text").
+
+    A character that is spread over several tokens stands once; one that was never finished is left out.
+    """
+    parts = (
+        token.before.encode() + (bytes.fromhex(token.utf8) if token.partial else token.text.encode())
+        for token in tokens
+        if not token.special
+    )
+    return b"".join(parts).decode(errors="ignore")
+
+
 class Passage(Record):
-    """A prompt and what the model wrote after it, as a reader sees them.
+    """A prompt and what the model wrote after it, or was given to go on with, as a reader sees them.
 
     Attributes:
         tokens: All tokens, prompt first.
-        prompt_length: How many of them are given rather than written by the model.
+        prompt_length: How many of them are of the prompt rather than of what comes after it.
         encoder_length: How many of the given ones an encoder reads; 0 for a model that has one stream of text.
         family: What kind of model read it.
         answers: What a model that does not write on said of it: a token for each mask, a class, the ends of a span.
         answer_positions: Where each answer stands, or None for a class, which stands nowhere.
+        forced: Whether what comes after the prompt was given, too, rather than written by the model.
     """
 
     tokens: tuple[Token, ...]
@@ -227,6 +277,7 @@ class Passage(Record):
     family: Family = Family.CAUSAL
     answers: tuple[Token, ...] = ()
     answer_positions: tuple[int | None, ...] = ()
+    forced: bool = False
 
     @property
     def prompt(self) -> tuple[Token, ...]:
@@ -235,21 +286,13 @@ class Passage(Record):
 
     @property
     def generated(self) -> tuple[Token, ...]:
-        """The tokens that the model wrote."""
+        """The tokens after the prompt: those that the model wrote, or those it was given to go on with."""
         return self.tokens[self.prompt_length :]
 
     @property
     def written(self) -> str:
-        """The text that the model wrote, without signs of the template (such as "end of text").
-
-        A character that is spread over several tokens stands once; one that was never finished is left out.
-        """
-        parts = (
-            token.before.encode() + (bytes.fromhex(token.utf8) if token.partial else token.text.encode())
-            for token in self.generated
-            if not token.special
-        )
-        return b"".join(parts).decode(errors="ignore")
+        """The text after the prompt, as ``written_text`` tells it."""
+        return written_text(self.generated)
 
 
 class Check(Record):

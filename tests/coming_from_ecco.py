@@ -1,6 +1,6 @@
 """Where everything that the original ecco does is done here: as a script, it writes a page of the documentation.
 
-``python -m tests.coming_from_ecco`` makes ``site/docs/reference/coming-from-ecco.md`` of the text beside this file. What
+``python -m tests.coming_from_ecco`` makes ``site/docs/reference/coming-from-ecco.md`` of the text beside it. What
 stands there in braces is a reference, and it is looked up: ``{attribution.methods}`` must be a setting,
 ``{14-leading-space}`` an experiment that ships, ``{ecco_reports.load_model}`` a name in Python. So no row can promise
 what is not there.

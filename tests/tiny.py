@@ -24,6 +24,7 @@ one two three four five six seven and or not but dog cat sat on mat when I hear 
 """
 VOCABULARY = {word: number for number, word in enumerate([END, "<unk>", *_WORDS.split()])}
 TEXT = "Heathrow airport is located in the city of"
+CONTINUATION = "London airport is in Japan"
 
 
 def word_tokenizer() -> Tokenizer:
@@ -110,6 +111,25 @@ def _gemma2() -> Any:
     )
 
 
+def _t5() -> Any:
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    return T5ForConditionalGeneration(
+        T5Config(
+            vocab_size=len(VOCABULARY),
+            d_model=WIDTH,
+            d_ff=2 * WIDTH,
+            d_kv=8,
+            num_layers=LAYERS,
+            num_heads=HEADS,
+            pad_token_id=0,
+            eos_token_id=0,
+            decoder_start_token_id=0,
+        )
+    )
+
+
+ENCODER_DECODERS = {"t5": _t5}
 FAMILIES = {"gpt2": _gpt2, "llama": _llama, "neox": _neox, "gemma2": _gemma2}
 
 
@@ -117,11 +137,11 @@ def build(family: str, dtype: torch.dtype = torch.float32, scale: float = 0.25) 
     """A model of a family with the weights that its parameters' names prescribe.
 
     Args:
-        family: A key of ``FAMILIES``.
+        family: A key of ``FAMILIES`` or ``ENCODER_DECODERS``.
         dtype: Type of the weights.
         scale: Standard deviation of the matrices; biases and the gains of norms vary by a fifth of that.
     """
-    model = FAMILIES[family]()
+    model = {**FAMILIES, **ENCODER_DECODERS}[family]()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             numbers = np.random.default_rng(zlib.crc32(name.encode())).normal(size=tuple(parameter.shape))

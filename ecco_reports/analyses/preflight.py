@@ -12,6 +12,7 @@ from typing import TypeAlias
 from ecco_reports.analyses import DecodingParams
 from ecco_reports.analyses.layers import BlockChoice, BlockRange, LayerChoice, LayerRange, highest
 from ecco_reports.errors import CapabilityError
+from ecco_reports.models.api.server import refused_settings
 from ecco_reports.models.base import ModelFacts, TextTokenizer
 from ecco_reports.records import Family, Prompt, Record
 
@@ -39,32 +40,60 @@ def length_problems(params: Record, prompt: Prompt, facts: ModelFacts) -> Iterat
     if all(token.special for token in read):
         yield ("prompt",), f"{model} sees no token in this prompt.", "Write some text."
     elif facts.context_length is not None:
-        writes = isinstance(params, DecodingParams) and facts.family in _WRITERS
-        new = params.max_new_tokens if isinstance(params, DecodingParams) and writes else 0
-        yield from _too_long(len(read), new, facts.context_length, model, facts.family is Family.ENCODER_DECODER)
+        apart = facts.family is Family.ENCODER_DECODER
+        limit, given = facts.context_length, prompt.continuation is not None
+        yield from _too_long(len(read), tokens_after(params, prompt, facts), limit, model, apart, given)
 
 
-def _too_long(tokens: int, new: int, limit: int, model: str, apart: bool) -> Iterator[FoundProblem]:
-    """More tokens than a model reads; ``apart`` if what it writes has a limit of its own."""
+def tokens_after(params: Record, prompt: Prompt, facts: ModelFacts) -> int:
+    """How many tokens stand after a prompt, at most: those of its continuation, or those that the model writes."""
+    if not isinstance(params, DecodingParams) or facts.family not in _WRITERS:
+        return 0
+    if prompt.continuation is None or facts.tokenize is None:
+        return params.max_new_tokens
+    return len(facts.tokenize.continuation_ids(prompt.continuation))
+
+
+def _too_long(tokens: int, new: int, limit: int, model: str, apart: bool, given: bool) -> Iterator[FoundProblem]:
+    """More tokens than a model reads.
+
+    Args:
+        tokens: Of the prompt.
+        new: After it.
+        limit: How many the model reads.
+        model: Its name in a sentence.
+        apart: Whether what it writes has a limit of its own.
+        given: Whether the new ones are those of a given continuation.
+    """
     room = limit - (1 if apart else tokens)  # A decoder begins with a token of its own.
     after = 0 if apart else new
     if tokens + after > limit:
-        included = f", {after} generated ones included" if after else ""
-        way_out = f", or set max_new_tokens to {room} or less" if after and room > 0 else ""
+        included = f", {after} {'of the continuation' if given else 'generated ones'} included" if after else ""
+        way_out = f", or set max_new_tokens to {room} or less" if after and room > 0 and not given else ""
         yield (
             ("prompt",),
             f"this prompt has {_tokens(tokens)} for {model}, which reads {limit} at most{included}.",
             f"Shorten it by {_tokens(tokens + after - limit)}{way_out}.",
         )
-    if apart and new > room:
+    if apart and new > room and given:
+        what = f"this continuation has {_tokens(new)} for the decoder of {model}, which reads {room} at most."
+        yield ("prompt", "continuation"), what, f"Shorten it by {_tokens(new - room)}."
+    elif apart and new > room:
         what = f"{_tokens(new)} are more than the decoder of {model} can write, which is {room} at most."
         yield ("prompt",), what, f"Set max_new_tokens to {room} or less."
 
 
 def family_problems(params: Record, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
-    """A prompt that gives the model nothing to say: no mask to fill in, no passage to find an answer in."""
+    """What a model cannot do with such a prompt, or with such settings of how to write.
+
+    There is nothing to say (no mask to fill in, no passage to find an answer in), a continuation is given to a model
+    that does not write on, or its server has no such setting.
+    """
     if not isinstance(params, DecodingParams) or not params.about_speech:
         return
+    yield from continuation_problems(prompt, facts)
+    if facts.spec.is_served and prompt.continuation is None:
+        yield from ((path, f"{facts.spec.source} {what}", hint) for path, what, hint in refused_settings(params))
     model, tokenizer = f"the model {facts.spec.source!r}", facts.tokenize
     if facts.family is Family.QUESTION_ANSWERING and prompt.text_pair is None:
         what = f"{model} answers a question by a span of a second text, and this prompt has only one."
@@ -74,6 +103,35 @@ def family_problems(params: Record, prompt: Prompt, facts: ModelFacts) -> Iterat
         if mask.id not in tokenizer.encode(prompt).ids:
             what = f"{model} fills in masks, and this prompt has none."
             yield ("prompt",), what, f"Write {mask.text} where a word is missing."
+
+
+_NO_CONTINUATION = {
+    Family.MASKED: (
+        "fills in masks and writes nothing after a prompt",
+        "Leave it out, and write a mask where the token is missing that you ask about",
+    ),
+    Family.CLASSIFICATION: ("chooses a class and writes nothing after a prompt", "Write it at the end of the text"),
+    Family.QUESTION_ANSWERING: (
+        "answers by a span of its second text and writes nothing after a prompt",
+        "Leave it out; the answer that the model gives is explained",
+    ),
+    Family.NONE: ("has no head and says nothing", "Write it at the end of the text"),
+}
+
+
+def continuation_problems(prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
+    """A continuation for a model that does not write on, or one that is no text to it."""
+    if prompt.continuation is None:
+        return
+    path, model = ("prompt", "continuation"), f"the model {facts.spec.source!r}"
+    if facts.family in _NO_CONTINUATION:
+        what, hint = _NO_CONTINUATION[facts.family]
+        yield path, f"{model} {what}, so a continuation cannot be given.", f"{hint}, or choose `models:` that write."
+    elif facts.spec.is_served and facts.spec.endpoint == "chat":
+        what = f"{model} is asked for answers (endpoint: chat), and a server tells nothing of an answer it is given."
+        yield path, what, "Leave it out, or write `endpoint: completions` if the server has it and repeats prompts."
+    elif facts.tokenize is not None and not facts.tokenize.continuation_ids(prompt.continuation):
+        yield path, f"{model} sees no token in this continuation.", "Write some text."
 
 
 def _tokens(count: int) -> str:

@@ -21,14 +21,17 @@ from ecco_reports.experiment.validation import Report, validated
 from ecco_reports.models.chat import turns
 from ecco_reports.records import Message, Prompt
 
-PARTS = ("text", "text_pair", "system", "messages", "target", "foil")
+PARTS = ("text", "text_pair", "system", "messages", "continuation", "target", "foil")
 """What a prompt is made of."""
 
-_COLUMNS = ("text", "text_pair", "target", "foil")
+_COLUMNS = ("text", "text_pair", "continuation", "target", "foil")
 """What a column of a data set fills in that has its name."""
 
-_OPTIONAL = ("text_pair", "system", "target", "foil")
+_OPTIONAL = ("text_pair", "system", "continuation", "target", "foil")
 """What a row goes without if it uses an empty cell."""
+
+_PLAIN = ("text_pair", "continuation", "target", "foil")
+"""What a prompt takes over as it is written."""
 
 _Slot: TypeAlias = tuple[str | int, ...]
 _Template: TypeAlias = list[tuple[str, str | None]]
@@ -150,7 +153,7 @@ class PromptReader:
             text=text,
             written=_LONE_SURROGATE.sub(_spelt_out, written) if written is not None and written != text else None,
             messages=messages,
-            **{part: str(parts[part].value) for part in ("text_pair", "target", "foil") if part in parts},
+            **{part: str(parts[part].value) for part in _PLAIN if part in parts},
         )
         return True
 
@@ -182,7 +185,7 @@ class PromptReader:
         return False
 
     def _characters_hold(self, parts: Mapping[str, Node]) -> bool:
-        broken = [parts[part] for part in ("text_pair", "target", "foil") if part in parts]
+        broken = [parts[part] for part in _PLAIN if part in parts]
         broken = [node for node in broken if _LONE_SURROGATE.search(str(node.value))]
         for node in broken:
             self.report.add(

@@ -66,6 +66,8 @@ class PromptFields(Record):
         text_pair: The second text, for a model that reads two: the passage of a question, the hypothesis of a premise.
         system: What a conversation is told before its first turn; the text is then what the user says.
         messages: The turns of a conversation, for a model made for chat; they take the place of the text.
+        continuation: A text that stands after the prompt and is explained as if the model had written it, usually with
+            the space before it; without it, the model writes. Settings of how to write then have no effect.
         target: The token whose prediction is explained, usually with the space before it; without it, what the
             model generates.
         foil: The token to contrast the target with: why the target rather than this one.
@@ -76,6 +78,7 @@ class PromptFields(Record):
     text_pair: str | None = Field(default=None, min_length=1)
     system: str | None = Field(default=None, min_length=1)
     messages: tuple[Message, ...] | None = Field(default=None, min_length=1)
+    continuation: str | None = Field(default=None, min_length=1)
     target: str | None = Field(default=None, min_length=1)
     foil: str | None = Field(default=None, min_length=1)
     dataset: str | None = Field(default=None, min_length=1)

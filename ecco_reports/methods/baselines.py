@@ -11,7 +11,7 @@ import torch
 
 from ecco_reports.models.base import LanguageModel
 
-Baseline: TypeAlias = Literal["zero", "mean", "eos", "pad", "mask"]
+Baseline: TypeAlias = Literal["zero", "mean", "eos", "pad", "mask", "unk"]
 
 
 def baseline_embeddings(model: LanguageModel, kind: Baseline, inputs: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:

@@ -1,23 +1,26 @@
-"""Attribution by gradients: integrated gradients, input x gradient, saliency, for all targets at once.
+"""Attribution by gradients: saliency, input x gradient, integrated gradients, SmoothGrad, for all targets at once.
 
 In a causal model the score of a token does not depend on later positions, so one pass over the whole text serves every
 generated token: the naive way runs a prefix per token. The derivatives of all targets then come from one vectorised
 backward pass per chunk of targets, which begins below the head: the head is differentiated once for all of them.
 
 Sources: Simonyan et al. 2013 (saliency); Shrikumar et al. 2016 (input x gradient); Sundararajan et al. 2017, section 3
-(integrated gradients) and proposition 1 (completeness).
+(integrated gradients) and proposition 1 (completeness); Smilkov et al. 2017, section 3 (SmoothGrad).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
 
-from ecco_reports.methods.targets import Score, Target, score_targets
+from ecco_reports.errors import NumericalError
+from ecco_reports.methods.targets import Score, Target, owners_of, places_of, score_targets
 from ecco_reports.models.base import LanguageModel
+from ecco_reports.models.finite import all_finite
 from ecco_reports.models.memory import Memory
 from ecco_reports.models.reading import Reading
 
@@ -39,6 +42,13 @@ _FINITE_DIFFERENCE_STEPS = {
 _TRACE = 0.01
 # A path on which the trapezoids miss more than this share of all ups and downs has features between the nodes.
 _UNRESOLVED = 0.2
+# SmoothGrad: how many equal parts its draws are kept apart in, from which their spread is known, and how many of the
+# draws are proved by finite differences, which cost at least two passes each.
+PARTS = 8
+_PROVED = 8
+
+Points: TypeAlias = Callable[[Sequence[int]], torch.Tensor]
+"""Embeddings at some of the points of a path or a cloud, by their numbers: ``[point, position, width]``."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,7 @@ class Attributions:
         scores: The targets' scores at the input, ``[target]``.
         baseline_scores: The targets' scores at the baseline, ``[target]``; equal to ``scores`` for plain gradients.
         residuals: How far the proof is from holding, relative, ``[target]``.
-        steps: Interpolation nodes used for each target, ``[target]``; 1 for plain gradients.
+        steps: Interpolation nodes or noisy inputs used for each target, ``[target]``; 1 for plain gradients.
     """
 
     vectors: torch.Tensor
@@ -58,6 +68,17 @@ class Attributions:
     baseline_scores: torch.Tensor
     residuals: torch.Tensor
     steps: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Smoothed(Attributions):
+    """Contributions that chance had a part in.
+
+    Attributes:
+        parts: What equal parts of the draws say by themselves, ``[part, target, position, width]``.
+    """
+
+    parts: torch.Tensor
 
 
 def gradients(
@@ -81,19 +102,83 @@ def gradients(
         Gradients as ``vectors``.
     """
     scorer = _Scorer(model, reading, targets, score)
-    slopes = _weighted_gradients(scorer, inputs[None], inputs.new_ones(1), inputs)
-    scores = slopes.scores[0]
+    slopes = _weighted_gradients(scorer, lambda _: inputs[None], inputs.new_ones(1, 1), inputs)
+    gaps = _finite_difference_gaps(scorer, inputs[None], inputs, slopes)
+    ones = torch.ones(len(targets), dtype=torch.long)
+    return Attributions(slopes.total[0], slopes.scores[0], slopes.scores[0], gaps, ones)
+
+
+def smooth_grad(
+    model: LanguageModel,
+    reading: Reading,
+    inputs: torch.Tensor,
+    targets: Sequence[Target],
+    score: Score,
+    noise: float,
+    samples: int,
+    seed: int,
+) -> Smoothed:
+    """The mean gradient over inputs with Gaussian noise.
+
+    The noise has the same size in all dimensions of all positions. Each draw has random numbers of its own, so that
+    they are the same whatever else is computed, on any device. The proof is that of ``gradients`` for the mean score of
+    the first eight noisy inputs.
+
+    Args:
+        model: The model.
+        reading: What it reads.
+        inputs: Input embeddings ``[position, width]``.
+        targets: What is explained.
+        score: What counts as a target's score.
+        noise: Standard deviation of the noise, as a share of the standard deviation of all numbers of ``inputs``.
+        samples: How many noisy inputs; from eight on rounded up to a multiple of it.
+        seed: Of the noise.
+
+    Returns:
+        Mean gradients as ``vectors``, scores without noise, and the means of equal ``parts`` of the draws.
+    """
+    parts = min(samples, PARTS)
+    size = -(-samples // parts)
+    deviation = noise * inputs.std()
+
+    def points(rows: Sequence[int]) -> torch.Tensor:
+        drawn = [np.random.default_rng([seed, row]).standard_normal(tuple(inputs.shape)) for row in rows]
+        return inputs + deviation * torch.from_numpy(np.stack(drawn)).to(inputs)
+
+    scorer = _Scorer(model, reading, targets, score)
+    weights = torch.eye(parts).repeat_interleave(size, dim=1).to(inputs) / size
+    slopes = _weighted_gradients(scorer, points, weights, inputs)
+    with torch.no_grad():
+        scores = scorer.scores(inputs[None])[0]
+    gaps = _finite_difference_gaps(scorer, points(range(min(parts * size, _PROVED))), inputs, slopes)
+    steps = torch.full((len(targets),), parts * size)
+    return Smoothed(slopes.total.mean(0), scores, scores, gaps, steps, slopes.total)
+
+
+def _finite_difference_gaps(
+    scorer: _Scorer, points: torch.Tensor, direction: torch.Tensor, slopes: _Slopes
+) -> torch.Tensor:
+    """How far the mean slope at the first points is from central differences of the mean score, ``[target]``.
+
+    Args:
+        scorer: Gives the scores.
+        points: ``[point, position, width]``.
+        direction: Along which the slopes are, ``[position, width]``.
+        slopes: At these points, and perhaps more.
+    """
+    scores, along = (found[: len(points)].mean(0) for found in (slopes.scores, slopes.along))
     gaps = torch.full_like(scores, torch.inf)
-    for step in _FINITE_DIFFERENCE_STEPS[inputs.dtype]:
+    for step in _FINITE_DIFFERENCE_STEPS[points.dtype]:
         with torch.no_grad():
-            ahead, behind = scorer.scores(torch.stack([inputs * (1 + step), inputs * (1 - step)]))
+            moved = scorer.scores(torch.cat([points + step * direction, points - step * direction]))
+        ahead, behind = moved.reshape(2, len(points), -1).mean(1)
         measured = (ahead - behind) / (2 * step)
-        rounding = torch.finfo(inputs.dtype).eps * scores.abs().clamp_min(1.0) / step
-        scale = torch.maximum(torch.maximum(measured.abs(), rounding), _floor(scores))
-        gaps = torch.minimum(gaps, (slopes.along[0] - measured).abs() / scale)
+        rounding = torch.finfo(points.dtype).eps * scores.abs().clamp_min(1.0) / step
+        scale = torch.maximum(torch.maximum(measured.abs(), rounding), relative_floor(scores))
+        gaps = torch.minimum(gaps, (along - measured).abs() / scale)
         if bool((gaps <= _TRACE).all()):
             break
-    return Attributions(slopes.total, scores, scores, gaps, torch.ones(len(targets), dtype=torch.long))
+    return gaps
 
 
 def integrated_gradients(
@@ -130,16 +215,19 @@ def integrated_gradients(
     with torch.no_grad():
         ends = _Scorer(model, reading, targets, score).scores(torch.stack([inputs, baseline]))
     path = inputs - baseline
+
+    def on_the_path(where: torch.Tensor) -> Points:
+        return lambda rows: baseline + where[list(rows)].to(inputs)[:, None, None] * path
+
     vectors = torch.zeros(len(targets), *inputs.shape, dtype=ends.dtype, device=inputs.device)
     residuals = torch.full_like(ends[0], torch.inf)
     steps = torch.zeros(len(targets), dtype=torch.long)
     open_targets = list(range(len(targets)))
     for nodes in ladder:
         where, weights = _gauss_legendre(nodes, ends)
-        points = baseline + where.to(inputs)[:, None, None] * path
         scorer = _Scorer(model, reading, [targets[index] for index in open_targets], score)
-        slopes = _weighted_gradients(scorer, points, weights, path)
-        vectors[open_targets] = slopes.total * path
+        slopes = _weighted_gradients(scorer, on_the_path(where), weights[None], path)
+        vectors[open_targets] = slopes.total[0] * path
         residuals[open_targets] = _incompleteness(slopes, where, weights, ends[:, open_targets], inputs.dtype)
         steps[open_targets] = nodes
         open_targets = [index for index in open_targets if not residuals[index] <= tolerance]
@@ -148,7 +236,7 @@ def integrated_gradients(
     return Attributions(vectors, ends[0], ends[1], residuals, steps)
 
 
-def _floor(scores: torch.Tensor) -> torch.Tensor:
+def relative_floor(scores: torch.Tensor) -> torch.Tensor:
     """The smallest change of a score that a relative error is measured against: 1 % of the score, at least 0.01."""
     return 0.01 * scores.abs().clamp_min(1.0)
 
@@ -164,7 +252,7 @@ class _Slopes:
     """Derivatives of all targets at the points of a path.
 
     Attributes:
-        total: Weighted sum of the gradients over the points, ``[target, position, width]``.
+        total: Weighted sums of the gradients over the points, ``[sum, target, position, width]``.
         along: Derivative along the path at each point, ``[point, target]``.
         scores: ``[point, target]``.
     """
@@ -187,7 +275,7 @@ def _incompleteness(
         dtype: What the model computes in.
     """
     difference = ends[0] - ends[1]
-    scale = torch.maximum(difference.abs(), _floor(ends[0]))
+    scale = torch.maximum(difference.abs(), relative_floor(ends[0]))
     gaps = ((weights[:, None] * slopes.along).sum(0) - difference).abs() / scale
     widths = torch.cat([where.new_zeros(1), where, where.new_ones(1)]).diff()[:, None]
     slope = torch.cat([slopes.along[:1], slopes.along, slopes.along[-1:]])
@@ -211,7 +299,7 @@ class _Scorer:
     @property
     def places(self) -> list[int]:
         """Where the targets are read."""
-        return [target.place for target in self.targets]
+        return places_of(self.targets)
 
     @property
     def length(self) -> int:
@@ -233,63 +321,85 @@ class _Scorer:
         return torch.cat(list(self.model.memory.chunks("the scores", "point", range(len(points)), len(points), of)))
 
     def scores_and_slopes(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Scores ``[point, target]``, the origin of the logits, and the derivative of all scores by it."""
+        """Scores ``[point, target]``, the origin of the logits, and the derivative of the sum of all scores by it."""
         logits, origin = self.model.logits_and_origin(self.reading, points, self.places)
         values = score_targets(logits, self.targets, self.score)
         (slopes,) = torch.autograd.grad(values.sum(), origin, retain_graph=True)
         return values, origin, slopes
 
 
-def _weighted_gradients(
-    scorer: _Scorer, points: torch.Tensor, weights: torch.Tensor, direction: torch.Tensor
-) -> _Slopes:
-    """Gradients of every target at every point, summed with weights, and their projections on a direction.
+def _weighted_gradients(scorer: _Scorer, points: Points, weights: torch.Tensor, direction: torch.Tensor) -> _Slopes:
+    """Gradients of every target at every point, in weighted sums, and their projections on a direction.
 
     Rows of a batch do not see each other, so one backward pass serves all points of a chunk.
 
     Args:
         scorer: Gives the scores.
-        points: ``[point, position, width]``.
-        weights: ``[point]``.
+        points: Where the gradients are taken.
+        weights: ``[sum, point]``.
         direction: ``[position, width]``.
+
+    Raises:
+        NumericalError: A gradient is not finite.
     """
-    length = scorer.length
-    memory = scorer.model.memory
-    at_once = scorer.at_once(length * len(scorer.targets), points.shape[-1])
+    length, (positions, width) = scorer.length, direction.shape
+    memory, owners = scorer.model.memory, owners_of(scorer.targets)
+    at_once = scorer.at_once(length * len(scorer.targets), width)
 
     def of(rows: Sequence[int]) -> _Slopes:
-        inputs = points[list(rows), :length].detach().requires_grad_(True)
+        inputs = points(rows)[:, :length].detach().requires_grad_(True)
         with torch.enable_grad():
             values, origin, slopes = scorer.scores_and_slopes(inputs)
-        most = scorer.at_once(length * len(rows), points.shape[-1])
-        pulled = _pulled_back(slopes, origin, inputs, memory, most).to(values.dtype)
+        most = scorer.at_once(length * len(rows), width)
+        pulled = _pulled_back(slopes, origin, inputs, owners, memory, most).to(values.dtype)
         return _Slopes(
-            torch.einsum("tpnw,p->tnw", pulled, weights[list(rows)].to(values)),
+            torch.einsum("tpnw,sp->stnw", pulled, weights[:, list(rows)].to(values)),
             torch.einsum("tpnw,nw->pt", pulled, direction[:length].to(values)),
             values.detach(),
         )
 
-    parts = iter(memory.chunks("the gradients", "point", range(len(points)), at_once, of))
+    parts = iter(memory.chunks("the gradients", "point", range(weights.shape[1]), at_once, of))
     first = next(parts)
     total, along, scores = first.total, [first.along], [first.scores]
     for part in parts:
         total = total + part.total
         along.append(part.along)
         scores.append(part.scores)
-    padded = torch.nn.functional.pad(total, (0, 0, 0, points.shape[1] - length))
+    padded = torch.nn.functional.pad(total, (0, 0, 0, positions - length))
+    if not all_finite(padded):
+        raise _no_gradient(scorer, padded[0])
     return _Slopes(padded, torch.cat(along), torch.cat(scores))
 
 
+def _no_gradient(scorer: _Scorer, vectors: torch.Tensor) -> NumericalError:
+    """The error for gradients ``[target, position, width]`` that are not finite: the first target and position."""
+    target, position = (~vectors.isfinite().all(-1)).nonzero()[0].tolist()
+    reading, source = scorer.reading, scorer.model.facts.spec.source
+    said = scorer.model.outcome(reading, scorer.targets[target].token).label
+    return NumericalError(
+        source,
+        f"{source}: the gradient of {said!r} (target {target}) by position {position} "
+        f"({reading.passage.tokens[position].label!r}) is no finite number, although the score is one. In half "
+        "precision this is often an overflow: try dtype: float32. Occlusion and Shapley values need no gradients.",
+        position=position,
+    )
+
+
 def _pulled_back(
-    slopes: torch.Tensor, origin: torch.Tensor, inputs: torch.Tensor, memory: Memory, at_once: int
+    slopes: torch.Tensor,
+    origin: torch.Tensor,
+    inputs: torch.Tensor,
+    owners: Sequence[int],
+    memory: Memory,
+    at_once: int,
 ) -> torch.Tensor:
     """Takes the slopes of each target from the origin of its logits to the inputs, several targets in one pass.
 
     Args:
-        slopes: Derivative of the sum of all targets by the origin, ``[point, target, ...]``: row ``i`` is of target
-            ``i`` alone.
-        origin: Where the logits come from, ``[point, target, ...]``.
+        slopes: Derivative of the sum of all targets by the origin, ``[point, place, ...]``.
+        origin: Where the logits come from, ``[point, place, ...]``.
         inputs: ``[point, position, width]``.
+        owners: The target that each place of the origin serves, and no other one.
         memory: Goes on with fewer targets where they are too many.
         at_once: How many targets to begin with.
 
@@ -300,9 +410,10 @@ def _pulled_back(
     def of(chosen: Sequence[int]) -> torch.Tensor:
         seeds = slopes.new_zeros(len(chosen), *slopes.shape)
         for row, target in enumerate(chosen):
-            seeds[row, :, target] = slopes[:, target]
+            own = [place for place, owner in enumerate(owners) if owner == target]
+            seeds[row, :, own] = slopes[:, own]
         # The graph is kept, as it is needed again: for the next targets, or for fewer of these.
         (part,) = torch.autograd.grad(origin, inputs, seeds, is_grads_batched=True, retain_graph=True)
         return part
 
-    return torch.cat(list(memory.chunks("the gradients", "target", range(slopes.shape[1]), at_once, of)))
+    return torch.cat(list(memory.chunks("the gradients", "target", range(owners[-1] + 1), at_once, of)))

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ecco_reports.errors import CapabilityError
+from ecco_reports.models.configs import Shape
 from ecco_reports.models.memory import Memory
 from ecco_reports.models.reading import Candidates, Encoding, Reading, Scores
 from ecco_reports.modelspec import ModelSpec
@@ -69,6 +70,7 @@ class ModelFacts:
         family: What it was made for, or None when its configuration does not say.
         labels: The names of the classes of a classifier, by number.
         notes: What a page should say of how it is loaded, one sentence each: own code, an adapter, quantization.
+        shape: How large it is, as far as its files tell.
     """
 
     spec: ModelSpec
@@ -79,6 +81,7 @@ class ModelFacts:
     family: Family | None = None
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    shape: Shape = field(default_factory=Shape)
 
 
 class TextTokenizer(ABC):
@@ -112,6 +115,10 @@ class TextTokenizer(ABC):
     @property
     def mask(self) -> Token | None:
         """The token that a masked language model fills in, or None when there is none."""
+        return None
+
+    def sign(self, kind: str) -> int | None:
+        """The number of its token of a kind (``pad``, ``eos``, ``unk``), or None when it names none."""
         return None
 
 
@@ -178,6 +185,11 @@ class LanguageModel(ABC):
     def best_threads(self) -> int | None:
         """How many threads of arithmetic serve it best; None leaves that to the library."""
         return None
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The module whose passes these are, for methods with rules of their own for its parts."""
+        raise self.lacks(Capability.GRADIENTS)
 
     @property
     @abstractmethod
@@ -259,6 +271,25 @@ class LanguageModel(ABC):
         """
         raise self.lacks(Capability.GRADIENTS)
 
+    def logits_unseen(self, reading: Reading, unseen: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+        """What the model says if nobody looked at some positions, which all stay where they are.
+
+        Each position still sees itself: hidden where the model speaks, a token keeps what it brings along.
+
+        Args:
+            reading: What is read.
+            unseen: Which positions the others do not look at, ``[batch, position]``; a reading may be cut after the
+                reach of its last place.
+            places: The places to keep; a place may be named twice and is then kept twice.
+
+        Returns:
+            ``[batch, place, outcome]``.
+
+        Raises:
+            CapabilityError: It has no attention that obeys.
+        """
+        raise self.lacks(Capability.LOGITS)
+
     def logits_and_origin(
         self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -304,6 +335,24 @@ class LanguageModel(ABC):
 
         Returns:
             Logits ``[state, place, outcome]``.
+        """
+        raise self.lacks(Capability.LAYER_READOUT)
+
+    def read_bare(self, reading: Reading, states: Sequence[int], places: Sequence[int]) -> torch.Tensor:
+        """What the matrix of the head alone makes of states, as the original ecco reads them.
+
+        The final norm, and what else stands around the head, is left out; only the last state is behind the norm.
+
+        Args:
+            reading: What the states belong to.
+            states: Which of ``residual_states``.
+            places: The places to keep.
+
+        Returns:
+            Scores ``[state, place, outcome]``.
+
+        Raises:
+            CapabilityError: The model has no such head.
         """
         raise self.lacks(Capability.LAYER_READOUT)
 

@@ -15,6 +15,7 @@ from ecco_reports.errors import ModelLoadError
 from ecco_reports.models import anatomy
 from ecco_reports.models.anatomy import Anatomy, Record
 from ecco_reports.models.base import READOUT_TOLERANCE, Capability
+from ecco_reports.models.finite import can_be_chosen_from, demand_sound_weights
 from ecco_reports.models.memory import is_out_of_memory
 from ecco_reports.models.passes import Passes
 from ecco_reports.models.reading import Reading
@@ -25,7 +26,8 @@ _LOOK_AHEAD_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
 _LOOK_AHEAD_TOLERANCE_HALF = 5e-2
 _WRITING = (Family.CAUSAL, Family.ENCODER_DECODER)
 _NO_HEAD = "it has no head that turns its vectors into words or classes"
-_TROUBLE = (TypeError, KeyError, IndexError, RuntimeError, ValueError, LookupError, AttributeError, NotImplementedError)
+TROUBLE = (TypeError, KeyError, IndexError, RuntimeError, ValueError, LookupError, AttributeError, NotImplementedError)
+"""What a model may raise when it is run in a way it was not written for."""
 
 
 @dataclass
@@ -65,6 +67,7 @@ def explore(passes: Passes, probe: Reading, layers: int | None, source: str) -> 
 
     Raises:
         ModelLoadError: The model writes token by token and looks ahead, or it cannot be run on a text at all.
+        NumericalError: Its weights, or what it says of the text, are not finite.
     """
     return _Exploration(passes, probe, source).findings(layers)
 
@@ -89,22 +92,29 @@ class _Exploration:
         self._ids = torch.tensor([probe.ids])
         self._tolerance = READOUT_TOLERANCE[str(passes.module.dtype).removeprefix("torch.")]
         self._encoded: Any = None
+        demand_sound_weights(passes.module, source)
         self._seen = self._watched()
-        if self._seen is not None:
-            return
+        if self._seen is None:
+            self._run_unwatched()
+        if not can_be_chosen_from(self._logits):
+            raise passes.unsound(probe)
+
+    def _run_unwatched(self) -> None:
+        """The first pass again: the watching may have been to blame."""
         try:
-            self._first_pass()  # Again, unwatched: the watching may be to blame.
-        except _TROUBLE as error:
+            self._first_pass()
+        except TROUBLE as error:
             if is_out_of_memory(error):
                 raise
             # A kind of model that none of the families is, such as one that chooses between several texts.
-            raise ModelLoadError(source, _because(f"{source} cannot be run on a text", error) + ".") from error
+            what = _because(f"{self._source} cannot be run on a text", error) + "."
+            raise ModelLoadError(self._source, what) from error
 
     def _watched(self) -> Record | None:
         """The first pass with every module watched, or None when that fails."""
         try:
             return anatomy.record(self._passes.module, self._first_pass)
-        except _TROUBLE as error:
+        except TROUBLE as error:
             if is_out_of_memory(error):
                 raise
             return None
@@ -210,7 +220,7 @@ class _Exploration:
             others = self._other_words()[:, :length]
             replaced = self._passes.logits(self._probe, others, [places[last], places[0]], embeddings)[0]
             return relative_gap(replaced, self._logits[[last, 0]])
-        except _TROUBLE as error:
+        except TROUBLE as error:
             if is_out_of_memory(error):
                 raise
             return _because("its input embeddings cannot be reached", error)
@@ -229,7 +239,7 @@ class _Exploration:
         try:
             few = self._passes.logits(self._probe, self._ids, [places[-1], places[0]])[0]
             return relative_gap(few, self._logits[[-1, 0]])
-        except _TROUBLE as error:
+        except TROUBLE as error:
             if is_out_of_memory(error):
                 raise
             return float("inf")
@@ -241,7 +251,7 @@ class _Exploration:
             self._encoded = self._passes.encode(self._probe)
             apart = self._passes.logits(self._probe, self._ids, places, encoded=self._encoded)[0]
             return relative_gap(apart, self._logits[-1:])
-        except _TROUBLE as error:
+        except TROUBLE as error:
             if is_out_of_memory(error):
                 raise
             return float("inf")

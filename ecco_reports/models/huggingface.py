@@ -16,20 +16,22 @@ from torch import nn
 from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models import configs
 from ecco_reports.models.anatomy import BlockTrace, NeuronTap, replaced_output, resumed, trace_blocks
+from ecco_reports.models.bare_head import BareHead, find_bare_head
 from ecco_reports.models.base import AttentionKind, Capability, LanguageModel, ModelFacts, Stack, TextTokenizer
+from ecco_reports.models.blinding import Blinding, found_blinding
 from ecco_reports.models.discovery import discovered
 from ecco_reports.models.exploring import Findings, explore
 from ecco_reports.models.families import SPEECHES, MaskedSpeech, SpanSpeech, label_token, mask_positions
 from ecco_reports.models.loading import load_module
 from ecco_reports.models.passes import Passes
-from ecco_reports.models.reading import Encoding, Reading, Scores, Spoken
+from ecco_reports.models.reading import Beam, Reading, Scores, Spoken
 from ecco_reports.models.source import facts_of
 from ecco_reports.models.threads import threads_for
 from ecco_reports.models.tokens import FastTokenizer
 from ecco_reports.models.variants import said_by, without
-from ecco_reports.models.writing import start_of_decoder, write
+from ecco_reports.models.writing import NothingToChooseError, Written, start_of_decoder, write
 from ecco_reports.modelspec import ModelSpec
-from ecco_reports.records import Decoding, Family, Passage, Prompt, Token
+from ecco_reports.records import Decoding, Family, Passage, Prompt, Token, written_text
 
 # Parameters below which one thread is faster than several, and very much faster on a machine that has other work.
 _SMALL_MODEL = 20_000_000
@@ -99,6 +101,11 @@ class _Trace:
         return own if rows == list(range(len(own))) else own[rows]
 
 
+def _key_of(reading: Reading) -> tuple[object, ...]:
+    """What the numbers of a text depend on."""
+    return reading.ids, reading.segments, reading.passage.encoder_length
+
+
 class HuggingFaceModel(LanguageModel):
     """A model in memory.
 
@@ -126,9 +133,11 @@ class HuggingFaceModel(LanguageModel):
         self.family = facts.family or Family.CAUSAL
         self._module = module.eval().requires_grad_(False)
         self._speech = SPEECHES[self.family]
-        self._passes = Passes(module, self._speech, device)
+        self._passes = Passes(module, self._speech, device, facts.spec.source)
         self._readings: dict[tuple[str, str], Reading] = {}
         self._traces: dict[tuple[object, ...], _Trace] = {}
+        self._blinding: Blinding | None = None
+        self._bare_heads: dict[tuple[object, ...], BareHead] = {}
         with threads_for(self):
             found = discovered(self._passes, facts, self._explored) if from_files else self._explored()
         self.capabilities = frozenset(found.capabilities)
@@ -149,6 +158,12 @@ class HuggingFaceModel(LanguageModel):
         return 1 if sum(parameter.numel() for parameter in self._module.parameters()) < _SMALL_MODEL else None
 
     @property
+    def module(self) -> nn.Module:
+        """The transformers model."""
+        module: nn.Module = self._module
+        return module
+
+    @property
     def layers(self) -> int:
         """The number of block calls in one forward pass, 0 when its blocks were not found."""
         return self._anatomy.calls
@@ -162,37 +177,70 @@ class HuggingFaceModel(LanguageModel):
 
     def read(self, prompt: Prompt, decoding: Decoding) -> Reading:
         """Reads a prompt and says what comes next: continues it, fills in its masks, chooses a class or a span."""
-        key = (prompt.model_dump_json(include={"text", "text_pair", "messages"}), decoding.model_dump_json())
+        key = (prompt.model_dump_json(exclude={"name", "written", "target", "foil"}), decoding.model_dump_json())
         if key not in self._readings:
-            self._readings = {key: self._read(self.tokenizer.encode(prompt), decoding)}
+            self._readings = {key: self._read(prompt, decoding)}
         return self._readings[key]
 
-    def _read(self, encoding: Encoding, decoding: Decoding) -> Reading:
-        match self.family:
-            case Family.CAUSAL:
-                return self._written(encoding.tokens, (), None, decoding)
-            case Family.ENCODER_DECODER:
-                start = start_of_decoder(self._module)
-                return self._written(encoding.tokens, (self._start_token(start),), start, decoding)
+    def _read(self, prompt: Prompt, decoding: Decoding) -> Reading:
+        encoding = self.tokenizer.encode(prompt)
+        if self.family in (Family.CAUSAL, Family.ENCODER_DECODER):
+            start = start_of_decoder(self._module) if self.family is Family.ENCODER_DECODER else None
+            given = Passage(tokens=encoding.tokens, prompt_length=len(encoding.tokens))
+            if start is not None:
+                tokens, length = (*given.tokens, self._start_token(start)), given.prompt_length
+                given = Passage(tokens=tokens, prompt_length=length + 1, encoder_length=length)
+            if prompt.continuation is not None:
+                return self._continued(given, prompt.continuation)
+            return self._written(given, start, decoding)
         reading = self._speech.unspoken(encoding)
         return self._speech.reading(reading.passage, reading.segments, self._spoken(reading))
 
-    def _written(
-        self, given: tuple[Token, ...], begun: tuple[Token, ...], start: int | None, decoding: Decoding
-    ) -> Reading:
+    def _written(self, given: Passage, start: int | None, decoding: Decoding) -> Reading:
         """The reading of a model that writes on."""
-        ids = torch.tensor([[token.id for token in given]], device=self._passes.device)
-        written = write(self._module, ids, start, decoding)
-        tokens = self.tokenizer.tokens(written.ids, after=begun or given)
-        first = len(given) + len(begun)
+        after = given.tokens[given.encoder_length :]
+        read = given.tokens[: given.encoder_length] or given.tokens
+        ids = torch.tensor([[token.id for token in read]], device=self._passes.device)
+
+        def text_of(numbers: Sequence[int]) -> str:
+            return written_text(self.tokenizer.tokens(numbers, after=after))
+
+        def reading_of(written: Written) -> Reading:
+            return self._going_on(given, self.tokenizer.tokens(written.ids, after=after), written.logprobs)
+
+        try:
+            writing = write(self._module, ids, start, decoding, text_of)
+        except NothingToChooseError as trouble:
+            raise self._passes.unsound(reading_of(Written(trouble.ids, (0.0,) * len(trouble.ids)))) from None
+        beams = tuple(Beam(reading_of(beam), beam.score) for beam in writing.beams)
+        return replace(reading_of(writing.best), beams=beams, chance_gap=writing.chance_gap)
+
+    def _continued(self, given: Passage, continuation: str) -> Reading:
+        """The reading of a text that the model is given to go on with, as if it had written it.
+
+        What it says first is measured on the prompt alone, where nothing can tell it what follows; the rest in one pass
+        over the whole text.
+        """
+        after = given.tokens[given.encoder_length :]
+        tokens = self.tokenizer.tokens(self.tokenizer.continuation_ids(continuation), after=after)
+        given = given.model_copy(update={"forced": True})
+        reading = self._going_on(given, tokens, [0.0] * len(tokens))
+        if not tokens:
+            return reading
+        places, chosen = [one.place for one in reading.spoken], torch.tensor([one.outcome for one in reading.spoken])
+        alone = self.logits(self._speech.reading(given, ()), places[:1])
+        whole = self.logits(reading, places)
+        logprobs = torch.cat([alone, whole[1:]]).log_softmax(-1).cpu().gather(-1, chosen[:, None])[:, 0]
+        return self._going_on(given, tokens, logprobs.tolist())
+
+    def _going_on(self, given: Passage, tokens: Sequence[Token], logprobs: Sequence[float]) -> Reading:
+        """The reading of a prompt and what stands after it."""
+        first = given.prompt_length
         spoken = tuple(
             Spoken(first + step - 1, token.id, token, logprob, first + step)
-            for step, (token, logprob) in enumerate(zip(tokens, written.logprobs, strict=True))
+            for step, (token, logprob) in enumerate(zip(tokens, logprobs, strict=True))
         )
-        passage = Passage(
-            tokens=(*given, *begun, *tokens), prompt_length=first, encoder_length=len(given) if begun else 0
-        )
-        return self._speech.reading(passage, (), spoken)
+        return self._speech.reading(given.model_copy(update={"tokens": (*given.tokens, *tokens)}), (), spoken)
 
     def _spoken(self, reading: Reading) -> tuple[Spoken, ...]:
         """What a model says that fills in or chooses."""
@@ -253,7 +301,7 @@ class HuggingFaceModel(LanguageModel):
         """
         number = self._special_number(kind)
         if number is None:
-            what = f"baseline: {kind} needs a token of that kind, and the model has none."
+            what = f"{kind} needs a token of that kind, and the model has none."
             raise CapabilityError(self.facts.spec.source, what)
         looked_up: torch.Tensor = self._passes.streams[0].module(torch.tensor([[number]], device=self._passes.device))
         return looked_up[0, 0]
@@ -263,6 +311,7 @@ class HuggingFaceModel(LanguageModel):
             return None if self.tokenizer.mask is None else self.tokenizer.mask.id
         own = getattr(getattr(self._module, "generation_config", None), f"{kind}_token_id", None)
         found = own if own is not None else getattr(self._module.config, f"{kind}_token_id", None)
+        found = self.tokenizer.sign(kind) if found is None else found
         return found[0] if isinstance(found, list) else found
 
     def logits_from_embeddings(self, reading: Reading, embeddings: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
@@ -276,13 +325,31 @@ class HuggingFaceModel(LanguageModel):
         return self._passes.logits_and_origin(reading, self._ids_like(reading, embeddings), places, embeddings)
 
     @torch.no_grad()
+    def logits_unseen(self, reading: Reading, unseen: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+        """What the model says if nobody looked at some positions, ``[batch, place, outcome]``.
+
+        Raises:
+            CapabilityError: It has no attention that obeys, or would have nothing to look at.
+        """
+        self._blinding = self._blinding or found_blinding(self._passes, reading, self.facts.spec.source)
+        border = reading.passage.encoder_length
+        if self._blinding.leaves_nothing(unseen, border, places):
+            source = self.facts.spec.source
+            raise CapabilityError(source, f"with all of the text hidden, {source} has nothing to look at.")
+        ids = self._ids_like(reading, unseen)
+        more = self._blinding.inputs(unseen.to(self._passes.device), border, self._module.dtype)
+        return self._passes.logits(reading, ids, places, more=more)
+
+    @torch.no_grad()
     def residual_states(self, reading: Reading, stack: Stack = Stack.MAIN) -> torch.Tensor:
         """The residual stream ``[state, position, width]``: what enters the first block, then what leaves each."""
         if stack not in self.stacks:
             raise self.lacks(Capability.STATES)
         if stack is Stack.MAIN:
             return self._trace(reading, ()).blocks.states[:, 0]
-        return trace_blocks(self._anatomy.encoder, lambda: self._last_rows(reading)).states[:, 0]
+        states = trace_blocks(self._anatomy.encoder, lambda: self._last_rows(reading)).states[:, 0]
+        self._passes.demand_finite(reading, "states of its encoder", [states])
+        return states
 
     @torch.no_grad()
     def read_out(self, reading: Reading, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
@@ -291,6 +358,20 @@ class HuggingFaceModel(LanguageModel):
         ids = torch.tensor([reading.ids]).expand(len(states), -1)
         with replaced_output(self._anatomy.blocks, trace.blocks.outputs, states.to(self._passes.device)):
             return self._passes.logits(reading, ids, places, encoded=trace.encoded)
+
+    @torch.no_grad()
+    def read_bare(self, reading: Reading, states: Sequence[int], places: Sequence[int]) -> torch.Tensor:
+        """What the matrix of the head alone makes of states: scores ``[state, place, outcome]``."""
+        residual = self.residual_states(reading)
+        key = _key_of(reading)
+        if key not in self._bare_heads:
+            tried = [place for place in reading.places if place in (reading.question, reading.places[-1])]
+            spec = self.facts.spec
+            self._bare_heads = {key: find_bare_head(self._passes, reading, residual, tried, spec.dtype, spec.source)}
+        found = self._bare_heads[key]
+        rows = torch.tensor(self._speech.positions(reading, list(places)), device=residual.device)
+        chosen = [found.last if state == self.layers else residual[state] for state in states]
+        return found.of(torch.stack([state[rows] for state in chosen]))
 
     @torch.no_grad()
     def resume(self, reading: Reading, layer: int, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
@@ -307,6 +388,7 @@ class HuggingFaceModel(LanguageModel):
         if self._anatomy.attention is None:
             raise self.lacks(Capability.ATTENTION)
         maps = self._anatomy.attention.trace(lambda: self._last_rows(reading)).of(kind)
+        self._passes.demand_finite(reading, "attention weights", (found.weights for found in maps.values()))
         return {layer: found.weights[0] for layer, found in maps.items()}
 
     @property
@@ -324,6 +406,7 @@ class HuggingFaceModel(LanguageModel):
         if tap is None:
             raise self.lacks(Capability.NEURONS)
         found = tap.activations(lambda: self._last_rows(reading))
+        self._passes.demand_finite(reading, "activations", found.values())
         return {layer: activations[0] for layer, activations in found.items()}
 
     @torch.no_grad()
@@ -332,6 +415,7 @@ class HuggingFaceModel(LanguageModel):
         if self._anatomy.writes is None:
             raise self.lacks(Capability.WRITES)
         written = self._anatomy.writes.written(lambda: self._last_rows(reading))
+        self._passes.demand_finite(reading, "writes", (part for parts in written for part in parts))
         return tuple(
             {writer.path: part[0] for writer, part in zip(writers, parts, strict=True)}
             for writers, parts in zip(self._anatomy.writes.layers, written, strict=True)
@@ -362,7 +446,7 @@ class HuggingFaceModel(LanguageModel):
 
     def _trace(self, reading: Reading, places: Sequence[int]) -> _Trace:
         """The pass that keeps the residual stream and the logits at places; run again for other places."""
-        key = (reading.ids, reading.segments, reading.passage.encoder_length)
+        key = _key_of(reading)
         known = self._traces.get(key)
         if known is None or not set(places) <= known.rows.keys():
             kept = sorted({*places}) or list(reading.places[-1:])
@@ -371,6 +455,7 @@ class HuggingFaceModel(LanguageModel):
             blocks = trace_blocks(
                 self._anatomy.blocks, lambda: self._passes.logits(reading, ids, kept, encoded=encoded)
             )
+            self._passes.demand_finite(reading, "states", [blocks.states])
             known = _Trace(blocks, encoded, {place: row for row, place in enumerate(kept)})
             self._traces = {key: known}
         return known

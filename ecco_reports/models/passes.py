@@ -7,7 +7,7 @@ In: a reading, token numbers ``[batch, position]``, and perhaps embeddings to us
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +16,9 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from ecco_reports.errors import NumericalError
 from ecco_reports.models.families import Speech
+from ecco_reports.models.finite import all_finite, can_be_chosen_from, unsound
 from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family
 
@@ -41,22 +43,25 @@ class Passes:
 
     Attributes:
         module: The transformers model.
+        source: The model as the experiment names it, for the message of an error.
         device: Where its input goes.
         speech: How its family reads and speaks.
         narrows: Whether only the places asked for go through the head; set to False where that proves wrong.
         encodes_apart: Whether what an encoder made may be given to its decoder; set to False where that proves wrong.
         streams: The calls that embed the text: one, or the encoder's and the decoder's.
+        parameters: The names of what the module can be given.
     """
 
-    def __init__(self, module: Any, speech: Speech, device: str | None = None) -> None:
+    def __init__(self, module: Any, speech: Speech, device: str | None = None, source: str = "") -> None:
         self.module = module
+        self.source = source or type(module).__name__
         self.device = torch.device(device) if device else next(module.parameters()).device
         self.speech = speech
         self.narrows = speech.per_position
         self.encodes_apart = speech.family is Family.ENCODER_DECODER
         self.streams: tuple[EmbeddingCall, ...] = ()
         parameters = inspect.signature(module.forward).parameters
-        self._parameters = frozenset(parameters)
+        self.parameters = frozenset(parameters)
         self._open = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
     def logits(
@@ -66,6 +71,7 @@ class Passes:
         places: Sequence[int],
         embeddings: torch.Tensor | None = None,
         encoded: Any = None,
+        more: Mapping[str, torch.Tensor] | None = None,
     ) -> torch.Tensor:
         """One pass.
 
@@ -75,14 +81,18 @@ class Passes:
             places: The places to keep, in order.
             embeddings: ``[batch, position, width]`` in place of what the module looks up.
             encoded: What ``encode`` gave, to be used instead of running the encoder.
+            more: What else the module is given, by the names it has for it.
 
         Returns:
             ``[batch, place, outcome]``, at least in float32.
+
+        Raises:
+            NumericalError: They are not finite.
         """
         with ExitStack() as stack:
             if embeddings is not None:
                 stack.enter_context(self._embedding_by(embeddings, reading.passage.encoder_length))
-            return self._run(reading, ids.to(self.device), list(places), encoded, stack)
+            return self._run(reading, ids.to(self.device), list(places), encoded, stack, more=more)
 
     def logits_and_origin(
         self, reading: Reading, ids: torch.Tensor, places: Sequence[int], embeddings: torch.Tensor
@@ -169,7 +179,7 @@ class Passes:
 
     def _inputs(self, reading: Reading, ids: torch.Tensor) -> dict[str, Any]:
         inputs: dict[str, Any] = self.speech.inputs(reading, ids)
-        if self._open or "use_cache" in self._parameters:
+        if self._open or "use_cache" in self.parameters:
             inputs["use_cache"] = False
         return inputs
 
@@ -185,9 +195,10 @@ class Passes:
         encoded: Any,
         stack: ExitStack,
         watch: Any = None,
+        more: Mapping[str, torch.Tensor] | None = None,
     ) -> torch.Tensor:
         """A pass with what is on the stack; ``watch`` is called once the head has been narrowed."""
-        inputs = self._inputs(reading, ids)
+        inputs = {**self._inputs(reading, ids), **(more or {})}
         if encoded is not None:
             del inputs["input_ids"]
             # Its other members (what routed tokens to experts) may be asked for, too, and say nothing of the batch.
@@ -199,7 +210,7 @@ class Passes:
         keep = torch.tensor(chosen, device=self.device, dtype=torch.long)
         narrowed = self.narrows
         head = self._head()
-        if narrowed and "logits_to_keep" in self._parameters:
+        if narrowed and "logits_to_keep" in self.parameters:
             inputs["logits_to_keep"] = keep
         elif narrowed and head is not None:
             narrow = head.register_forward_pre_hook(lambda _, args: (args[0][:, keep.to(args[0].device)], *args[1:]))
@@ -212,7 +223,24 @@ class Passes:
         rows = self.speech.rows(self.module(**inputs))
         if not narrowed:
             rows = rows[:, keep.to(rows.device)]
+        if not can_be_chosen_from(rows):
+            stack.close()  # What was put in place of embeddings would confuse a plain pass.
+            raise self.unsound(reading)
         return _at_least_float32(rows)
+
+    def unsound(self, reading: Reading, what: str = "logits") -> NumericalError:
+        """The error for numbers that are not finite: where in a plain pass over a reading they begin."""
+        ids = torch.tensor([reading.ids])
+        return unsound(self.module, reading, self.source, lambda: self.rows(reading, ids), what)
+
+    def demand_finite(self, reading: Reading, what: str, numbers: Iterable[torch.Tensor]) -> None:
+        """Makes sure that what was seen inside a pass are numbers.
+
+        Raises:
+            NumericalError: Some are not.
+        """
+        if not all(map(all_finite, numbers)):
+            raise self.unsound(reading, what)
 
     @contextmanager
     def _batches_of_equals(self) -> Iterator[None]:

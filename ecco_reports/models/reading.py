@@ -36,7 +36,7 @@ class Spoken:
         place: Where it was said; see ``Reading``.
         outcome: Its number among everything that could have been said there; -1 where a server does not tell it.
         token: What a reader sees of it.
-        logprob: Its natural log-probability, raw (before temperature and truncation), as measured when it was said.
+        logprob: Its natural log-probability, raw (before any decoding setting), as measured when it was said.
         position: Where it stands in the passage, or None when it is not part of it.
     """
 
@@ -45,6 +45,20 @@ class Spoken:
     token: Token
     logprob: float
     position: int | None
+
+
+@dataclass(frozen=True)
+class Beam:
+    """One of several continuations that a model followed side by side.
+
+    Attributes:
+        reading: The prompt with this continuation.
+        score: What the search ranks it by: the mean log-probability of its tokens, with a repetition penalty where
+            there is one.
+    """
+
+    reading: Reading
+    score: float
 
 
 @dataclass(frozen=True)
@@ -60,13 +74,19 @@ class Reading:
         passage: Everything that was read, what the model wrote included.
         segments: As in ``Encoding``; for the encoder's part.
         places: All places where the model speaks.
-        spoken: What it said of itself: the tokens it wrote, the masks it filled in, the class or the span it chose.
+        spoken: What it said of itself: the tokens it wrote or was given to go on with, the masks it filled in, the
+            class or the span it chose.
+        beams: All continuations of a beam search, the best first, which is that of this reading; else none.
+        chance_gap: Largest difference between the probabilities by which its tokens were chosen and those that
+            ``models.chances`` makes of the same logits.
     """
 
     passage: Passage
     segments: tuple[int, ...]
     places: tuple[int, ...]
     spoken: tuple[Spoken, ...]
+    beams: tuple[Beam, ...] = ()
+    chance_gap: float = 0.0
 
     @property
     def family(self) -> Family:
@@ -77,6 +97,12 @@ class Reading:
     def ids(self) -> tuple[int, ...]:
         """The token numbers of the passage."""
         return tuple(token.id for token in self.passage.tokens)
+
+    @property
+    def before(self) -> tuple[tuple[int, ...], ...]:
+        """For each thing said, the token numbers that a repetition penalty counts there: those its own stack read."""
+        ids, first = self.ids, self.passage.encoder_length
+        return tuple(ids[first : one.place + 1] for one in self.spoken)
 
     def reach(self, place: int) -> int:
         """The last position that what is said at a place can depend on."""

@@ -140,6 +140,13 @@ class FastTokenizer(TextTokenizer):
         number = next((number for number in found if number is not None), None)
         return None if number is None else self.token(number)
 
+    def sign(self, kind: str) -> int | None:
+        """The number of its token of a kind (``pad``, ``eos``, ``unk``), or None when it names none."""
+        name = self._settings.signs.get(f"{kind}_token")
+        if name is None and kind == "unk":
+            name = getattr(self._backend.model, "unk_token", None)
+        return None if name is None else self._backend.token_to_id(name)
+
     def encode(self, prompt: Prompt) -> Encoding:
         """What a model reads of a prompt: its text, its pair of texts, or its conversation in the model's template.
 

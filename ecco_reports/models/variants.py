@@ -47,6 +47,7 @@ def without(reading: Reading, dropped: set[int], start: Token | None) -> Reading
         tokens=tuple(tokens),
         prompt_length=sum(position < passage.prompt_length for position in kept) + added,
         encoder_length=sum(position < passage.encoder_length for position in kept),
+        forced=passage.forced,
     )
     segments = tuple(reading.segments[position] for position in kept) if reading.segments else ()
     spoken = tuple(

@@ -19,7 +19,7 @@ from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.source import facts_of
 from ecco_reports.models.tokens import FastTokenizer
 from ecco_reports.modelspec import ModelSpec
-from ecco_reports.records import Family, Message, Prompt
+from ecco_reports.records import Family, Message, Prompt, Sampling
 from tests.models.tokenizers import word_pieces
 
 
@@ -216,3 +216,75 @@ def test_an_encoder_decoder_counts_what_it_reads_and_what_it_writes_apart():
     ((_, what, hint),) = length_problems(DecodingParams(max_new_tokens=1), prompt, narrow)
     assert what.endswith(f"which reads {length - 1} at most.")
     assert hint == "Shorten it by 1 token."
+
+
+def given(text, continuation):
+    return Prompt(name="p", text=text, continuation=continuation)
+
+
+def test_a_continuation_counts_instead_of_what_would_have_been_written(facts):
+    params = DecodingParams(max_new_tokens=50)
+    assert not list(length_problems(params, given("abcd", "efgh"), facts))
+    ((path, what, hint),) = length_problems(params, given("abcd", "efghi"), facts)
+    assert path == ("prompt",)
+    assert what == "this prompt has 4 tokens for the model 'x', which reads 8 at most, 5 of the continuation included."
+    assert hint == "Shorten it by 1 token."
+
+
+def test_the_continuation_of_a_decoder_has_a_limit_of_its_own(facts):
+    decoder = replace(facts, family=Family.ENCODER_DECODER)
+    assert not list(length_problems(DecodingParams(), given("abcdefgh", "abcdefg"), decoder))
+    ((path, what, hint),) = length_problems(DecodingParams(), given("abcdefgh", "abcdefgh"), decoder)
+    assert path == ("prompt", "continuation")
+    assert what == "this continuation has 8 tokens for the decoder of the model 'x', which reads 7 at most."
+    assert hint == "Shorten it by 1 token."
+
+
+@pytest.mark.parametrize(
+    ("family", "words", "advice"),
+    [
+        (Family.MASKED, "fills in masks", "write a mask where the token is missing"),
+        (Family.CLASSIFICATION, "chooses a class", "Write it at the end of the text"),
+        (Family.QUESTION_ANSWERING, "answers by a span", "Leave it out"),
+    ],
+)
+def test_a_model_that_does_not_write_on_takes_no_continuation(family, words, advice, facts):
+    prompt = given("ab", "cd").model_copy(update={"text_pair": "ef"})
+    ((path, what, hint),) = family_problems(DecodingParams(), prompt, replace(facts, family=family))
+    assert path == ("prompt", "continuation")
+    assert words in what
+    assert advice in hint
+
+
+@pytest.mark.parametrize("family", [Family.CAUSAL, Family.ENCODER_DECODER, None])
+def test_a_model_that_writes_on_takes_a_continuation(family, facts):
+    assert not list(family_problems(DecodingParams(), given("ab", "cd"), replace(facts, family=family)))
+
+
+def test_a_continuation_has_a_token_at_least():
+    words = FastTokenizer(word_pieces())
+    facts = ModelFacts(ModelSpec(source="x"), {}, tokenize=words, family=Family.CAUSAL)
+    ((path, what, _),) = family_problems(DecodingParams(), given("one", " "), facts)
+    assert (path, what) == (("prompt", "continuation"), "the model 'x' sees no token in this continuation.")
+
+
+SERVED = ModelFacts(ModelSpec(source="openai:m", base_url="http://localhost:1/v1"), {}, family=Family.CAUSAL)
+
+
+def test_settings_that_a_server_has_no_word_for_are_named_before_anything_is_asked():
+    sampled = DecodingParams(sampling=Sampling(top_k=3, min_p=0.1), repetition_penalty=1.2)
+    found = [path for path, _, _ in family_problems(sampled, Prompt(name="p", text="x"), SERVED)]
+    assert found == [("sampling", "top_k"), ("sampling", "min_p"), ("repetition_penalty",)]
+    ((path, what, _),) = family_problems(DecodingParams(beams=2), Prompt(name="p", text="x"), SERVED)
+    assert path == ("beams",)
+    assert what == "openai:m follows no beams: the server writes one continuation at a time."
+    fine = DecodingParams(sampling=Sampling(temperature=0.5, top_p=0.5), stop=(".",))
+    assert not list(family_problems(fine, Prompt(name="p", text="x"), SERVED))
+
+
+def test_the_chat_endpoint_takes_no_continuation():
+    chat = replace(SERVED, spec=SERVED.spec.model_copy(update={"endpoint": "chat"}))
+    ((path, what, hint),) = family_problems(DecodingParams(), given("x", " y"), chat)
+    assert path == ("prompt", "continuation")
+    assert "endpoint: chat" in what
+    assert "completions" in hint

@@ -17,7 +17,7 @@ from ecco_reports.errors import ExperimentError, Problem
 from ecco_reports.experiment import Experiment, json_schema, load_experiment, load_experiments
 from ecco_reports.experiment.schema import attribute_docs
 from ecco_reports.modelspec import ModelSpec
-from ecco_reports.records import Sampling
+from ecco_reports.records import Decoding, Sampling
 
 
 class LensParams(DecodingParams):
@@ -228,6 +228,52 @@ def test_two_texts_are_one_prompt(folder: Folder) -> None:
     assert experiment.problem(("prompts", "p", "text_pair"), "no.").column == 39
 
 
+def test_a_continuation_is_kept_exactly_and_comes_from_data_sets_too(folder: Folder) -> None:
+    folder.write("ends.csv", "text,continuation\nIt is in, London.\nIt was,\n")
+    experiment = folder.load("""\
+        models: {a: b}
+        prompts:
+          p: {text: It is in, continuation: " London.\\n"}
+          rows: {dataset: ends.csv}
+          told: {messages: [{role: user, content: Where}], continuation: In London}
+        analyses: [lens]
+        """)
+    prompts = experiment.prompts
+    found = {name: prompt.continuation for name, prompt in prompts.items()}
+    assert found == {"p": " London.\n", "rows-0": " London.", "rows-1": None, "told": "In London"}
+    assert experiment.problem(("prompts", "p", "continuation"), "no.").where.endswith(":3:37")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ('{text: x, continuation: ""}', "continuation must be a text that is not empty, not ''"),
+        ("{text: x, continuation: 3}", "continuation must be a text that is not empty, not 3"),
+        ('{text: x, continuation: "\\ud83d"}', "half of a surrogate pair"),
+    ],
+)
+def test_a_continuation_is_a_text(folder: Folder, prompt: str, words: str) -> None:
+    (said,) = folder.complaints(f"models: {{a: b}}\nprompts: {{p: {prompt}}}\nanalyses: [lens]\n")
+    assert said.startswith("try.yaml:2:")
+    assert words in said
+
+
+def test_settings_of_how_to_write_are_read(folder: Folder) -> None:
+    settings = "{beams: 4, repetition_penalty: 1.3, stop: [., ' and']}"
+    experiment = folder.load(
+        HEAD + f"analyses: [{{lens: {settings}}}, {{lens: {{sampling: {{min_p: 0.1}}}}, label: b}}]\n"
+    )
+    first, second = (entry.params for entry in experiment.analyses)
+    assert (first.beams, first.repetition_penalty, first.stop) == (4, 1.3, (".", " and"))
+    assert first.decoding == Decoding(beams=4, repetition_penalty=1.3, stop=(".", " and"))
+    assert second.decoding.sampling == Sampling(min_p=0.1)
+
+
+def test_beams_and_sampling_exclude_each_other(folder: Folder) -> None:
+    (said,) = folder.complaints(HEAD + "analyses: [{lens: {beams: 4, sampling: {}}}]\n")
+    assert said.startswith("try.yaml:3:19: lens: beams and sampling exclude each other")
+
+
 def test_a_conversation_is_written_as_its_turns(folder: Folder) -> None:
     experiment = folder.load(
         """\
@@ -372,7 +418,7 @@ def test_a_problem_points_into_the_included_file(folder: Folder) -> None:
     [
         ("analysis: [lens]", "3:1", "an experiment has no key 'analysis'", "Did you mean 'analyses'?"),
         ("analyses: [lenz]", "3:12", "there is no analysis 'lenz'", "Did you mean 'lens'?"),
-        ("analyses: [{lens: {topk: 1}}]", "3:20", "lens has no key 'topk'", "Did you mean 'top_k'?"),
+        ("analyses: [{lens: {topk: 1}}]", "3:20", "lens has no key 'topk'", "Did you mean 'top_k'"),
         ("analyses: [{lens: {}, models: [fact]}]", "3:32", "there is no model 'fact'", "Did you mean 'facts'?"),
         ("analyses: [{lens: {}, prompts: captal}]", "3:32", "there is no prompt 'captal'", "Did you mean 'capital'?"),
         ("analyses: [{lens: {}, modles: facts}]", "3:23", "an entry has no key 'modles'", "Did you mean 'models'?"),
@@ -417,7 +463,7 @@ def test_a_problem_points_into_the_included_file(folder: Folder) -> None:
             "analyses: [{lens: {}, matrix: {top_k: [1], exclude: [{topk: 1}]}}]",
             "3:55",
             "the matrix has no list 'topk'",
-            "Did you mean 'top_k'?",
+            "Did you mean 'top_k'",
         ),
         ("analyses: [{lens: {}, matrix: {top_k: [1], exclude: [{top_k: 2}]}}]", "3:54", "this excludes nothing", ""),
         ("analyses: [{lens: {}, matrix: {top_k: [1], exclude: [{top_k: 1}]}}]", "3:23", "leaves no combination", ""),

@@ -164,7 +164,7 @@ def test_a_model_without_end_of_text_says_so_when_asked_for_it():
 
     model = fresh(change=endless)
     assert len(written_by(model, Decoding(max_new_tokens=4))) == 4
-    with pytest.raises(CapabilityError, match="baseline: eos needs a token of that kind, and the model has none"):
+    with pytest.raises(CapabilityError, match="eos needs a token of that kind, and the model has none"):
         model.token_embedding("eos")
 
 
@@ -215,6 +215,7 @@ def test_a_model_whose_blocks_are_in_no_list_and_not_declared_says_why_it_has_no
 
     model = fresh(change=undeclared)
     inside = {
+        Capability.STATES,
         Capability.LAYER_READOUT,
         Capability.RESUME,
         Capability.ATTENTION,

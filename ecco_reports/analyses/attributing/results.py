@@ -2,36 +2,77 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 
-from ecco_reports.analyses.attributing.settings import PERTURBATIONS, BaselineName, Method, Replacement, ScoreName
+from ecco_reports.analyses.attributing.settings import (
+    ATTENTIONS,
+    FROM_BASELINE,
+    PERTURBATIONS,
+    Aggregation,
+    BaselineName,
+    Method,
+    Replacement,
+    ScoreName,
+)
 from ecco_reports.analyses.explained import Explained
 from ecco_reports.analyses.units import Grain, Unit
 from ecco_reports.records import Array, Passage, Record, joined_label, joined_text
+
+
+def columns_of(passage: Passage, units: Sequence[Unit], grain: Grain) -> tuple[Unit, ...]:
+    """The units of a text, and between and after them the single tokens that are in none, in reading order."""
+    tokens = range(len(passage.tokens))
+    if grain == "token":
+        return tuple((position,) for position in tokens)
+    inside = {position for unit in units for position in unit}
+    return tuple(sorted((*units, *((position,) for position in tokens if position not in inside))))
+
+
+class Drawn(Record):
+    """What only a method has in which chance had a part.
+
+    Attributes:
+        draws: How many random orders, noisy inputs, points or texts were drawn.
+        standard_errors: Of the contributions, ``[target, position]``, divided evenly among the tokens of a unit as
+            contributions are, so that those of a column add up; None where they are not known.
+        seed: What they were drawn from.
+    """
+
+    draws: int
+    standard_errors: Array | None
+    seed: int
 
 
 class Perturbed(Record):
     """What only a method has that leaves parts of the prompt out.
 
     Attributes:
-        standard_errors: Of the contributions, ``[target, position]``; 0 where nothing was drawn.
         at_least: Where the true contribution may be larger, ``[target, position]``: a server told only that a score was
             below the last one of its list.
         gaps: Difference between the score of the whole text, computed as the variants are, and the model's own,
             relative to a score of at least 1, ``[target]``.
         tolerance: The largest such gap that passes.
-        orders: Random orders drawn; 0 where none were needed.
         bounds: Of how many scores the server told only an upper bound.
     """
 
-    standard_errors: Array
     at_least: Array
     gaps: Array
     tolerance: float
-    orders: int
     bounds: int
+
+
+class Attended(Record):
+    """What only a method has that reads attention weights.
+
+    Attributes:
+        layers: The layers whose weights were read.
+        missing: The largest share of a row of weights that fell on no token, ``[target]``: that of an attention sink.
+    """
+
+    layers: tuple[int, ...]
+    missing: Array
 
 
 class MethodResult(Record):
@@ -39,15 +80,23 @@ class MethodResult(Record):
 
     Attributes:
         method: Its name.
-        contributions: ``[target, position]``; 0 after the target's ``after``. What a unit of several tokens contributes
-            is divided evenly among them, so that sums are right.
+        contributions: ``[target, position]``; 0 after the target's ``after``. Where a method gives one number to a unit
+            of several tokens, it is divided evenly among them, so that sums are right. Attention methods: weights of
+            the place where the target is said, which add up to 1 for each stream of text the model reads.
         scores: The targets' scores at the input, ``[target]``.
         baseline_scores: At the baseline, or with nothing left of the prompt, ``[target]``; equal to ``scores`` where
             the method has neither.
-        residuals: Relative error of the method's own proof, ``[target]``.
-        steps: Interpolation steps used, or variants of the prompt scored, ``[target]``.
-        leak: Largest gradient at a position after a target; 0 for a causal model.
+        residuals: What the method's own proof leaves, ``[target]``: integrated gradients and DeepLift the relative
+            completeness gap, GradientSHAP the same in standard errors, input x gradient, saliency and SmoothGrad the
+            relative difference from finite differences, Shapley values and Kernel SHAP the relative efficiency gap,
+            LIME the share of the variance that its linear model does not explain, occlusion the relative difference of
+            the whole text's score, attention methods how far rows of weights are from adding up.
+        steps: Interpolation steps used, draws of the gradient, or variants of the prompt scored, ``[target]``; 1 where
+            one pass is enough.
+        leak: Largest gradient or weight at a position after a target; 0 for a causal model.
         perturbed: More, if the method leaves parts of the prompt out.
+        drawn: More, if chance had a part in it.
+        attended: More, if it reads attention weights.
     """
 
     method: Method
@@ -58,6 +107,8 @@ class MethodResult(Record):
     steps: Array
     leak: float
     perturbed: Perturbed | None = None
+    drawn: Drawn | None = None
+    attended: Attended | None = None
 
 
 class AttributionResult(Record):
@@ -73,9 +124,11 @@ class AttributionResult(Record):
         aggregation: As in the params.
         normalize: As in the params.
         tolerance: The completeness gap that passes, which rounding may set.
-        grain: Whether units are tokens or words.
-        units: The positions of each unit that was left out; empty where no method leaves anything out.
+        grain: Whether units are tokens, words or sentences.
+        units: The positions of each unit of the prompt; what the model wrote and the template are in none.
+        ignored: Positions that the page leaves out.
         replacement: As in the params.
+        noise: As in the params.
         tokenized_anew: Whether what is left of a prompt was tokenized again, by a server.
         dtype: The model's floating point type.
     """
@@ -86,25 +139,53 @@ class AttributionResult(Record):
     left_out: tuple[str, ...]
     score: ScoreName
     baseline: BaselineName
-    aggregation: Literal["sum", "l2"]
+    aggregation: Aggregation
     normalize: bool
     tolerance: float
     grain: Grain
     units: tuple[Unit, ...]
+    ignored: tuple[int, ...]
     replacement: Replacement
+    noise: float
     tokenized_anew: bool
     dtype: str
 
     def columns(self, method: MethodResult) -> tuple[Unit, ...]:
-        """What a method gives a number to, as positions: single tokens, or the units it left out."""
+        """What a method gives a number to, as positions, in reading order.
+
+        The units it left out; for other methods these as well, and between and after them the single tokens that are in
+        no unit. Where a unit is a token, each token by itself, also one that is only a part of a character.
+        """
         if method.method in PERTURBATIONS:
             return self.units
-        return tuple((position,) for position in range(len(self.passage.tokens)))
+        return columns_of(self.passage, self.units, self.grain)
 
     def by_column(self, method: MethodResult) -> np.ndarray:
-        """The contributions as they were computed, ``[target, column]``."""
-        columns = [method.contributions[:, list(column)].sum(-1) for column in self.columns(method)]
-        return np.stack(columns, -1) if columns else np.zeros((len(self.explained), 0))
+        """The contributions by column, ``[target, column]``."""
+        return self._summed(method.contributions, method)
+
+    def errors_by_column(self, method: MethodResult) -> np.ndarray | None:
+        """Standard errors of ``by_column``, ``[target, column]``; None where they are not known or nothing is drawn."""
+        if method.drawn is None or method.drawn.standard_errors is None:
+            return None
+        return self._summed(method.drawn.standard_errors, method)
+
+    def kept_columns(self, method: MethodResult) -> tuple[int, ...]:
+        """The indices of the columns that are shown: all but those of ignored tokens alone."""
+        ignored = {*self.ignored}
+        return tuple(index for index, column in enumerate(self.columns(method)) if not ignored >= {*column})
+
+    def is_signed(self, method: MethodResult) -> bool:
+        """Whether a contribution can lower the score."""
+        if method.method in PERTURBATIONS:
+            return True
+        plain = method.method in ATTENTIONS or method.method in ("saliency", "smooth_grad")
+        return not plain and self.aggregation == "sum"
+
+    def adds_up(self, method: MethodResult) -> bool:
+        """Whether contributions should add up to ``scores - baseline_scores``."""
+        of_embeddings = method.method in FROM_BASELINE and self.aggregation == "sum"
+        return of_embeddings or method.method in ("shapley", "kernel_shap")
 
     def label(self, column: Unit) -> str:
         """How a column is called."""
@@ -113,3 +194,7 @@ class AttributionResult(Record):
     def word(self, column: Unit) -> str:
         """How a sentence speaks of a column."""
         return joined_text([self.passage.tokens[position] for position in column]).strip() or self.label(column)
+
+    def _summed(self, values: np.ndarray, method: MethodResult) -> np.ndarray:
+        sums = [values[:, list(column)].sum(-1) for column in self.columns(method)]
+        return np.stack(sums, -1) if sums else np.zeros((len(self.explained), 0))

@@ -58,9 +58,9 @@ class Asker:
 
         Raises:
             ModelApiError: There is no answer.
-            CapabilityError: The server cannot draw so, or cannot read such a text.
+            CapabilityError: The server cannot read such a text.
         """
-        found = self._ask(texts, new, self._server.listed, self._drawing(sampling))
+        found = self._ask(texts, new, self._server.listed, _drawing(sampling))
         if self._echo_refused and found:
             # Asked the same without a repeated prompt, the server answers: that was what it refused.
             self.client.kept.note("echo", offered=False)
@@ -83,7 +83,7 @@ class Asker:
         if not self.may_echo:
             return None
         try:
-            found = self._ask(texts, new, listed, {**self._drawing(sampling), "echo": True})
+            found = self._ask(texts, new, listed, {**_drawing(sampling), "echo": True})
         except ModelApiError as error:
             if self.client.kept.noted("echo") or error.status not in _NO_ECHO:
                 raise
@@ -127,16 +127,13 @@ class Asker:
             )
         return {**common, "prompt": texts[0] if len(texts) == 1 else list(texts), "logprobs": listed}
 
-    def _drawing(self, sampling: Sampling | None) -> dict[str, Any]:
-        if sampling is None:
-            return {"temperature": 0}
-        if sampling.top_k is not None:
-            source = self._server.spec.source
-            raise CapabilityError(
-                source, f"{source} cannot draw from its top_k tokens: the server has no such setting. Use top_p."
-            )
-        chosen = {"temperature": sampling.temperature, "top_p": sampling.top_p, "seed": sampling.seed}
-        return {name: value for name, value in chosen.items() if value is not None}
+
+def _drawing(sampling: Sampling | None) -> dict[str, Any]:
+    """How tokens are drawn, in the words of the protocol."""
+    if sampling is None:
+        return {"temperature": 0}
+    chosen = {"temperature": sampling.temperature, "top_p": sampling.top_p, "seed": sampling.seed}
+    return {name: value for name, value in chosen.items() if value is not None}
 
 
 def _at_most_tokens(text: Text) -> int:

@@ -79,10 +79,12 @@ def estimate(spec: ModelSpec, questions: Iterable[Question], answers: Path) -> C
     folder = answers / server.folder
     repeats = None if server.is_chat else Kept(folder).noted("echo")
     calls = tokens = 0
-    readings: set[tuple[str, tuple[Message, ...], Decoding]] = set()
+    readings: set[tuple[str, tuple[Message, ...], str | None, Decoding]] = set()
     for question in questions:
-        prompt, new = about_tokens(question.prompt.text), question.decoding.max_new_tokens
-        reading = (question.prompt.text, question.prompt.messages, question.decoding)
+        asked, continuation = question.prompt, question.prompt.continuation
+        prompt = about_tokens(asked.text)
+        new = question.decoding.max_new_tokens if continuation is None else about_tokens(continuation) + 1
+        reading = (asked.text, asked.messages, continuation, question.decoding)
         if reading not in readings:
             readings.add(reading)
             # A server that was never asked to repeat a prompt may refuse and be asked again without; what was drawn is

@@ -19,12 +19,12 @@ from ecco_reports.models.api.budget import Budget
 from ecco_reports.models.api.client import Client
 from ecco_reports.models.api.patience import Patience
 from ecco_reports.models.api.scoring import scores_after
-from ecco_reports.models.api.server import Server, facts_of
+from ecco_reports.models.api.server import Server, facts_of, refused_settings
 from ecco_reports.models.api.words import Words, laid_out, length_of, token_of, words
 from ecco_reports.models.base import Capability, LanguageModel
 from ecco_reports.models.reading import Candidates, Reading, Scores, Spoken
 from ecco_reports.modelspec import ModelSpec
-from ecco_reports.records import Decoding, Family, Message, Passage, Prompt, Sampling, Token
+from ecco_reports.records import Decoding, Family, Message, Passage, Prompt, Sampling, Token, written_text
 
 _OFFERED = frozenset({Capability.GENERATION, Capability.CANDIDATES, Capability.SCORES})
 _ONLY_TEXT = "its server shows text and log-probabilities, and nothing of what happens inside"
@@ -102,12 +102,14 @@ class ApiModel(LanguageModel):
         return dict(self._asker.served)
 
     def read(self, prompt: Prompt, decoding: Decoding) -> Reading:
-        """Has the server continue a prompt.
+        """Has the server continue a prompt, or read a continuation that is given.
 
-        The tokens of the prompt are those of the server where it repeats them, else its words.
+        The tokens of the prompt are those of the server where it repeats them, else its words. A text that ends
+        generation is looked for on this side: a server leaves out what ended it.
 
         Raises:
-            CapabilityError: The server cannot read such a prompt, or cannot draw tokens so.
+            CapabilityError: The server cannot read such a prompt, cannot choose tokens so, or tells nothing of a
+                continuation that it did not write.
             ModelApiError: It does not answer, or not with what was asked for.
         """
         key = (prompt, decoding)
@@ -116,6 +118,11 @@ class ApiModel(LanguageModel):
                 raise CapabilityError(self._source, f"{self._source} reads one text, and this prompt has two.")
             if not prompt.text:
                 raise CapabilityError(self._source, f"{self._source} says nothing after an empty text.")
+            if prompt.continuation is not None:
+                self._readings[key] = self._continued(prompt, prompt.continuation)
+                return self._readings[key]
+            for _, what, hint in refused_settings(decoding):
+                raise CapabilityError(self._source, f"{self._source} {what} {hint}")
             self._readings[key] = self._read_anew(prompt, decoding)
         return self._readings[key]
 
@@ -165,9 +172,40 @@ class ApiModel(LanguageModel):
             given = tuple(_words_of(prompt))
             (written,) = self._asker.write([text], new, sampling)
             tokens, steps = _written_tokens(written.steps, written.text), written.steps
+        end = _end_of(tokens, decoding.stop)
+        tokens, steps = tokens[:end], steps[:end]
         if sampling is not None and isinstance(text, str):
             steps = self._before_drawing(text, steps)
         return self._reading(prompt, text, given, tokens, steps)
+
+    def _continued(self, prompt: Prompt, continuation: str) -> Reading:
+        """A prompt with a continuation that the server repeats with its log-probabilities."""
+        text = prompt.text
+        repeated = (
+            None if prompt.messages else self._asker.write_and_repeat([text + continuation], 1, self._server.listed)
+        )
+        if repeated is None:
+            raise CapabilityError(
+                self._source,
+                f"{self._source}: a continuation can be explained only where a server repeats a text with its "
+                "log-probabilities, and this one does not. Leave out the continuation.",
+            )
+        (written,) = repeated
+        pieces, offsets = [step.piece for step in written.steps], written.offsets
+        border = length_of(pieces, text, offsets)
+        behind = tuple(offset - len(text) for offset in offsets[border:])
+        end = border + length_of(pieces[border:], continuation, behind)
+        # Where the bytes of its tokens are not those of the text, the server must tell of one that begins there.
+        begins = behind[:1] == (0,) or laid_out(pieces[:border], text) is not None
+        given = laid_out(pieces[:border], text, offsets[:border])
+        tokens = laid_out(pieces[border:end], continuation, behind[: end - border])
+        if given is None or tokens is None or not begins:
+            raise CapabilityError(
+                self._source,
+                f"{self._source}: its server has a token over the border of prompt and continuation. Move the border: "
+                "most tokens begin with the space before a word.",
+            )
+        return self._reading(prompt, text, given, tokens, written.steps[border:end])
 
     def _repeated(
         self, text: str, new: int, sampling: Sampling | None
@@ -221,7 +259,12 @@ class ApiModel(LanguageModel):
                 )
             spoken.append(Spoken(length - 1 + index, token.id, token, step.logprob, length + index))
         reading = Reading(
-            passage=Passage(tokens=(*given, *written), prompt_length=length, family=Family.CAUSAL),
+            passage=Passage(
+                tokens=(*given, *written),
+                prompt_length=length,
+                family=Family.CAUSAL,
+                forced=prompt.continuation is not None,
+            ),
             segments=(),
             places=tuple(range(length - 1, length - 1 + max(1, len(spoken)))),
             spoken=tuple(spoken),
@@ -236,6 +279,12 @@ def _written_tokens(steps: Sequence[Step], text: str) -> tuple[Token, ...]:
     pieces = [step.piece for step in steps]
     laid = laid_out(pieces, text)
     return laid if laid is not None else tuple(token_of(piece) for piece in pieces)
+
+
+def _end_of(tokens: Sequence[Token], stop: Sequence[str]) -> int:
+    """How many tokens there are up to the first that completes one of some texts; all where none does."""
+    said = ((count, written_text(tokens[:count])) for count in range(1, len(tokens) + 1))
+    return next((count for count, so_far in said if any(text in so_far for text in stop)), len(tokens))
 
 
 def _words_of(prompt: Prompt) -> Iterator[Token]:

@@ -6,13 +6,13 @@ nobody anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.modelspec import SERVED, ModelSpec, is_local
-from ecco_reports.records import Family, digest
+from ecco_reports.records import Decoding, Family, digest
 
 TEXTS_PER_CALL = 16
 """How many texts go into one question of the completions endpoint."""
@@ -105,3 +105,25 @@ def facts_of(spec: ModelSpec) -> ModelFacts:
     server = Server(spec)
     note = f"Asked at {server.url}; its log-probabilities are taken as that server tells them."
     return ModelFacts(spec=spec, identity=server.identity, family=Family.CAUSAL, notes=(note,))
+
+
+def refused_settings(decoding: Decoding) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Settings of how to write that the protocol has no word for.
+
+    Servers have extensions of their own, and an unknown word is refused by some and overlooked by others: a text that
+    was not written as asked must not be shown as if it were.
+
+    Yields:
+        Where the setting stands, what cannot be done, and what to do instead.
+    """
+    sampling = decoding.sampling
+    if sampling is not None and sampling.top_k is not None:
+        yield ("sampling", "top_k"), "cannot draw from its top_k tokens: the server has no such setting.", "Use top_p."
+    if sampling is not None and sampling.min_p is not None:
+        yield ("sampling", "min_p"), "cannot draw by min_p: the server has no such setting.", "Use top_p."
+    if decoding.repetition_penalty != 1:
+        what = "cannot be given a repetition_penalty: the penalties of the protocol are others."
+        yield ("repetition_penalty",), what, "Leave it out for this model."
+    if decoding.beams > 1:
+        what = "follows no beams: the server writes one continuation at a time."
+        yield ("beams",), what, "Leave it out for this model."

@@ -139,6 +139,46 @@ def test_drawn_tokens_have_the_log_probabilities_from_before_the_draw(facts_mode
     assert run.manners.bodies[0]["seed"] == 7
 
 
+@pytest.mark.parametrize("echoes", ["yes", "refused"])
+def test_writing_stops_where_a_local_model_stops(facts_model: Any, echoes: str) -> None:
+    whole = facts_model.read(KEYS, Decoding(max_new_tokens=6)).passage.written
+    settings = Decoding(max_new_tokens=6, stop=("nothing of this", whole[3:6]))
+    here = facts_model.read(KEYS, settings)
+    with serving(Manners(echoes=echoes)) as run:
+        there = model_of(run).read(KEYS, settings)
+    assert texts(there.passage.generated) == texts(here.passage.generated)
+    assert len(there.spoken) == len(here.spoken) < 6
+
+
+def test_a_given_continuation_has_the_log_probabilities_of_the_local_model(facts_model: Any) -> None:
+    given = CAPITAL.model_copy(update={"continuation": " Paris, not Tokyo"})
+    here = facts_model.read(given, FOUR)
+    with serving() as run:
+        model = model_of(run)
+        there = model.read(given, FOUR)
+        listed = model.candidates(there, 5)
+        without = model.scores_without(there, [[0]], [[0]])
+    assert there.passage.forced
+    assert texts(there.passage.tokens) == texts(here.passage.tokens)
+    assert there.passage.prompt_length == here.passage.prompt_length
+    assert [one.logprob for one in there.spoken] == pytest.approx([one.logprob for one in here.spoken], abs=1e-4)
+    assert [one.place for one in there.spoken] == [one.place for one in here.spoken]
+    for ours, theirs in zip(most_probable(facts_model, here, 5), listed, strict=True):
+        assert texts(theirs.tokens) == [text for text, _ in ours]
+    assert list(without.logprobs[0]) == pytest.approx(
+        facts_model.scores_without(here, [[0]], [[0]]).logprobs[0], abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("echoes", "continuation", "words"), [("refused", "y to", "repeats a text"), ("yes", "y to", "over the border")]
+)
+def test_a_continuation_of_which_a_server_cannot_tell_is_refused(echoes: str, continuation: str, words: str) -> None:
+    prompt = Prompt(name="p", text="The ke", continuation=continuation)
+    with serving(Manners(echoes=echoes)) as run, pytest.raises(CapabilityError, match=words):
+        model_of(run).read(prompt, FOUR)
+
+
 def test_only_what_a_server_can_do_is_offered() -> None:
     with serving() as run:
         model = model_of(run)
@@ -152,8 +192,14 @@ def test_only_what_a_server_can_do_is_offered() -> None:
             model.logits(reading, [0])
         with pytest.raises(CapabilityError, match="tokenizer"):
             model.outcome(reading, -1)
-        with pytest.raises(CapabilityError, match="top_k"):
-            model.read(CAPITAL, Decoding(sampling=Sampling(top_k=5)))
+        for name, settings in {
+            "top_k": Decoding(sampling=Sampling(top_k=5)),
+            "min_p": Decoding(sampling=Sampling(min_p=0.1)),
+            "repetition_penalty": Decoding(repetition_penalty=1.2),
+            "beams": Decoding(beams=2),
+        }.items():
+            with pytest.raises(CapabilityError, match=name):
+                model.read(CAPITAL, settings)
         with pytest.raises(CapabilityError, match="two"):
             model.read(Prompt(name="pair", text="a", text_pair="b"), FOUR)
     assert model.served == {"served model": "facts-0001", "system fingerprint": "fp_abc"}
