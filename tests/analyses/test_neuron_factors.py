@@ -292,6 +292,15 @@ def test_one_token_is_never_enough():
     assert hint == "Write a longer prompt."
 
 
+def test_a_given_continuation_counts_instead_of_what_would_be_written():
+    facts = facts_of(ModelSpec(source="bundled:facts"))
+    prompt = Prompt(name="p", text="The city is", continuation=" old and the river is wide")
+    assert not list(ROOM.problems(NeuronFactorsParams(max_new_tokens=1), prompt, facts))
+    short = prompt.model_copy(update={"continuation": " old"})
+    ((_, what, _),) = ROOM.problems(NeuronFactorsParams(max_new_tokens=50), short, facts)
+    assert "there are 4 tokens at most" in what
+
+
 def test_of_two_stacks_one_that_is_long_enough_will_do():
     assert not found(REVIEW.text, source="bundled:sentiment")
     ((_, what, _),) = found(REVIEW.text, source="bundled:sentiment", stack="decoder", max_new_tokens=3)

@@ -29,6 +29,7 @@ SETTINGS = {
         {"methods": ["shapley"], "samples": 8},
         {"methods": ["occlusion", "shapley"], "samples": 4},
     ],
+    "neuron_factors": [{"n_components": 2, "special_tokens": "keep"}, {"n_components": 2, "stack": "encoder"}],
 }
 """Settings to try beside the defaults."""
 
