@@ -216,6 +216,20 @@ def test_nothing_to_group_is_said_and_drawn_as_nothing(writer):
     assert (list(ROOM.charts(result)), ROOM.table(result).rows, dict(ROOM.metrics(result))) == ([], (), {})
 
 
+def test_each_stack_counts_its_own_layers(writer):
+    """Four in this encoder, fewer in its decoder."""
+    settings = {"n_components": 2, "special_tokens": "keep", "max_new_tokens": 4}
+    depth = {stack: writer.layers_of(stack) for stack in Stack}
+    assert depth[Stack.ENCODER] == 4 > depth[Stack.MAIN]
+    last = run(writer, REVIEW, layers=[-1], **settings)
+    assert [stack.layers for stack in last.stacks] == [(3,), (depth[Stack.MAIN] - 1,)]
+    third = run(writer, REVIEW, layers=[3], **settings)
+    assert [(stack.stack, stack.layers) for stack in third.stacks] == [("encoder", (3,))]
+    assert third.left_out == (f"The decoder has {depth[Stack.MAIN]} layers, and others were asked for.",)
+    assert not found(REVIEW.text, source="bundled:sentiment", layers=[3])
+    assert found(REVIEW.text, source="bundled:sentiment", layers=[3], stack="decoder", max_new_tokens=20)
+
+
 def test_of_a_classifier_with_two_stacks_the_encoder_reads_the_text_as_it_stands():
     result = run(wrapped("BART (classifier)"), PROMPTS[Family.CLASSIFICATION], n_components=2)
     assert [stack.stack for stack in result.stacks] == ["encoder"]
@@ -361,6 +375,9 @@ def test_two_stacks_cost_two_passes_and_unknown_sizes_unknown_memory():
     assert ROOM.work(NeuronFactorsParams(), extent).passes == 2
     assert ROOM.work(NeuronFactorsParams(stack="encoder"), extent).passes == 1
     assert ROOM.work(NeuronFactorsParams(), extent).memory is None
+    known = replace(extent, layers=2, neurons=8)
+    assert ROOM.work(NeuronFactorsParams(), known).memory is None  # The encoder may be deeper than the decoder.
+    assert ROOM.work(NeuronFactorsParams(stack="decoder"), known).memory > 0
 
 
 # Two models.

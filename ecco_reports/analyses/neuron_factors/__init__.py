@@ -49,7 +49,9 @@ class NeuronFactors(Analysis[NeuronFactorsParams, NeuronFactorsResult]):
         """A pass for each stack; in memory the activations, the matrix made of them, and its factors."""
         both = extent.family is Family.ENCODER_DECODER and params.stack == "both"
         passes = 2 if both else 1
-        if extent.layers is None or extent.neurons is None:
+        # How many layers an encoder has is not known here; it may have more than its decoder.
+        encoder = extent.family is Family.ENCODER_DECODER and params.stack != "decoder"
+        if encoder or extent.layers is None or extent.neurons is None:
             return Work(passes=passes, memory=None)
         neurons = extent.layers * extent.neurons
         rows = neurons * (2 if params.negative == "split" else 1)

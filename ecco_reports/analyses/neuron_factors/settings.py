@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
@@ -75,7 +76,9 @@ class NeuronFactorsParams(DecodingParams):
 
 def problems(params: NeuronFactorsParams, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
     """Layers out of range, and fewer tokens than it takes to make so many factors."""
-    yield from layer_problems(params.layers, facts)
+    # Of an encoder only its own blocks tell how many it has; where it lacks one, the page says so.
+    deep = facts.family is Family.ENCODER_DECODER and params.stack != "decoder"
+    yield from layer_problems(params.layers, replace(facts, layers=None) if deep else facts)
     if facts.tokenize is None or facts.family is None:
         return
     read = facts.tokenize.encode(prompt).tokens
