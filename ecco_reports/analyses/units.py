@@ -134,18 +134,22 @@ def _sentences(run: Sequence[tuple[int, Token]]) -> Iterator[Unit]:
 
 def positions_named(tokens: Sequence[Token], name: str) -> frozenset[int]:
     """The positions of the tokens whose text is a name, or of several that follow one another and spell it together."""
-    wanted, found = name.strip(), set[int]()
-    for first in range(len(tokens) if wanted else 0):
+    return frozenset(position for run in runs_named(tokens, name) for position in run)
+
+
+def runs_named(tokens: Sequence[Token], name: str) -> Iterator[range]:
+    """Where tokens that follow one another spell a name, spaces around it aside; the shortest run from each start."""
+    wanted = name.strip()
+    for first in range(len(tokens)):
         spelt = ""
         for position in range(first, len(tokens)):
             token = tokens[position]
             spelt += (token.before if position > first else "") + (token.characters or token.text)
+            if not spelt.strip() or not wanted.startswith(spelt.strip()):
+                break
             if spelt.strip() == wanted:
-                found.update(range(first, position + 1))
+                yield range(first, position + 1)
                 break
-            if len(spelt.strip()) >= len(wanted):
-                break
-    return frozenset(found)
 
 
 def _goes_on(last: Token, token: Token, grain: Grain) -> bool:

@@ -17,8 +17,10 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
+from ecco_reports.errors import NumericalError
 from ecco_reports.methods.targets import Score, Target, owners_of, places_of, score_targets
 from ecco_reports.models.base import LanguageModel
+from ecco_reports.models.finite import all_finite
 from ecco_reports.models.memory import Memory
 from ecco_reports.models.reading import Reading
 
@@ -42,7 +44,7 @@ _TRACE = 0.01
 _UNRESOLVED = 0.2
 # SmoothGrad: how many equal parts its draws are kept apart in, from which their spread is known, and how many of the
 # draws are proved by finite differences, which cost at least two passes each.
-_PARTS = 8
+PARTS = 8
 _PROVED = 8
 
 Points: TypeAlias = Callable[[Sequence[int]], torch.Tensor]
@@ -135,7 +137,7 @@ def smooth_grad(
     Returns:
         Mean gradients as ``vectors``, scores without noise, and the means of equal ``parts`` of the draws.
     """
-    parts = min(samples, _PARTS)
+    parts = min(samples, PARTS)
     size = -(-samples // parts)
     deviation = noise * inputs.std()
 
@@ -172,7 +174,7 @@ def _finite_difference_gaps(
         ahead, behind = moved.reshape(2, len(points), -1).mean(1)
         measured = (ahead - behind) / (2 * step)
         rounding = torch.finfo(points.dtype).eps * scores.abs().clamp_min(1.0) / step
-        scale = torch.maximum(torch.maximum(measured.abs(), rounding), _floor(scores))
+        scale = torch.maximum(torch.maximum(measured.abs(), rounding), relative_floor(scores))
         gaps = torch.minimum(gaps, (along - measured).abs() / scale)
         if bool((gaps <= _TRACE).all()):
             break
@@ -234,7 +236,7 @@ def integrated_gradients(
     return Attributions(vectors, ends[0], ends[1], residuals, steps)
 
 
-def _floor(scores: torch.Tensor) -> torch.Tensor:
+def relative_floor(scores: torch.Tensor) -> torch.Tensor:
     """The smallest change of a score that a relative error is measured against: 1 % of the score, at least 0.01."""
     return 0.01 * scores.abs().clamp_min(1.0)
 
@@ -273,7 +275,7 @@ def _incompleteness(
         dtype: What the model computes in.
     """
     difference = ends[0] - ends[1]
-    scale = torch.maximum(difference.abs(), _floor(ends[0]))
+    scale = torch.maximum(difference.abs(), relative_floor(ends[0]))
     gaps = ((weights[:, None] * slopes.along).sum(0) - difference).abs() / scale
     widths = torch.cat([where.new_zeros(1), where, where.new_ones(1)]).diff()[:, None]
     slope = torch.cat([slopes.along[:1], slopes.along, slopes.along[-1:]])
@@ -336,6 +338,9 @@ def _weighted_gradients(scorer: _Scorer, points: Points, weights: torch.Tensor, 
         points: Where the gradients are taken.
         weights: ``[sum, point]``.
         direction: ``[position, width]``.
+
+    Raises:
+        NumericalError: A gradient is not finite.
     """
     length, (positions, width) = scorer.length, direction.shape
     memory, owners = scorer.model.memory, owners_of(scorer.targets)
@@ -361,7 +366,23 @@ def _weighted_gradients(scorer: _Scorer, points: Points, weights: torch.Tensor, 
         along.append(part.along)
         scores.append(part.scores)
     padded = torch.nn.functional.pad(total, (0, 0, 0, positions - length))
+    if not all_finite(padded):
+        raise _no_gradient(scorer, padded[0])
     return _Slopes(padded, torch.cat(along), torch.cat(scores))
+
+
+def _no_gradient(scorer: _Scorer, vectors: torch.Tensor) -> NumericalError:
+    """The error for gradients ``[target, position, width]`` that are not finite: the first target and position."""
+    target, position = (~vectors.isfinite().all(-1)).nonzero()[0].tolist()
+    reading, source = scorer.reading, scorer.model.facts.spec.source
+    said = scorer.model.outcome(reading, scorer.targets[target].token).label
+    return NumericalError(
+        source,
+        f"{source}: the gradient of {said!r} (target {target}) by position {position} "
+        f"({reading.passage.tokens[position].label!r}) is no finite number, although the score is one. In half "
+        "precision this is often an overflow: try dtype: float32. Occlusion and Shapley values need no gradients.",
+        position=position,
+    )
 
 
 def _pulled_back(

@@ -1,7 +1,8 @@
 """Scorers of coalitions: how a model is asked what it would have said, had parts of the prompt not been there.
 
-In: a reading, units as positions of its prompt. Out: callables as ``methods.perturbation`` wants them. Three ways: the
-embeddings of what is dropped are replaced, or taken out, or the model itself is asked (which a server can do).
+In: a reading, units as positions of its prompt. Out: callables as ``methods.perturbation`` wants them. Four ways: the
+embeddings of what is dropped are replaced, or taken out, or what is dropped is hidden from attention, or the model
+itself is asked (which a server can do).
 
 A text is never tokenised anew here: dropping a token drops its number, and the tokens around it stay what they are.
 """
@@ -55,7 +56,7 @@ def by_model(model: LanguageModel, reading: Reading, units: Sequence[Sequence[in
 
 @dataclass(frozen=True)
 class Perturbed:
-    """What the two local scorers share.
+    """What the three local scorers share.
 
     Attributes:
         model: The model.
@@ -73,16 +74,31 @@ class Perturbed:
 
     def replacing(self, baseline: torch.Tensor) -> Scorer:
         """A scorer that puts baseline embeddings ``[position, width]`` in the place of what is dropped."""
+        places, length = places_of(self.targets), self._length
 
         def scores(kept: np.ndarray) -> Scored:
-            gone = torch.from_numpy(self._gone(kept)[:, : self._length]).to(baseline.device)
+            gone = torch.from_numpy(self._gone(kept)[:, :length]).to(baseline.device)
+
+            def logits(rows: Sequence[int]) -> torch.Tensor:
+                embeddings = torch.where(gone[list(rows), :, None], baseline[:length], self._inputs[:length])
+                return self.model.logits_from_embeddings(self.reading, embeddings, places)
+
+            return self._scored(len(kept), places, logits)
+
+        return scores
+
+    def hiding(self) -> Scorer:
+        """A scorer that hides what is dropped from the attention of all other positions, where everything stays.
+
+        Raises:
+            CapabilityError: By the scorer: the model has no attention that obeys, or would have nothing to look at.
+        """
+        places = places_of(self.targets)
+
+        def scores(kept: np.ndarray) -> Scored:
+            gone = torch.from_numpy(self._gone(kept)[:, : self._length])
             return self._scored(
-                range(len(kept)),
-                self.reading,
-                places_of(self.targets),
-                lambda rows: torch.where(
-                    gone[list(rows), :, None], baseline[: self._length], self._inputs[: self._length]
-                ),
+                len(kept), places, lambda rows: self.model.logits_unseen(self.reading, gone[list(rows)], places)
             )
 
         return scores
@@ -109,12 +125,12 @@ class Perturbed:
         """Scores of texts that one pass can serve, given the positions that are left of each."""
         shortened = self._shortened(remains[0])
 
-        def embeddings(rows: Sequence[int]) -> torch.Tensor:
-            return torch.stack(
-                [torch.cat([shortened.stand_in, self._inputs[torch.from_numpy(remains[row])]]) for row in rows]
-            )
+        def logits(rows: Sequence[int]) -> torch.Tensor:
+            left = [self._inputs[torch.from_numpy(remains[row])] for row in rows]
+            embeddings = torch.stack([torch.cat([shortened.stand_in, part]) for part in left])
+            return self.model.logits_from_embeddings(shortened.reading, embeddings, shortened.places)
 
-        return self._scored(range(len(remains)), shortened.reading, shortened.places, embeddings).values
+        return self._scored(len(remains), shortened.places, logits).values
 
     @cached_property
     def _inputs(self) -> torch.Tensor:
@@ -137,23 +153,16 @@ class Perturbed:
             gone[:, list(positions)] = ~kept[:, unit, None]
         return gone
 
-    def _scored(
-        self,
-        rows: Sequence[int],
-        reading: Reading,
-        places: Sequence[int],
-        embeddings: Callable[[Sequence[int]], torch.Tensor],
-    ) -> Scored:
-        """Scores of rows in passes of bounded size; ``embeddings`` makes those of some rows."""
+    def _scored(self, rows: int, places: Sequence[int], logits: Callable[[Sequence[int]], torch.Tensor]) -> Scored:
+        """Scores of so many rows in passes of bounded size; ``logits`` makes those of some rows."""
         width = self._length + 1
         at_once = max(1, min(_TOKENS_AT_ONCE // width, _LOGITS_AT_ONCE // (len(places) * self._outcomes)))
 
         def compute(chunk: Sequence[int]) -> np.ndarray:
             with torch.no_grad():
-                logits = self.model.logits_from_embeddings(reading, embeddings(chunk), places)
-                return score_targets(logits, self.targets, self.score).cpu().double().numpy()
+                return score_targets(logits(chunk), self.targets, self.score).cpu().double().numpy()
 
-        parts = self.model.memory.chunks("the perturbation", "variant", rows, at_once, compute)
+        parts = self.model.memory.chunks("the perturbation", "variant", range(rows), at_once, compute)
         values = np.concatenate([*parts])
         return Scored(values, np.zeros(values.shape, bool))
 

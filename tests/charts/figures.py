@@ -12,9 +12,10 @@ import vl_convert
 from ecco_reports.charts.beams import BeamRow, beams_chart
 from ecco_reports.charts.bundle import VEGA_LITE
 from ecco_reports.charts.candidates import Candidate, Step, candidates_chart
-from ecco_reports.charts.contributions import contribution_matrix
+from ecco_reports.charts.contributions import Explanation, contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, StripRow, StripToken, TokenStrip
 from ecco_reports.charts.lens import LensCell, lens_grid, lens_lines
+from ecco_reports.charts.lines import Race
 from ecco_reports.charts.ranks import rank_grid, rank_lines
 
 HOSTILE = (
@@ -100,13 +101,15 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
     beams = [BeamRow(labels, [-0.1 * (1 + place)] * len(labels), -0.5, -9.5, place or None) for place in (0, 1)]
     made = {
         "lens": lens(labels).chart,
-        "lens_lines": lens_lines(LAYERS, labels[:8], np.linspace(0, 1, 3 * len(labels[:8])).reshape(3, -1)),
+        "lens_lines": lens_lines(LAYERS, [Race("", labels[:8], np.linspace(0, 1, 3 * len(labels[:8])).reshape(3, -1))]),
         "candidates": candidates_chart(steps),
         "beams": beams_chart(beams),
         "matrix": contribution_matrix(labels, labels, scores, "nats", signed=True),
         "saliency": contribution_matrix(labels, labels, np.abs(scores), "share", signed=False),
+        "matrix": contribution_matrix(labels, labels, [Explanation("ig", scores, "nats", True)]),
+        "saliency": contribution_matrix(labels, labels, [Explanation("saliency", np.abs(scores), "share", False)]),
         "rank_grid": rank_grid(LAYERS, labels, ranks, 1000),
-        "rank_lines": rank_lines(LAYERS, labels[:8], ranks[:, :8], 1000),
+        "rank_lines": rank_lines(LAYERS, [Race("", labels[:8], ranks[:, :8])], 1000),
     }
     return {name: ChartFigure(name, f"The {name}", "Look.", f"A picture of {name}.", made[name]) for name in made}
 

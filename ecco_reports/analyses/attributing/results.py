@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ecco_reports.analyses.attributing.settings import (
@@ -17,6 +19,15 @@ from ecco_reports.analyses.attributing.settings import (
 from ecco_reports.analyses.explained import Explained
 from ecco_reports.analyses.units import Grain, Unit
 from ecco_reports.records import Array, Passage, Record, joined_label, joined_text
+
+
+def columns_of(passage: Passage, units: Sequence[Unit], grain: Grain) -> tuple[Unit, ...]:
+    """The units of a text, and between and after them the single tokens that are in none, in reading order."""
+    tokens = range(len(passage.tokens))
+    if grain == "token":
+        return tuple((position,) for position in tokens)
+    inside = {position for unit in units for position in unit}
+    return tuple(sorted((*units, *((position,) for position in tokens if position not in inside))))
 
 
 class Drawn(Record):
@@ -147,11 +158,7 @@ class AttributionResult(Record):
         """
         if method.method in PERTURBATIONS:
             return self.units
-        if self.grain == "token":
-            return tuple((position,) for position in range(len(self.passage.tokens)))
-        inside = {position for unit in self.units for position in unit}
-        alone = ((position,) for position in range(len(self.passage.tokens)) if position not in inside)
-        return tuple(sorted((*self.units, *alone)))
+        return columns_of(self.passage, self.units, self.grain)
 
     def by_column(self, method: MethodResult) -> np.ndarray:
         """The contributions by column, ``[target, column]``."""

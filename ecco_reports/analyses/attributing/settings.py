@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
@@ -57,6 +58,11 @@ BY_CAPTUM: frozenset[Method] = frozenset({"deep_lift", "gradient_shap", "lime", 
 """The methods that the captum library computes, which is an extra."""
 FROM_BASELINE: frozenset[Method] = frozenset({"integrated_gradients", "deep_lift", "gradient_shap"})
 """The gradient methods that compare with a baseline, so that their contributions should add up."""
+
+
+def captum_is_missing() -> bool:
+    """Whether the library of some of the methods is not installed; finding out does not import it."""
+    return find_spec("captum") is None
 
 
 class AttributionParams(DecodingParams):
@@ -126,3 +132,8 @@ class AttributionParams(DecodingParams):
     def perturbs(self) -> bool:
         """Whether any method leaves parts of the prompt out."""
         return not PERTURBATIONS.isdisjoint(self.methods)
+
+    @property
+    def attends(self) -> bool:
+        """Whether any method reads attention weights."""
+        return not ATTENTIONS.isdisjoint(self.methods)

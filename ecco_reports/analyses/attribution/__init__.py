@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from ecco_reports.analyses import Analysis
+from ecco_reports.analyses import Analysis, Between
+from ecco_reports.analyses.attributing.asking import problems_of, variants_of, work_of
 from ecco_reports.analyses.attributing.computing import attribute
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import AttributionParams
-from ecco_reports.analyses.attribution.words import checks, metrics_of, summary_of
-from ecco_reports.analyses.preflight import target_problems
-from ecco_reports.methods.perturbation import shapley_variants
+from ecco_reports.analyses.attribution.proofs import checks, metrics_of
+from ecco_reports.analyses.attribution.rows import table_of
+from ecco_reports.analyses.attribution.words import summary_of
+from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Check, Metric, Prompt, Table
 
@@ -28,7 +30,7 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
     """The attribution room."""
 
     name: ClassVar[str] = "attribution"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Input attribution"
     question: ClassVar[str] = "Which parts of the input moved what the model said, and which way?"
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION})
@@ -37,40 +39,22 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
 
     def needs(self, params: AttributionParams) -> frozenset[Capability]:
         """What a model must be able to do for any of the methods; ``run`` sees which of them it can do."""
-        deletes = params.perturbs and params.replacement == "delete"
-        return self.requires if deletes else self.requires | {Capability.GRADIENTS}
+        without = params.perturbs and params.replacement in ("delete", "attention")
+        return self.requires if without or params.attends else self.requires | {Capability.GRADIENTS}
 
     def variants(self, params: AttributionParams, units: int) -> int:
-        """How many variants of a prompt with so many units are scored, at most.
+        """How many variants of a prompt with so many units are scored, at most."""
+        return variants_of(params, units)
 
-        Every one is one pass over the text, for all targets together. Gradients are no variants: integrated gradients
-        cost at least 32 passes with as many backwards, the others two and a half.
-        """
-        count = 0
-        if "shapley" in params.methods:
-            count += shapley_variants(units, params.samples)
-        if "occlusion" in params.methods:
-            # All coalitions, if Shapley values need them, hold these too.
-            count = max(count, units + 1) if count == 2**units else count + units + 1
-        return count
+    def work(self, params: AttributionParams, extent: Extent) -> Work:
+        """What the methods cost together: they share gradients, and the scores of variants."""
+        return work_of(params, extent)
 
     def problems(
         self, params: AttributionParams, prompt: Prompt, facts: ModelFacts
     ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-        """A target that the model cannot say, or none although it is asked for."""
-        yield from target_problems(prompt, facts)
-        if params.targets == "given" and prompt.target is None:
-            yield (
-                ("targets",),
-                f"targets: given explains the target of a prompt, and prompt {prompt.name!r} has none.",
-                "Give the prompt a target, or leave targets out to explain what the model says.",
-            )
-        if prompt.foil is not None and prompt.target is None:
-            yield (
-                ("prompt", "foil"),
-                "a foil needs a target to be compared with.",
-                "Write target: as well: the explanation is why the target rather than the foil.",
-            )
+        """A target that the model cannot say, a library that is not installed, a token or layer that is not there."""
+        return problems_of(params, prompt, facts)
 
     def run(self, model: LanguageModel, prompt: Prompt, params: AttributionParams) -> AttributionResult:
         """Lets the model read the prompt, then explains every target by every method."""
@@ -85,22 +69,21 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
         return metrics_of(result)
 
     def summary(self, result: AttributionResult) -> str:
-        """What moved the first target most, and what could not be done."""
+        """What moved the first target most, which methods disagree, and what could not be done."""
         return summary_of(result)
 
     def charts(self, result: AttributionResult) -> Sequence[Figure]:
-        """Per method the text to choose outputs in, and the matrix of all contributions."""
+        """The text to choose outputs in, methods beside and against each other, and the matrix of each method."""
         from ecco_reports.analyses.attribution.figures import figures_of
 
         return list(figures_of(result))
 
     def table(self, result: AttributionResult) -> Table:
-        """One row per method, target and input token or word."""
-        from ecco_reports.analyses.attribution.figures import table_columns, table_rows
+        """One row per method, target and input token, word or sentence."""
+        return table_of(result)
 
-        return Table(
-            columns=table_columns(result),
-            rows=tuple(table_rows(result)),
-            caption="One row per method, output and input; contributions as computed, before any normalising. A word "
-            "of several tokens stands once, at the position of its first.",
-        )
+    def between(self, first: AttributionResult, second: AttributionResult, names: tuple[str, str]) -> Between | None:
+        """Whether two models give the same reasons, method by method, over the parts of the prompt that both have."""
+        from ecco_reports.analyses.attribution.between import between_of
+
+        return between_of(first, second, names)
