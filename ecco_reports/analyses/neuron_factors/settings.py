@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from ecco_reports.analyses import DecodingParams
 from ecco_reports.analyses.layers import BlockChoice
-from ecco_reports.analyses.preflight import FoundProblem, layer_problems
+from ecco_reports.analyses.preflight import FoundProblem, layer_problems, tokens_after
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.records import Family, Prompt
 
@@ -80,8 +80,7 @@ def problems(params: NeuronFactorsParams, prompt: Prompt, facts: ModelFacts) -> 
         return
     read = facts.tokenize.encode(prompt).tokens
     given = sum(params.special_tokens == "keep" or not token.special for token in read)
-    writes = facts.family in (Family.CAUSAL, Family.ENCODER_DECODER)
-    written = params.max_new_tokens if writes and "generated" in params.include else 0
+    written = tokens_after(params, prompt, facts) if "generated" in params.include else 0
     given = given if "prompt" in params.include else 0
     path = "scree" if params.n_components == "auto" and params.scree else "n_components"
     if facts.family is Family.ENCODER_DECODER:
