@@ -40,6 +40,7 @@ def test_all_load_together() -> None:
         "professions",
         "two-readers",
         "verdict",
+        "ways-to-write",
     }
 
 
