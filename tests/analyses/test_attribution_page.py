@@ -273,7 +273,7 @@ def test_titles_are_known_for_every_method():
 
 def test_of_a_given_continuation_it_is_said_what_stood_before_each_of_its_tokens():
     given = passage("Heathrow lies in", "London .", forced=True)
-    shown = strip(result(given, FIRST | SECOND), "integrated-gradients")
+    shown = strip(result(given, FIRST | SECOND), "integrated_gradients")
     assert "the tokens of the given continuation" in shown.reading
     assert [token.opens for token in shown.tokens if token.opens] == ["prompt", "given continuation"]
     notes = json.dumps([row.parts for row in shown.rows])

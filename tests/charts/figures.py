@@ -104,8 +104,6 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
         "lens_lines": lens_lines(LAYERS, [Race("", labels[:8], np.linspace(0, 1, 3 * len(labels[:8])).reshape(3, -1))]),
         "candidates": candidates_chart(steps),
         "beams": beams_chart(beams),
-        "matrix": contribution_matrix(labels, labels, scores, "nats", signed=True),
-        "saliency": contribution_matrix(labels, labels, np.abs(scores), "share", signed=False),
         "matrix": contribution_matrix(labels, labels, [Explanation("ig", scores, "nats", True)]),
         "saliency": contribution_matrix(labels, labels, [Explanation("saliency", np.abs(scores), "share", False)]),
         "rank_grid": rank_grid(LAYERS, labels, ranks, 1000),

@@ -176,8 +176,8 @@ class _Examination:
         kept = np.argsort(random[0]) < counts[:, None]
         before = scores(kept).values
         after = np.concatenate([scorer(one).values for one in kept[:, None]])
-        misses: np.ndarray = np.abs(after - before) / np.maximum(1.0, np.abs(before))
-        return misses.max(0)
+        misses: np.ndarray = (np.abs(after - before) / np.maximum(1.0, np.abs(before))).max(0)
+        return misses
 
 
 def _band(curves: np.ndarray) -> np.ndarray:
