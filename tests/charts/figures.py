@@ -98,7 +98,7 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
         )
         for index, label in enumerate(labels)
     ]
-    beams = [BeamRow(labels, [-0.1 * (1 + place)] * len(labels), -0.5, -9.5, place or None) for place in (0, 1)]
+    beams = [BeamRow(f"row {place}", labels, [-0.1 * (1 + place)] * len(labels), place or None) for place in (0, 1)]
     made = {
         "lens": lens(labels).chart,
         "lens_lines": lens_lines(LAYERS, [Race("", labels[:8], np.linspace(0, 1, 3 * len(labels[:8])).reshape(3, -1))]),
