@@ -180,11 +180,17 @@ def _chance_gap(output: Any, ids: Sequence[int], decoding: Decoding) -> float:
 def _generating_by(module: Any, decoding: Decoding, start: int | None) -> Iterator[None]:
     """Inside, the decoding is the model's own configuration, from which generate fills whatever one leaves out."""
     own = module.generation_config
-    module.generation_config = _generation_config(own, decoding, start, getattr(module, "_is_stateful", False))
+    module.generation_config = _generation_config(own, decoding, start, _has_state(module))
     try:
         yield
     finally:
         module.generation_config = own
+
+
+def _has_state(module: Any) -> bool:
+    """Whether a model keeps a recurrent state of what it has read, as its class or its configuration says."""
+    layers = getattr(module.config.get_text_config(), "layer_types", None) or ()
+    return bool(getattr(module, "_is_stateful", False)) or "linear_attention" in layers
 
 
 def _generation_config(own: Any, decoding: Decoding, start: int | None, is_stateful: bool) -> Any:

@@ -131,7 +131,7 @@ def test_beams_of_an_encoder_decoder_are_scored_by_their_own_tokens(name):
         assert beam.score == pytest.approx(logprobs.mean().item(), abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["RWKV", "RecurrentGemma", "Zamba 2"])
+@pytest.mark.parametrize("name", ["RWKV", "RecurrentGemma", "Zamba 2", "MiniMax"])
 def test_beams_of_a_recurrent_model_go_on_from_their_own_states(name):
     model = wrapped(name)
     reading = model.read(PROMPTS[model.family], Decoding(max_new_tokens=4, beams=3))
