@@ -52,10 +52,10 @@ def place_problems(
         return
     decodes = facts.family is Family.ENCODER_DECODER
     read = 1 if decodes else len(facts.tokenize.encode(prompt).tokens)
-    after = tokens_after(params, prompt, facts)
-    top = read - 1 + after
+    follow = tokens_after(params, prompt, facts)
+    top = read - 1 + follow
     whose = "its decoder starts with one token" if decodes else f"the prompt {prompt.name!r} has {_tokens(read)}"
-    more = f" and {_tokens(after)} {'may follow' if prompt.continuation is None else 'follow'}" if after else ""
+    more = f" and {_tokens(follow)} {'may follow' if prompt.continuation is None else 'follow'}" if follow else ""
     for index, position in enumerate(positions):
         if not -read <= position <= top:
             yield (
