@@ -45,6 +45,7 @@ def test_all_load_together() -> None:
         "two-models",
         "two-readers",
         "verdict",
+        "ways-to-write",
     }
 
 

@@ -55,7 +55,7 @@ def place_problems(
     follow = tokens_after(params, prompt, facts)
     top = read - 1 + follow
     whose = "its decoder starts with one token" if decodes else f"the prompt {prompt.name!r} has {_tokens(read)}"
-    more = f" and {_tokens(follow)} may follow" if follow else ""
+    more = f" and {_tokens(follow)} {'may follow' if prompt.continuation is None else 'follow'}" if follow else ""
     for index, position in enumerate(positions):
         if not -read <= position <= top:
             yield (

@@ -101,7 +101,7 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
         )
         for index, label in enumerate(labels)
     ]
-    beams = [BeamRow(labels, [-0.1 * (1 + place)] * len(labels), -0.5, -9.5, place or None) for place in (0, 1)]
+    beams = [BeamRow(f"row {place}", labels, [-0.1 * (1 + place)] * len(labels), place or None) for place in (0, 1)]
     bars = [Bar(0.5, -0.25, 0.0, 0.25, (0.25, 0.75), 99, "better") for _ in labels]
     curve = np.linspace(1, 0, count + 1)
     falling = Curves(

@@ -30,6 +30,7 @@ LADDER = 30.0
 A_FEW = 3
 
 SETTINGS = {
+    "generation": {USUAL: [{}, {"beams": 4}, {"repetition_penalty": 1.2}]},
     "attribution": {
         LADDER: [{}],
         LOOSE: [

@@ -149,21 +149,22 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
             "final_rank": Metric(
                 value=float(ranks[-1]),
                 direction=Direction.LOWER,
-                meaning="rank of the first generated token (mask, class) at the last layer read out",
+                meaning="rank of the first token after the prompt (mask, class) at the last layer read out",
             )
         }
         if (first := np.flatnonzero(ranks == 1)).size:
             metrics["first_top_layer"] = Metric(
                 value=float(result.states[int(first[0])] - 1),
                 direction=Direction.NEITHER,
-                meaning="first layer at which the first generated token is top-ranked (-1 is the embedding)",
+                meaning="first layer at which the first token after the prompt is top-ranked (-1 is the embedding)",
             )
         row = settled(ranks)
         if row is not None:
             metrics["settled_layer"] = Metric(
                 value=float(result.states[row] - 1),
                 direction=Direction.NEITHER,
-                meaning="first layer from which the first generated token stays top-ranked (-1 is the embedding)",
+                meaning="first layer from which the first token after the prompt stays top-ranked "
+                "(-1 is the embedding)",
             )
         return metrics
 
