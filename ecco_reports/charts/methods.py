@@ -39,6 +39,7 @@ def methods_grid(
     outputs: Sequence[str],
     scores: np.ndarray,
     units: Sequence[str],
+    signed: Sequence[bool],
     *,
     positions: Sequence[int] | None = None,
     border: int = 0,
@@ -53,6 +54,7 @@ def methods_grid(
         outputs: What one can choose from.
         scores: ``[output, method, input]``; NaN where a method says nothing of an input.
         units: What a score is, method by method.
+        signed: Whether it can be negative, method by method.
         positions: Where the inputs stand in the text; None counts them from 0.
         border: How many of the inputs an encoder reads, if the others are a decoder's; a line parts the two.
         input_name: What an input is.
@@ -79,7 +81,7 @@ def methods_grid(
         alt.Tooltip("place:N", title="place by size"),
     ]
     layers.append(grid.answers(base, tooltip))
-    rows = [_row(o, m, scores[o, m]) for o in range(len(outputs)) for m in range(len(methods))]
+    rows = [_row(o, m, scores[o, m]) | {"signed": signed[m]} for o in range(len(outputs)) for m in range(len(methods))]
     chart = alt.LayerChart(layer=layers, datasets={"cells": rows}).add_params(
         grid.choice("chosen", outputs, "Output "),
         style.names("inputs", inputs),
@@ -140,7 +142,6 @@ def _row(output: int, method: int, scores: np.ndarray) -> dict[str, Any]:
         "largest": float(f"{largest:.4g}"),
         "total": sum(abs(share) for share in shares if share is not None),
         "count": int(known.size),
-        "signed": bool((scores[np.isfinite(scores)] < 0).any()),
     }
 
 

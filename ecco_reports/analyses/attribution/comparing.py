@@ -36,12 +36,14 @@ class SideBySide:
 
     Attributes:
         methods: Those that gave a number to anything.
+        signed: Whether what they say can be negative.
         columns: The inputs, as positions; ignored ones are left out.
         values: ``[target, method, column]``; NaN where a method says nothing, or the input comes after the target.
         compared: Which columns count when methods are compared: those of the text that all methods score, ``[column]``.
     """
 
     methods: tuple[MethodResult, ...]
+    signed: tuple[bool, ...]
     columns: tuple[Unit, ...]
     values: np.ndarray
     compared: np.ndarray
@@ -68,7 +70,8 @@ def side_by_side(result: AttributionResult) -> SideBySide:
     values = np.where(ends <= after[:, None, None], values, np.nan)
     tokens = result.passage.tokens
     of_the_text = [not all(tokens[position].special for position in column) for column in columns]
-    return SideBySide(methods, columns, values, scored & np.array(of_the_text, dtype=bool))
+    signed = tuple(result.is_signed(method) for method in methods)
+    return SideBySide(methods, signed, columns, values, scored & np.array(of_the_text, dtype=bool))
 
 
 def _columns(result: AttributionResult, methods: tuple[MethodResult, ...]) -> tuple[Unit, ...]:
@@ -123,7 +126,7 @@ def agreements(beside: SideBySide) -> Agreements:
     """Each two methods compared, for each target."""
     count = len(beside.methods)
     values = {measure: np.full((len(beside.values), count, count), np.nan) for measure in MEASURES}
-    with_signs = np.array([bool((beside.values[:, number] < 0).any()) for number in range(count)])
+    with_signs = np.array(beside.signed, dtype=bool)
     inputs = []
     for target, rows in enumerate(beside.values):
         kept = rows[:, beside.compared & np.isfinite(rows).all(0)]

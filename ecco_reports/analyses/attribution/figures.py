@@ -68,6 +68,7 @@ def methods_figure(result: AttributionResult, beside: SideBySide) -> ChartFigure
             [output_name(result, target) for target in outputs],
             beside.values[: len(outputs)],
             [unit_of(result, method) for method in beside.methods],
+            beside.signed,
             positions=[column[0] for column in beside.columns],
             border=_border(result, beside.columns),
             input_name=f"input {result.grain}",
@@ -180,7 +181,7 @@ def _explanation(result: AttributionResult, beside: SideBySide, number: int, out
         METHOD_TITLES[method.method],
         values,
         unit_of(result, method),
-        result.is_signed(method),
+        beside.signed[number],
         None if errors is None else np.stack([errors[:outputs, column].sum(-1) for column in columns], -1),
         None if bounds is None else np.stack([bounds[:outputs, column[0]] for column in columns], -1),
     )
