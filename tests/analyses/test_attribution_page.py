@@ -230,16 +230,15 @@ def answer(kind, position, **more):
 def test_the_ends_of_an_answer_are_told_with_their_positions():
     (text, start), (_, end) = answer("start", 2), answer("end", 3)
     found = result(text, {"integrated_gradients": [[1, 2, 3, 4, 5], [5, 4, 3, 2, 1]]}, (start, end))
-    assert [output_name(found, one) for one in found.explained] == ["start: ·the (2)", "end: ·cat (3)"]
+    assert [output_name(one) for one in found.explained] == ["start: ·the (2)", "end: ·cat (3)"]
     outputs = next(param["value"] for param in spec(found, "matrix")["params"] if param["name"] == "outputs")
     assert outputs == ["start: ·the (2)", "end: ·cat (3)"]
     assert set(rows(found, "output", "output position")) == {("start: ·the", 2), ("end: ·cat", 3)}
 
 
 def test_a_whole_answer_is_told_from_where_to_where():
-    text, span = answer("span", 2, end=3)
-    found = result(text, {"integrated_gradients": [[1, 2, 3, 4, 5]]}, (span,))
-    assert output_name(found, span) == "·the (2–3)"
+    _, span = answer("span", 2, end=3)
+    assert output_name(span) == "answer: ·the (2–3)"
 
 
 def test_two_written_tokens_of_one_spelling_are_told_apart():
@@ -252,8 +251,7 @@ def test_the_label_of_a_target_against_a_foil_has_no_position():
     target = Explained(
         token=Token(id=1, text=" a"), foil=Token(id=2, text=" b"), place=1, outcome=1, position=None, after=1
     )
-    found = result(passage("x y"), {"saliency": [[1, 2]]}, (target,))
-    assert output_name(found, target) == "a rather than b"
+    assert output_name(target) == "a rather than b"
 
 
 def test_charts_of_many_methods_and_outputs_stay_small_and_say_so():

@@ -65,7 +65,7 @@ def methods_figure(result: AttributionResult, beside: SideBySide) -> ChartFigure
         chart=methods_grid(
             beside.names,
             [result.label(column) for column in beside.columns],
-            [output_name(result, target) for target in outputs],
+            [output_name(target) for target in outputs],
             beside.values[: len(outputs)],
             [unit_of(result, method) for method in beside.methods],
             beside.signed,
@@ -81,7 +81,7 @@ def agreement_figure(result: AttributionResult, found: Agreements) -> ChartFigur
     count = len(found.names)
     outputs = result.explained[: max(1, _PAIRS // count**2)]
     several = len(outputs) > 1
-    names = [output_name(result, target) for target in outputs]
+    names = [output_name(target) for target in outputs]
     measures = []
     for name, title in MEASURES.items():
         values, chance = found.values[name][: len(outputs)], found.chance(name)[: len(outputs)]
@@ -159,7 +159,7 @@ def _matrix(result: AttributionResult, beside: SideBySide) -> ChartFigure:
         + f". {found_of(result)}",
         chart=contribution_matrix(
             [result.label(column) for column in beside.columns],
-            [output_name(result, target) for target in outputs],
+            [output_name(target) for target in outputs],
             [_explanation(result, beside, number, len(outputs)) for number in range(len(beside.methods))],
             positions=[column[0] for column in beside.columns],
             border=_border(result, beside.columns),

@@ -13,21 +13,17 @@ import numpy as np
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.explained import Explained
 from ecco_reports.analyses.units import Unit
-from ecco_reports.analyses.voice import numbered
 
 STREAMS = ("encoder", "decoder")
 
 
-def output_name(result: AttributionResult, target: Explained) -> str:
+def output_name(target: Explained) -> str:
     """How an axis, a menu or a table calls an output, with its position in the text where it has one."""
     position = output_position(target)
     if position is None or target.foil is not None:
         return target.label
-    if target.end is not None and target.end != position:
-        return f"{target.label} ({position}–{target.end})"
-    if target.kind in ("start", "end"):
-        return f"{target.kind}: {numbered(result.passage, position)}"
-    return f"{target.label} ({position})"
+    to = "" if target.end in (None, position) else f"–{target.end}"
+    return f"{target.label} ({position}{to})"
 
 
 def output_position(target: Explained) -> int | None:

@@ -210,7 +210,7 @@ _HOW_TO_CHOOSE: Mapping[Family, str] = {
     "model filled in there. ",
     Family.CLASSIFICATION: "The tokens have the colour of their contribution to the class that is chosen above the "
     "text. ",
-    Family.QUESTION_ANSWERING: "Choose the start or the end of the answer above the text: all tokens take the colour "
-    "of their contribution to that choice. ",
+    Family.QUESTION_ANSWERING: "Choose the answer, its start or its end above the text: all tokens take the colour of "
+    "their contribution to that choice. ",
     Family.NONE: "",
 }
