@@ -174,7 +174,7 @@ def agreement_matrix(methods: Sequence[str], outputs: Sequence[str], measures: S
         .transform_flatten(["b", *fields])
         .transform_filter("datum.a != datum.b")
         .transform_calculate(
-            value=f"[{', '.join(f'datum.{field}' for field in fields)}][measure]", chance="datum.chance[measure]"
+            value=f"[{', '.join(f'datum.{field}' for field in fields)}][measure]", by_chance="datum.chance[measure]"
         )
         .transform_calculate(
             share="isValid(datum.value) ? datum.value / 100 : null",
@@ -182,7 +182,7 @@ def agreement_matrix(methods: Sequence[str], outputs: Sequence[str], measures: S
             pair="methods[datum.a] + ' and ' + methods[datum.b]",
             name="measures[measure]",
             output="outputs[datum.o]",
-            random="format(datum.chance / 100, '.2f')",
+            random="format(datum.by_chance / 100, '.2f')",
         )
         .transform_calculate(says="datum.pair + ', ' + datum.output + ': ' + datum.name + ' ' + datum.number")
         .encode(
