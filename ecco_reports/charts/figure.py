@@ -47,7 +47,7 @@ class StripToken:
         text: As it reads in the text (white space kept).
         label: With white space and control characters made visible.
         position: Counted from 0.
-        generated: Whether the model wrote it (else it is of the prompt).
+        generated: Whether it stands after the prompt: the model wrote it, or was given it to go on with.
         special: Whether it belongs to a template rather than to the text.
         pieces: What stands in it instead of its text alone, if it is a part of a character: characters, and signs for
             bytes (True).
@@ -108,7 +108,10 @@ def _openings(passage: Passage) -> dict[int, str]:
     if second is not None:
         opens = {0: "first text", second: "second text"}
     if passage.encoder_length:
-        opens = {**opens, 0: "read by the encoder", passage.encoder_length: "written by the decoder"}
+        decoder = "given to the decoder" if passage.forced else "written by the decoder"
+        opens = {**opens, 0: "read by the encoder", passage.encoder_length: decoder}
+    elif passage.forced:
+        opens = {0: "prompt", passage.prompt_length: "given continuation"}
     return opens
 
 
