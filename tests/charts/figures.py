@@ -15,8 +15,8 @@ from ecco_reports.charts.candidates import Candidate, Step, candidates_chart
 from ecco_reports.charts.contributions import Explanation, contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, StripRow, StripToken, TokenStrip
 from ecco_reports.charts.lens import LensCell, lens_grid, lens_lines
-from ecco_reports.charts.methods import Measure, agreement_matrix, methods_grid
 from ecco_reports.charts.lines import Race
+from ecco_reports.charts.methods import Measure, agreement_matrix, methods_grid
 from ecco_reports.charts.ranks import rank_grid, rank_lines
 
 HOSTILE = (
