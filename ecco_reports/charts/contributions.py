@@ -183,10 +183,10 @@ def _rows(explanations: Sequence[Explanation]) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def _beside(each: Explanation, name: str, output: int, count: int) -> list[float | None]:
-    """What is known beside the first few scores of an output."""
+def _beside(each: Explanation, name: str, output: int, count: int) -> list[float]:
+    """What is known beside the first few scores of an output; nothing of a method that does not know it."""
     values = {"error": each.errors, "least": each.at_least}[name]
-    return [None] * count if values is None else [float(f"{number:.2g}") for number in values[output, :count].tolist()]
+    return [] if values is None else [float(f"{number:.2g}") for number in values[output, :count].tolist()]
 
 
 def _largest(scores: np.ndarray) -> float:

@@ -17,7 +17,7 @@ from ecco_reports.analyses.explained import Explained
 from ecco_reports.charts.figure import TokenStrip
 from ecco_reports.records import Family, Token
 from ecco_reports.testing import check_words
-from tests.analyses.explanations import passage, result, two_streams
+from tests.analyses.explanations import next_tokens, passage, result, two_streams
 
 ROOM = Attribution()
 TEXT = passage("Heathrow lies in", "London .")
@@ -151,7 +151,7 @@ def test_what_is_ignored_is_grey_and_counts_for_nothing():
     assert [token.ignored for token in made.tokens] == [True, False, False, False, False]
     assert [token.scored for token in made.tokens] == [False, True, True, True, True]
     assert made.rows[0].scores == pytest.approx([0, -2 / 3, 1 / 3])
-    assert "“lies” (−67%), “in” (+33%)" in ROOM.summary(found)
+    assert "“lies” −67%, “in” +33%" in ROOM.summary(found)
     assert [found.word(column) for column in side_by_side(found).columns] == ["lies", "in", "London"]
     kept = list(rows(found, "method", "output", "input", "contribution", "share", "ignored"))
     assert kept[0] == ("integrated_gradients", "·London", "Heathrow", 3.0, None, True)
@@ -202,6 +202,9 @@ def test_the_share_of_the_encoder_is_a_metric_and_a_sentence():
 def test_streams_that_cannot_be_weighed_against_each_other_are_not():
     lost = of_two_streams("occlusion")
     assert list(strip(lost, "occlusion").rows[1].parts)[1] == "stayed as it was"
+    pair = passage("a b", "c d").model_copy(update={"encoder_length": 1, "prompt_length": 1})
+    first = result(pair, {"saliency": [[1, 0, 0, 0]]}, next_tokens(pair)[:1])
+    assert list(strip(first, "saliency").rows[0].parts) == ["100% of the total", "not yet written"]
     assert "encoder_share" not in ROOM.metrics(lost)
     attention = of_two_streams("attention")
     assert strip(attention, "attention").rows[1].parts[0] == "attention of its own, which adds up to 2.00"
@@ -245,6 +248,12 @@ def test_two_written_tokens_of_one_spelling_are_told_apart():
     found = result(passage("a b", "c c"), {"saliency": [[1, 2, 0, 0], [1, 2, 3, 0]]})
     outputs = next(param["value"] for param in spec(found, "matrix")["params"] if param["name"] == "outputs")
     assert outputs == ["·c (2)", "·c (3)"]
+
+
+def test_words_that_stand_in_the_text_twice_are_told_apart_in_sentences():
+    found = result(passage("the cat the dog", "x"), {"saliency": [[3, 2, 4, 1, 0]], "occlusion": [[4, 2, 3, 1, 0]]})
+    assert "was moved most by “the” (2) 40%, “the” (0) 30%, “cat” 20%." in ROOM.summary(found)
+    assert "Put first: “the” (2) by Saliency; “the” (0) by Occlusion." in ROOM.summary(found)
 
 
 def test_the_label_of_a_target_against_a_foil_has_no_position():

@@ -15,6 +15,7 @@ from ecco_reports.analyses.alignment import aligned_units
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES, Method
 from ecco_reports.analyses.attribution.comparing import TOP, decimals
+from ecco_reports.analyses.attribution.parts import quoted
 from ecco_reports.analyses.attribution.words import unit_of
 from ecco_reports.analyses.explained import Explained
 from ecco_reports.analyses.units import Unit
@@ -192,7 +193,7 @@ def _flips(two: _Two, each: Compared) -> Iterator[str]:
     strongest = {int(index) for row in np.abs(each.values) for index in np.argsort(-row, kind="stable")[:TOP]}
     for index in sorted(strongest):
         if each.values[0, index] * each.values[1, index] < 0:
-            yield f"“{two.results[0].word(two.inputs[index][0])}”"
+            yield quoted(two.results[0], two.inputs[index][0])
 
 
 def _figure(two: _Two, compared: Sequence[Compared]) -> ChartFigure:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES, PERTURBATIONS
+from ecco_reports.analyses.attribution.parts import quoted
 from ecco_reports.analyses.units import Unit
 from ecco_reports.methods.rankings import pairwise, rbo_by_chance
 from ecco_reports.records import Direction, Metric
@@ -189,15 +190,15 @@ def _strongest(result: AttributionResult, beside: SideBySide) -> Iterator[str]:
     sizes = np.where(kept, np.abs(beside.values[0]), -1.0)
     firsts: dict[str, list[str]] = {}
     for name, row in zip(beside.names, sizes, strict=True):
-        firsts.setdefault(result.word(beside.columns[int(row.argmax())]), []).append(name)
+        firsts.setdefault(quoted(result, beside.columns[int(row.argmax())]), []).append(name)
     ordered = sorted(firsts.items(), key=lambda first: -len(first[1]))
     if len(ordered) == 1:
-        yield f"All put “{ordered[0][0]}” first."
+        yield f"All put {ordered[0][0]} first."
     elif len(beside.names) > _NAMED and len(ordered) < len(beside.names):
-        told = [f"“{word}” by {len(names)}" for word, names in ordered]
+        told = [f"{word} by {len(names)}" for word, names in ordered]
         yield f"Put first: {', '.join(told)} of them."
     elif len(ordered) < len(beside.names) or len(ordered) == 2:
-        named = "; ".join(f"“{word}” by {_listed(names)}" for word, names in ordered)
+        named = "; ".join(f"{word} by {_listed(names)}" for word, names in ordered)
         yield f"Put first: {named}."
     else:
         yield "Each puts another input first."

@@ -13,7 +13,7 @@ import numpy as np
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES, PERTURBATIONS
 from ecco_reports.analyses.attribution.comparing import MEASURES, Agreements, SideBySide, agreements, side_by_side
-from ecco_reports.analyses.attribution.parts import output_name, part_notes, shown_columns
+from ecco_reports.analyses.attribution.parts import output_name, part_notes, quoted, shown_columns
 from ecco_reports.analyses.attribution.words import (
     detail_of,
     found_of,
@@ -119,7 +119,7 @@ def _what_they_put_first(result: AttributionResult, beside: SideBySide) -> str:
     for name, row in zip(beside.names, beside.values[0], strict=True):
         sizes = np.where(np.isfinite(row), np.abs(row), -1.0)
         if sizes.max(initial=-1.0) > 0:
-            named.append(f"{name} “{result.word(beside.columns[int(sizes.argmax())])}”")
+            named.append(f"{name} {quoted(result, beside.columns[int(sizes.argmax())])}")
     target = f" for {result.explained[0].phrase}" if named else ""
     return f"Strongest{target}: {', '.join(named)}." if named else ""
 

@@ -37,6 +37,14 @@ def stream_of(result: AttributionResult, column: Unit) -> str | None:
     return None if not border else STREAMS[column[0] >= border]
 
 
+def quoted(result: AttributionResult, column: Unit) -> str:
+    """How a sentence names an input: “Japan”, and “The” (81) where the word stands in the text more than once."""
+    word = result.word(column)
+    tokens = sum(token.word == word for token in result.passage.tokens)
+    units = sum(result.word(unit) == word for unit in result.units)
+    return f"“{word}”" if max(tokens, units) < 2 else f"“{word}” ({column[0]})"
+
+
 def shown_columns(result: AttributionResult, method: MethodResult) -> tuple[np.ndarray, list[Unit]]:
     """The columns of a method that are not ignored: their numbers among all its columns, and their positions."""
     columns = result.columns(method)
@@ -46,7 +54,7 @@ def shown_columns(result: AttributionResult, method: MethodResult) -> tuple[np.n
 
 def sums_by_part(
     result: AttributionResult, method: MethodResult, index: int, openings: Sequence[int]
-) -> Iterator[tuple[float, float, int]]:
+) -> Iterator[tuple[float, float, int | None]]:
     """What a target took from each part of the text.
 
     Args:
@@ -56,14 +64,17 @@ def sums_by_part(
         openings: Where the parts begin.
 
     Yields:
-        Part by part, the signed sum of its contributions, the sum of their magnitudes, and how many there are.
+        Part by part, the signed sum of its contributions, the sum of their magnitudes, and how many there are; None in
+        the place of the last where the method leaves the part as it is.
     """
     kept, columns = shown_columns(result, method)
     values = result.by_column(method)[index][kept]
     starts = np.array([column[0] for column in columns], dtype=int)
     for begin, end in pairwise([*openings, len(result.passage.tokens)]):
-        inside = (starts >= begin) & (starts < end) & (starts <= result.explained[index].after)
-        yield float(values[inside].sum()), float(np.abs(values[inside]).sum()), int(inside.sum())
+        part = (starts >= begin) & (starts < end)
+        inside = part & (starts <= result.explained[index].after)
+        count = int(inside.sum()) if part.any() else None
+        yield float(values[inside].sum()), float(np.abs(values[inside]).sum()), count
 
 
 def encoder_share(result: AttributionResult, method: MethodResult, index: int) -> float | None:
@@ -86,9 +97,9 @@ def part_notes(result: AttributionResult, method: MethodResult, index: int, open
     return [_note(result, method, value, size / total, count) for value, size, count in found]
 
 
-def _note(result: AttributionResult, method: MethodResult, value: float, share: float, count: int) -> str:
+def _note(result: AttributionResult, method: MethodResult, value: float, share: float, count: int | None) -> str:
     if not count:
-        return "stayed as it was"
+        return "stayed as it was" if count is None else "not yet written"
     if method.method == "attention" and result.passage.encoder_length:
         return f"attention of its own, which adds up to {value:.2f}"
     if method.method.startswith("attention"):

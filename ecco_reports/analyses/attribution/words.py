@@ -12,7 +12,7 @@ import numpy as np
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import ATTENTIONS, FROM_BASELINE, METHOD_TITLES, PERTURBATIONS, Method
 from ecco_reports.analyses.attribution.comparing import agreement_sentences, agreements, side_by_side
-from ecco_reports.analyses.attribution.parts import encoder_share, shown_columns
+from ecco_reports.analyses.attribution.parts import encoder_share, quoted, shown_columns
 from ecco_reports.analyses.voice import voice_of
 from ecco_reports.records import Family
 
@@ -48,7 +48,7 @@ def found_of(result: AttributionResult) -> str:
         for index in order
     ]
     named = ", ".join(
-        f"“{result.word(columns[int(index)])}” ({minus(amount)})" for index, amount in zip(order, amounts, strict=True)
+        f"{quoted(result, columns[int(index)])} {minus(amount)}" for index, amount in zip(order, amounts, strict=True)
     )
     if method.method in ATTENTIONS:
         found = f"{title}: where {target.phrase} was made, most attention went to {named}."
