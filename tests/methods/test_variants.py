@@ -207,3 +207,30 @@ def test_each_token_of_two_texts_keeps_the_text_it_belongs_to():
         told = [number for position, number in enumerate(reading.segments) if position not in gone]
         output = module(torch.tensor([left(reading, row, units)]), token_type_ids=torch.tensor([told]))
         assert values == pytest.approx(output.logits[0].tolist(), abs=1e-4)
+
+
+def test_hidden_parts_are_scored_by_what_the_model_says_without_looking_at_them():
+    _, ours, reading = causal()
+    targets = said(reading)
+    found = Perturbed(ours, reading, UNITS, targets, "logprob").hiding()(ALL)
+    for kept, values in zip(ALL, found.values, strict=True):
+        gone = [position for unit, there in zip(UNITS, kept, strict=True) if not there for position in unit]
+        unseen = torch.zeros(1, len(reading.ids), dtype=torch.bool)
+        unseen[0, gone] = True
+        logprobs = ours.logits_unseen(reading, unseen, [one.place for one in targets])[0].log_softmax(-1)
+        assert values == pytest.approx([float(row[one.token]) for row, one in zip(logprobs, targets, strict=True)])
+    assert found.values[-1] == pytest.approx(own_scores(ours, reading, targets, "logprob"), abs=1e-5)
+    assert np.ptp(found.values, axis=0).min() > 0.1
+
+
+def test_an_answer_as_a_whole_is_scored_by_both_its_ends():
+    from tests.models import families
+
+    ours = families.wrapped("BERT (answers by a span)")
+    reading = ours.read(families.QUESTION, Decoding())
+    start, end = Target(0, 9), Target(1, 11)
+    scores = own_scores(ours, reading, [Target(0, 9, also=(end,)), start, end], "logprob")
+    assert scores[0] == pytest.approx(scores[1] + scores[2])
+    likely = own_scores(ours, reading, [Target(0, 9, 10, also=(Target(1, 11, 12),))], "probability")
+    chances = np.exp(own_scores(ours, reading, [start, end, Target(0, 10), Target(1, 12)], "logprob"))
+    assert likely[0] == pytest.approx(chances[0] * chances[1] - chances[2] * chances[3])
