@@ -250,6 +250,15 @@ def test_two_written_tokens_of_one_spelling_are_told_apart():
     assert outputs == ["·c (2)", "·c (3)"]
 
 
+@pytest.mark.parametrize("name", ["integrated_gradients", "occlusion"])
+@pytest.mark.parametrize("of", [lambda: passage("a b", "c"), two_streams])
+def test_a_given_continuation_is_not_said_to_be_the_models(name, of):
+    text = of().model_copy(update={"forced": True})
+    reading = strip(result(text, {name: np.ones((len(next_tokens(text)), len(text.tokens)))}), name).reading
+    assert reading.startswith("Choose one of the tokens of the given continuation: ")
+    assert "written" not in reading
+
+
 def test_words_that_stand_in_the_text_twice_are_told_apart_in_sentences():
     found = result(passage("the cat the dog", "x"), {"saliency": [[3, 2, 4, 1, 0]], "occlusion": [[4, 2, 3, 1, 0]]})
     assert "was moved most by “the” (2) 40%, “the” (0) 30%, “cat” 20%." in ROOM.summary(found)

@@ -191,6 +191,10 @@ def reading_of(result: AttributionResult, method: MethodResult) -> str:
         )
     if method.method in ATTENTIONS:
         choose = choose.replace("their contribution", "the attention they got")
+    if result.passage.forced:
+        choose = choose.replace("the tokens the model wrote", f"the {voice_of(result.passage).things}")
+        choose = choose.replace("what it had written before", "what stood there before")
+        choose = choose.replace("it had written by then", "that stood there by then")
     says = f"{choose}{signs}the detailed view writes the number under each {thing}."
     if result.ignored:
         says += " What is grey was ignored, and shares are of the rest."
