@@ -259,6 +259,12 @@ def test_a_given_continuation_is_not_said_to_be_the_models(name, of):
     assert "written" not in reading
 
 
+def test_what_moved_nothing_is_not_named():
+    assert "most by “lies” +1.00." in ROOM.summary(result(TEXT, {"integrated_gradients": [[0, 1, 0, 0, 0]] * 2}))
+    nothing = result(TEXT, {"integrated_gradients": np.zeros((2, 5))})
+    assert "the prediction “London” was moved by nothing that the model read." in ROOM.summary(nothing)
+
+
 def test_words_that_stand_in_the_text_twice_are_told_apart_in_sentences():
     found = result(passage("the cat the dog", "x"), {"saliency": [[3, 2, 4, 1, 0]], "occlusion": [[4, 2, 3, 1, 0]]})
     assert "was moved most by “the” (2) 40%, “the” (0) 30%, “cat” 20%." in ROOM.summary(found)

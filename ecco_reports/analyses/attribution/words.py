@@ -40,7 +40,9 @@ def found_of(result: AttributionResult) -> str:
     if not columns:
         return f"{title}: the prompt has nothing that could be left out."
     values = result.by_column(method)[0][kept]
-    order = np.argsort(-np.abs(values), kind="stable")[:3]
+    order = [index for index in np.argsort(-np.abs(values), kind="stable")[:3] if values[index]]
+    if not order:
+        return f"{title}: {target.phrase} was moved by nothing that the model read."
     with_sign, as_shares = result.is_signed(method), result.normalize or not result.is_signed(method)
     total = float(np.abs(values).sum()) or 1.0
     amounts = [
