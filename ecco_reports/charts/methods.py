@@ -43,6 +43,7 @@ def methods_grid(
     *,
     positions: Sequence[int] | None = None,
     border: int = 0,
+    before: np.ndarray | None = None,
     input_name: str = "input token",
     row_name: str = "method",
 ) -> alt.LayerChart:
@@ -57,6 +58,8 @@ def methods_grid(
         signed: Whether it can be negative, method by method.
         positions: Where the inputs stand in the text; None counts them from 0.
         border: How many of the inputs an encoder reads, if the others are a decoder's; a line parts the two.
+        before: Which share of a row's magnitudes lies before that line, ``[output, method]``; NaN where that is no
+            question.
         input_name: What an input is.
         row_name: What a row is.
     """
@@ -79,15 +82,21 @@ def methods_grid(
         alt.Tooltip("unit:N", title="unit"),
         alt.Tooltip("part:N", title="of the row's total"),
         alt.Tooltip("place:N", title="place by size"),
+        *grid.of_streams(border),
     ]
     layers.append(grid.answers(base, tooltip))
-    rows = [_row(o, m, scores[o, m]) | {"signed": signed[m]} for o in range(len(outputs)) for m in range(len(methods))]
+    rows = [
+        _row(o, m, scores[o, m]) | {"signed": signed[m]} | _before(before, o, m)
+        for o in range(len(outputs))
+        for m in range(len(methods))
+    ]
     chart = alt.LayerChart(layer=layers, datasets={"cells": rows}).add_params(
         grid.choice("chosen", outputs, "Output "),
         style.names("inputs", inputs),
         style.names("outputs", outputs),
         style.names("methods", methods),
         style.names("units", units),
+        alt.param(name="border", value=border),
         alt.param(name="positions", value=list(range(len(inputs)) if positions is None else positions)),
     )
     return style.themed(
@@ -124,8 +133,16 @@ def _cells() -> alt.Chart:
             number=f"datum.share < 0.005 ? '0' : (datum.signed ? {sign} : '') + format(100 * datum.share, '.0f') + '%'",
             says="methods[datum.m] + ', ' + inputs[datum.i] + ' for ' + outputs[datum.o] + ': ' + datum.score",
         )
+        .transform_calculate(**grid.told_of_streams("before"))
     )
     return shown
+
+
+def _before(shares: np.ndarray | None, output: int, method: int) -> dict[str, int]:
+    """The share of a row that lies before the border, in hundredths, where there is one."""
+    if shares is None or not math.isfinite(shares[output, method]):
+        return {}
+    return {"before": round(100 * float(shares[output, method]))}
 
 
 def _row(output: int, method: int, scores: np.ndarray) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
 
 from ecco_reports.charts.bundle import BUNDLE_NAME, vega_bundle
@@ -54,16 +55,20 @@ def folder(tmp_path_factory):
         shutil.copy(assets / name, folder / "site")
     (folder / "site" / BUNDLE_NAME).write_bytes(vega_bundle())
     scores = beside(4)
+    units, signed = ["nats"] * 3, [True, True, False]
+    before = np.array([[0.75, np.nan, 1.0], [0.5, 0.5, 0.5]])
     made = {
-        "methods": methods_grid(METHODS, INPUTS, OUTPUTS, scores, ["nats"] * 3, [True, True, False]),
+        "parted": methods_grid(METHODS, INPUTS, OUTPUTS, scores, units, signed, border=2, before=before),
+        "methods": methods_grid(METHODS, INPUTS, OUTPUTS, scores, units, signed),
         "agreement": agreement_matrix(METHODS, OUTPUTS, measures()),
         "matrix": contribution_matrix(
             INPUTS,
             OUTPUTS,
             [
-                Explanation("ig", scores[:, 0], "nats", True),
+                Explanation("ig", scores[:, 0], "nats", True, before=before[:, 0]),
                 Explanation("shapley", scores[:, 1], "nats", True, errors=scores[:, 0] / 10),
             ],
+            border=3,
         ),
     }
     figures = {"streams": streams(), "shares": streams(shares=True)}
@@ -160,6 +165,17 @@ def test_the_menu_of_outputs_changes_the_rows_of_all_methods(visit):
     figure.locator("select").select_option(label="Y")
     page.wait_for_selector("#methods path[aria-label='ig, d for Y: +1']")
     assert tip(page, figure, "saliency, a for Y: 0")["place by size"] == "none: nothing was moved"
+
+
+def test_cells_tell_their_stream_and_the_share_of_the_encoder(visit):
+    page = visit()
+    figure = draw(page, "parted")
+    told = tip(page, figure, "ig, a for X: +1")
+    assert (told["stream"], told["encoder's share of the row"]) == ("read by the encoder", "75\u00a0%")
+    told = tip(page, figure, "occlusion, d for X: −1")
+    assert (told["stream"], told["encoder's share of the row"]) == ("written by the decoder", "not compared")
+    told = tip(page, draw(page, "matrix"), "d for X: +4.00")
+    assert (told["stream"], told["encoder's share of the row"]) == ("written by the decoder", "75\u00a0%")
 
 
 def test_the_menus_of_measure_and_output_change_the_agreement(visit):

@@ -13,7 +13,7 @@ import numpy as np
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES, PERTURBATIONS
 from ecco_reports.analyses.attribution.comparing import MEASURES, Agreements, SideBySide, agreements, side_by_side
-from ecco_reports.analyses.attribution.parts import output_name, part_notes, quoted, shown_columns
+from ecco_reports.analyses.attribution.parts import encoder_share, output_name, part_notes, quoted, shown_columns
 from ecco_reports.analyses.attribution.words import (
     detail_of,
     found_of,
@@ -71,6 +71,7 @@ def methods_figure(result: AttributionResult, beside: SideBySide) -> ChartFigure
             beside.signed,
             positions=[column[0] for column in beside.columns],
             border=_border(result, beside.columns),
+            before=_encoder_shares(result, beside, len(outputs)),
             input_name=f"input {result.grain}",
         ),
     )
@@ -144,6 +145,12 @@ def _drawn(result: AttributionResult, beside: SideBySide) -> tuple[Explained, ..
     return result.explained[: max(1, _NUMBERS // max(1, len(beside.methods) * len(beside.columns)))]
 
 
+def _encoder_shares(result: AttributionResult, beside: SideBySide, outputs: int) -> np.ndarray:
+    """Which share of an output came from the encoder, ``[output, method]``; NaN where that is no question."""
+    shares = [[encoder_share(result, method, index) for method in beside.methods] for index in range(outputs)]
+    return np.array(shares, dtype=float).reshape(outputs, len(beside.methods))
+
+
 def _matrix(result: AttributionResult, beside: SideBySide) -> ChartFigure:
     """All targets by all inputs that any of them can depend on, for the method that is chosen."""
     outputs = _drawn(result, beside)
@@ -184,6 +191,7 @@ def _explanation(result: AttributionResult, beside: SideBySide, number: int, out
         beside.signed[number],
         None if errors is None else np.stack([errors[:outputs, column].sum(-1) for column in columns], -1),
         None if bounds is None else np.stack([bounds[:outputs, column[0]] for column in columns], -1),
+        _encoder_shares(result, beside, outputs)[:, number] if result.passage.encoder_length else None,
     )
 
 
