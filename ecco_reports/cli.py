@@ -155,7 +155,10 @@ def validate(files: tuple[Path, ...], form: str) -> None:
     if form == "json":
         click.echo("[]")
     elif form == "text":
-        click.echo(f"{_count(len(experiments), 'experiment')} with {_count(len(plan.tasks), 'task')}: no problems.")
+        tasks = len(plan.tasks) + sum(model.results for model in plan.out_of_reach)
+        click.echo(f"{_count(len(experiments), 'experiment')} with {_count(tasks, 'task')}: no problems.")
+        for model in plan.out_of_reach:
+            click.echo(f"{model.spec.described} needs the hub, and was checked only as far as that goes without it.")
 
 
 def _print_problems(error: ExperimentError, form: str) -> None:
@@ -176,45 +179,13 @@ def _print_problems(error: ExperimentError, form: str) -> None:
 @_files
 @_store
 def plan(files: tuple[Path, ...], store: Path) -> None:
-    """Show what would run and what is stored already."""
-    from rich.console import Console
-    from rich.table import Table
-
+    """Show what would run, what it costs, and what is stored already."""
     from ecco_reports.plan import make_plan
+    from ecco_reports.plan.words import described
     from ecco_reports.store import Store
 
-    made = make_plan(_load(files), Store(store))
-    table = Table("model", "dtype", "device", "prompts", "tasks", "stored", "to compute", box=None, pad_edge=False)
-    for load in made.workloads:
-        row = (
-            load.spec.described,
-            load.spec.dtype,
-            load.spec.device,
-            load.prompts,
-            load.tasks,
-            load.stored,
-            load.missing,
-        )
-        table.add_row(*map(str, row))
-    console = Console()
-    console.print(table)
-    for load in made.workloads:
-        if (cost := load.cost) is not None:
-            console.print(
-                f"{load.spec.source} at {cost.url}: at most {_count(cost.calls, 'call')} and about "
-                f"{_count(cost.tokens, 'token')}, if no call fails (limits: {cost.max_calls:,} and "
-                f"{cost.max_tokens:,}); {_count(cost.kept, 'answer')} kept, which cost nothing.",
-                highlight=False,
-                markup=False,
-                soft_wrap=True,
-            )
-    for batch in made.batches:
-        for task in batch.tasks:
-            console.print(
-                f"compute {task.experiment}: {task.prompt.name} · {task.label}", highlight=False, markup=False
-            )
-    if not made.batches:
-        console.print("Everything is stored; nothing would be computed.")
+    for line in described(make_plan(_load(files), Store(store))):
+        click.echo(line)
 
 
 @main.command()
@@ -295,9 +266,20 @@ def doctor(store: Path) -> None:
 
 
 def _load(files: Sequence[Path]) -> tuple[Experiment, ...]:
-    from ecco_reports.experiment import load_experiments
+    """The experiments of files and folders; says which ones in sub-folders are left out."""
+    from ecco_reports.experiment import load_experiments, subfolders
 
-    return load_experiments(files or (Path("experiments"),))
+    asked = files or (Path("experiments"),)
+    experiments = load_experiments(asked)
+    for folder in subfolders(asked):
+        why = ", which need models from the hub" if folder.of_the_hub else ""
+        verb = click.get_current_context().info_name
+        click.echo(
+            f"left out: {_count(folder.experiments, 'experiment')} in {folder.path}{why}: "
+            f"ecco-reports {verb} {folder.path}",
+            err=True,
+        )
+    return experiments
 
 
 def _watched(files: Sequence[Path]) -> Iterator[Path]:

@@ -5,9 +5,12 @@
     │   └── UnknownNameError   a name that nothing answers to, with the names that are near it
     ├── ModelError
     │   ├── ModelLoadError     the model or its tokenizer cannot be had (models)
+    │   │   └── OutOfReachError    it may be on the hub, which cannot be asked now (models)
     │   ├── CapabilityError    the model cannot do what an analysis needs (models, analyses)
+    │   ├── NumericalError     NaN or infinity where a number should be (models, methods, worker)
     │   ├── ModelMemoryError   a single step of an analysis is too much for the memory (models, worker)
     │   └── ModelApiError      a model behind an API answered with an error (models)
+    ├── NotFiniteError         a result holds NaN or infinity (store)
     ├── StoreError             the store cannot be read or written (store)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
     └── SiteError              MkDocs refused the pages (site)
@@ -104,8 +107,27 @@ class ModelLoadError(ModelError):
     """The model or its tokenizer cannot be had."""
 
 
+class OutOfReachError(ModelLoadError):
+    """The model is neither here nor in the local cache, and the hub, which may have it, cannot be asked now."""
+
+
 class CapabilityError(ModelError):
     """The model lacks what an analysis needs; the message says what and why."""
+
+
+class NumericalError(ModelError):
+    """A model, or what was computed of it, gives NaN or infinity where a number should be.
+
+    Attributes:
+        part: The first part of the model where it appears: "the embedding", "layer 3", "the head"; None where that is
+            not known.
+        position: The first position of the text where it appears, or None.
+    """
+
+    def __init__(self, source: str, message: str, part: str | None = None, position: int | None = None) -> None:
+        self.part = part
+        self.position = position
+        super().__init__(source, message)
 
 
 class ModelMemoryError(ModelError):
@@ -135,6 +157,21 @@ class ModelApiError(ModelError):
     def __init__(self, source: str, message: str, status: int | None = None) -> None:
         self.status = status
         super().__init__(source, message)
+
+
+class NotFiniteError(EccoReportsError):
+    """A result holds NaN or infinity, of which no chart could be made; nothing of it is stored.
+
+    Attributes:
+        field: The path of the field.
+        index: Where in an array it stands; empty for a single number.
+    """
+
+    def __init__(self, field: str, index: tuple[int, ...], number: float) -> None:
+        self.field = field
+        self.index = index
+        where = f" at {list(index)}" if index else ""
+        super().__init__(f"the result's field {field!r} holds a number that is not finite: {number}{where}.")
 
 
 class StoreError(EccoReportsError):

@@ -117,9 +117,12 @@ def execute(
         load: How a model is loaded.
 
     Raises:
-        ExperimentError: A loaded model shows that something cannot work which could not be known before.
+        ExperimentError: A model is out of reach, or a loaded one shows that something cannot work which could not be
+            known before.
         StoreError: The store cannot be read or written.
     """
+    if plan.out_of_reach:
+        raise ExperimentError(sorted({problem for model in plan.out_of_reach for problem in model.problems}))
     collector = _Collector(plan, store, progress or Silent(), analyses)
     missing = collector.recall()
     commits = {experiment.name: _commit(experiment.path.parent) for experiment in plan.experiments} if missing else {}

@@ -33,7 +33,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from pydantic import ValidationError
 
-from ecco_reports.errors import StoreError
+from ecco_reports.errors import NotFiniteError, StoreError
 from ecco_reports.records import SCHEMA_VERSION, Provenance, Record, join_arrays, split_arrays
 
 log = logging.getLogger(__name__)
@@ -110,13 +110,13 @@ class Store:
             meta: What the key was made of, for people who look into the store.
 
         Raises:
-            ValueError: A number of the result is not finite; the message names the field.
+            NotFiniteError: A number of the result is NaN or infinite.
             TypeError: The result holds a value that JSON does not know.
             StoreError: The disk is full or read-only.
         """
         values, arrays = split_arrays(record)
-        if (path := _first_not_finite(values, arrays)) is not None:
-            raise ValueError(f"the result's field {path!r} holds a number that is not finite (NaN or infinity)")
+        if (trouble := _first_not_finite(values, arrays)) is not None:
+            raise trouble
         packed = _pack(arrays)
         body = {
             "schema": SCHEMA_VERSION,
@@ -285,14 +285,19 @@ def _unseal(data: bytes | None) -> dict[str, Any] | None:
     return body
 
 
-def _first_not_finite(values: Any, arrays: Mapping[str, np.ndarray]) -> str | None:
-    """The path of the first number that is NaN or infinite."""
+def not_finite(record: Record) -> NotFiniteError | None:
+    """The error for the first number of a record that is NaN or infinite, or None when all are finite."""
+    return _first_not_finite(*split_arrays(record))
+
+
+def _first_not_finite(values: Any, arrays: Mapping[str, np.ndarray]) -> NotFiniteError | None:
     for path, number in _floats(values, ""):
         if not math.isfinite(number):
-            return path
+            return NotFiniteError(path, (), number)
     for path, array in arrays.items():
-        if array.dtype.kind in "fc" and not np.isfinite(array).all():
-            return path
+        if array.dtype.kind in "fc" and not (finite := np.isfinite(array)).all():
+            index = tuple(map(int, np.argwhere(~finite)[0]))
+            return NotFiniteError(path, index, float(np.real(array[index])))
     return None
 
 

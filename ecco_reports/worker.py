@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 import ecco_reports
 from ecco_reports.analyses import AnyAnalysis
-from ecco_reports.errors import CapabilityError, ModelApiError, StoreError
+from ecco_reports.errors import CapabilityError, ModelApiError, NumericalError, StoreError
 from ecco_reports.models.base import LanguageModel
 from ecco_reports.models.memory import told
 from ecco_reports.models.threads import threads_for
@@ -171,8 +171,9 @@ def _compute(task: Task, model: LanguageModel, assignment: Assignment, store: St
 
 def _failure(error: Exception) -> Failure:
     kind = type(error).__name__
-    # A model that lacks something, or a server that refuses, is no accident: its sentence says all.
-    trace = "" if isinstance(error, CapabilityError | ModelApiError) else "".join(traceback.format_exception(error))
+    # A model that lacks something or leaves its range, or a server that refuses, is no accident: its sentence says all.
+    polite = isinstance(error, CapabilityError | ModelApiError | NumericalError)
+    trace = "" if polite else "".join(traceback.format_exception(error))
     return Failure(kind=kind, message=str(error) or kind, traceback=trace)
 
 

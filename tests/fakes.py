@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ecco_reports.analyses import Analysis, DecodingParams
-from ecco_reports.errors import CapabilityError, ModelLoadError, Problem
+from ecco_reports.analyses.work import Work
+from ecco_reports.errors import CapabilityError, ModelLoadError, OutOfReachError, Problem
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts, TextTokenizer
 from ecco_reports.models.reading import Encoding
 from ecco_reports.modelspec import ModelSpec
@@ -73,6 +74,8 @@ def facts_of(spec: ModelSpec) -> ModelFacts:
     """Facts whose identity is the source; a source with ``known-`` has a tokenizer and reads four tokens."""
     if spec.source.startswith("missing"):
         raise ModelLoadError(spec.source, f"there is no folder {spec.source!r}.")
+    if spec.source.startswith("hub/"):
+        raise OutOfReachError(spec.source, f"{spec.source} is not here, and nobody can be asked.")
     if spec.source.startswith("known-"):
         return ModelFacts(spec, {"source": spec.source}, 2, 4, Words())
     return ModelFacts(spec, {"source": spec.source})
@@ -160,6 +163,16 @@ class Steep(Echo):
     requires = frozenset({Capability.GRADIENTS})
 
 
+class Costly(Echo):
+    """An analysis that says what it costs: a pass for each token that is read."""
+
+    name = "costly"
+
+    def work(self, params, extent):
+        memory = None if extent.width is None else 1000 * extent.width
+        return Work(passes=extent.read, backwards=extent.written, readouts=0.5, memory=memory)
+
+
 class EchoNext(Echo):
     """The next version of the same analysis."""
 
@@ -167,7 +180,9 @@ class EchoNext(Echo):
 
 
 ANALYSES: Registry[Any] = Registry(
-    "analysis", {"echo": "tests.fakes:Echo", "steep": "tests.fakes:Steep"}, group="ecco_reports.no_such_group"
+    "analysis",
+    {"echo": "tests.fakes:Echo", "steep": "tests.fakes:Steep", "costly": "tests.fakes:Costly"},
+    group="ecco_reports.no_such_group",
 )
 ANALYSES_NEXT: Registry[Any] = Registry(
     "analysis", {"echo": "tests.fakes:EchoNext"}, group="ecco_reports.no_such_group"

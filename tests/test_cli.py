@@ -236,6 +236,68 @@ def test_the_plan_says_what_would_run_and_then_what_is_stored(project: Path) -> 
     assert "Everything is stored; nothing would be computed." in after.output
 
 
+def test_the_plan_says_what_it_costs(project: Path) -> None:
+    write(project, GOOD)
+    lines = call("plan").output.splitlines()
+    assert lines[0] == "bundled:facts · float32 · device auto"
+    assert lines[1] == "  results  2 of 1 prompt: 0 stored, 2 to compute"
+    assert lines[2].startswith("  passes   at most 2 forward")
+    assert "6.6 MB of weights" in lines[3]
+
+
+HUB = GOOD.replace("bundled:facts", "openai-community/gpt2")
+
+
+def test_what_needs_the_hub_is_checked_and_planned_offline_but_not_run(project: Path) -> None:
+    file = str(write(project, HUB).relative_to(project))
+    checked = call("validate", file)
+    assert checked.exit_code == 0, checked.output
+    assert checked.output == (
+        "1 experiment with 2 tasks: no problems.\n"
+        "openai-community/gpt2 needs the hub, and was checked only as far as that goes without it.\n"
+    )
+    assert call("validate", "--format", "json").output == "[]\n"
+    planned = call("plan", file)
+    assert planned.exit_code == 0, planned.output
+    assert planned.output == (
+        "openai-community/gpt2 · float32 · device auto\n"
+        "  results  2, nobody knows which of them are stored\n"
+        "  model    needs the hub: nothing is known of it offline\n"
+    )
+    for verb in ("run", "build"):
+        answer = call(verb, file)
+        assert answer.exit_code == 2
+        assert "one.yaml:3:17: openai-community/gpt2 is neither a folder here nor in the local" in answer.output
+        assert "nothing was computed" in answer.output
+
+
+def test_a_mistake_beside_a_model_that_needs_the_hub_is_found_offline(project: Path) -> None:
+    write(project, HUB.replace("max_new_tokens", "max_new_token"))
+    answer = call("validate")
+    assert answer.exit_code == 2
+    assert "Did you mean 'max_new_tokens'?" in answer.output
+
+
+def test_experiments_in_a_folder_below_are_left_out_and_that_is_said(project: Path) -> None:
+    write(project, GOOD)
+    (project / "experiments" / "hub").mkdir()
+    (project / "experiments" / "parts").mkdir()
+    write(project, HUB, "hub/two.yaml")
+    write(project, HUB.replace("token_ranks", "a_room_of_the_future"), "hub/three.yaml")
+    write(project, "models: {gpt2: openai-community/gpt2}", "parts/models.yaml")
+    said = "left out: 2 experiments in experiments/hub, which need models from the hub: ecco-reports {} experiments/hub"
+    for verb in ("validate", "plan", "run"):
+        answer = call(verb)
+        assert answer.exit_code == 0, answer.output
+        assert said.format(verb) in answer.stderr.splitlines()
+        assert "parts" not in answer.output
+    assert "left out" not in call("plan", "experiments/one.yaml").output
+    both = call("validate", "experiments", "experiments/hub")
+    assert "left out" not in both.output
+    write(project, GOOD, "hub/two.yaml")
+    assert "left out: 2 experiments in experiments/hub: ecco-reports plan experiments/hub" in call("plan").stderr
+
+
 def test_a_failed_gate_ends_with_3_and_a_kept_one_with_0(project: Path) -> None:
     write(project, GOOD + "gates:\n  - {metric: token_ranks.target_rank, max: 1}\n")
     assert call("run").exit_code == 0

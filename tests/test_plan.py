@@ -3,15 +3,20 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from ecco_reports.errors import ExperimentError
 from ecco_reports.executors import LocalExecutor
+from ecco_reports.models import source
 from ecco_reports.models.base import ModelFacts
+from ecco_reports.models.configs import Shape
 from ecco_reports.modelspec import ModelSpec
-from ecco_reports.plan import Batch, Task, Workload, batches_of, make_plan, sampling_seed
-from ecco_reports.records import Decoding, Message, Prompt, Sampling
+from ecco_reports.plan import Batch, Task, batches_of, make_plan, sampling_seed
+from ecco_reports.plan.effort import effort_of, extent_of, shared_bytes
+from ecco_reports.plan.words import described, size
+from ecco_reports.records import Decoding, Family, Message, Prompt, Sampling
 from ecco_reports.runner import execute
 from ecco_reports.store import Store
 from tests.fakes import ANALYSES, ANALYSES_NEXT, ROOT, Words, entry, experiment, facts_of, load
@@ -221,8 +226,8 @@ def test_what_is_stored_is_not_planned_again(store):
     plan = plan_of(experiment({"p": "one", "q": "two"}), store=store)
     assert [task.prompt.name for batch in plan.batches for task in batch.tasks] == ["q"]
     assert plan.stored == {plan.tasks[0].key}
-    assert plan.workloads == (Workload(ModelSpec(source="fake"), tasks=2, prompts=2, stored=1),)
-    assert plan.workloads[0].missing == 1
+    (load,) = plan.workloads
+    assert (load.spec.source, load.tasks, load.prompts, load.stored, load.missing) == ("fake", 2, 2, 1, 1)
 
 
 def test_what_is_stored_is_not_checked_again(store):
@@ -317,6 +322,133 @@ def test_a_batch_is_divided_between_texts_into_nearly_equal_parts(sizes, parts, 
 def test_nothing_makes_no_batch():
     assert batches_of([]) == ()
     assert Batch(ModelSpec(source="fake"), ()).split(3) == ()
+
+
+def sized(spec):
+    """Facts of a model of two layers whose size is known."""
+    shape = Shape(width=8, heads=2, neurons=32, outcomes=100, parameters=5000)
+    return ModelFacts(spec, {"source": spec.source}, 2, None, Words(), Family.CAUSAL, shape=shape)
+
+
+def effort(store, *experiments, facts_of=sized):
+    (load,) = plan_of(*experiments, store=store, facts_of=facts_of).workloads
+    return load.effort
+
+
+def test_what_all_analyses_of_a_text_share_is_counted_once(store):
+    one = effort(store, experiment({"p": "one two three"}))
+    both = effort(store, experiment({"p": "one two three"}, [entry(), entry(label="again", depth=1)]))
+    assert (one.passes, both.passes) == (2, 2)  # One to write, one to look.
+    longer = effort(
+        store, experiment({"p": "one two three"}, [entry(max_new_tokens=5), entry(label="again", max_new_tokens=6)])
+    )
+    assert longer.passes == 4
+    assert effort(store, experiment({"p": "one two three", "q": "four"})).passes == 4
+
+
+def test_what_an_analysis_costs_of_its_own_is_counted_for_each_result_that_is_missing(store):
+    asked = experiment(
+        {"p": "one two three", "same": "one two three", "q": "four"}, [entry("costly", max_new_tokens=5)]
+    )
+    found = effort(store, asked)
+    assert (found.passes, found.backwards, found.readouts) == (3 + 1 + 2 * 2, 10, 1)
+    run(plan_of(experiment({"p": "one two three"}, [entry("costly", max_new_tokens=5)]), store=store), store)
+    assert effort(store, asked, facts_of=sized).passes == 1 + 2
+
+
+def test_memory_is_that_of_the_weights_and_of_the_largest_task(store):
+    asked = experiment({"p": "one two", "q": "one two three"}, [entry(), entry("costly", label="big", number=1)])
+    plan = plan_of(asked, store=store, facts_of=sized)
+    found = plan.workloads[0].effort
+    largest = extent_of(Prompt(name="q", text="one two three"), entry().params, sized(ModelSpec(source="fake")))
+    assert (found.weights, found.largest) == (20_000, "big")
+    assert found.most == 8000 + shared_bytes(largest)
+    assert found.peak == found.weights + found.most
+
+
+def test_half_the_digits_are_half_the_memory():
+    whole, half = (sized(ModelSpec(source="fake", dtype=dtype)) for dtype in ("float32", "bfloat16"))
+    task = Task("e", "m", whole.spec, Prompt(name="p", text="one"), "echo", "echo", entry().params, "key")
+    efforts = [effort_of([task], ANALYSES, facts) for facts in (whole, half)]
+    assert efforts[0].weights == 2 * efforts[1].weights
+
+
+def test_a_size_that_nobody_knows_is_not_guessed(store):
+    found = effort(store, experiment({"p": "one"}, [entry("costly")]), facts_of=facts_of)
+    assert (found.weights, found.most, found.peak) == (None, None, None)
+    asked = experiment({"p": "one"}, [entry("costly")])
+    assert "  memory   unknown: the model's files do not tell its size" in described(plan_of(asked, store=store))
+
+
+@pytest.mark.parametrize(
+    ("family", "text", "expected"),
+    [
+        (Family.CAUSAL, "one two", (2, 5)),
+        (Family.CLASSIFICATION, "one two", (2, 1)),
+        (Family.QUESTION_ANSWERING, "one two", (2, 2)),
+        (Family.NONE, "one two", (2, 0)),
+    ],
+)
+def test_a_family_reads_and_says_as_much_as_it_does(family, text, expected):
+    facts = replace(sized(ModelSpec(source="fake")), family=family)
+    extent = extent_of(Prompt(name="p", text=text), entry().params, facts)
+    assert (extent.read, extent.written) == expected
+
+
+def test_a_masked_model_says_as_much_as_it_has_masks():
+    facts = source.facts_of(ModelSpec(source="bundled:masked"))
+    extent = extent_of(Prompt(name="p", text="The [MASK] of [MASK]."), entry().params, facts)
+    assert (extent.written, extent.length) == (2, extent.read)
+    assert (extent.layers, extent.width, extent.outcomes) == (6, 96, 1949)
+
+
+def test_a_plan_in_words_fits_into_eighty_columns(store):
+    label = "a label that is much longer than labels usually are"
+    asked = experiment({"p": "one two", "q": "three"}, [entry("costly", label=label), entry()])
+    lines = list(described(plan_of(asked, store=store, facts_of=sized)))
+    assert lines[0] == "fake · float32 · device auto"
+    assert lines[1] == "  results  4 of 2 prompts: 0 stored, 4 to compute"
+    assert lines[2] == "  passes   at most 7 forward, 10 backward, 1 through the head alone"
+    assert max(len(line) for line in lines if line.startswith(" ")) <= 80
+    assert f"compute demo: p · {label}" in lines
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(1, "1 byte"), (999, "999 bytes"), (4_400, "4.4 kB"), (999_600, "1.0 MB"), (44_000_000, "44 MB"), (7e9, "7.0 GB")],
+)
+def test_a_size_is_said_in_few_digits(number, said):
+    assert size(number) == said
+
+
+class TestAModelOutOfReach:
+    """What is wanted of a model of the hub, while nobody can be asked about it."""
+
+    def test_is_planned_as_far_as_that_goes(self, store):
+        asked = experiment({"p": "one", "q": "one"}, [entry(), entry(label="again", depth=1)], models={"h": "hub/x"})
+        plan = plan_of(asked, experiment({"p": "one"}, name="second"), store=store)
+        (model,) = plan.out_of_reach
+        assert (model.spec.source, model.results) == ("hub/x", 2)
+        assert [str(problem) for problem in model.problems] == [
+            "demo.yaml:2:1: models.h: hub/x is not here, and nobody can be asked."
+        ]
+        assert [task.place[0] for task in plan.tasks] == ["second"]
+        lines = list(described(plan))
+        assert "  model    needs the hub: nothing is known of it offline" in lines
+        assert "  results  2, nobody knows which of them are stored" in lines
+
+    def test_is_checked_as_far_as_that_goes(self, store):
+        asked = experiment({"p": Prompt(name="p", text="x", target="two tokens")}, models={"h": "hub/x"})
+        with pytest.raises(ExperimentError, match="the target is not one token") as caught:
+            plan_of(asked, store=store)
+        assert len(caught.value.problems) == 1
+
+    def test_is_not_run_and_neither_is_anything_beside_it(self, store, tmp_path):
+        log = tmp_path / "log"
+        asked = experiment({"p": "one"}, [entry(log=str(log))], models={"a": "A", "h": "hub/x"})
+        with pytest.raises(ExperimentError, match="hub/x is not here, and nobody can be asked"):
+            run(plan_of(asked, store=store), store)
+        assert not log.exists()
 
 
 def test_planning_imports_no_torch():

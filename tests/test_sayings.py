@@ -149,3 +149,22 @@ def test_a_filled_mask_says_with_what_and_an_end_of_an_answer_is_only_marked():
     assert [box.position for box in answered.boxes if box.said] == [5, 6]
     assert not any(box.filled for box in answered.boxes)
     assert count_of_tokens(FILLED) == "6 tokens"
+
+
+GIVEN = Passage(tokens=(token("It", (0, 2)), token(" is"), token(" so")), prompt_length=1, forced=True)
+
+
+def test_a_given_continuation_is_not_said_to_be_written():
+    assert pieces(Prompt(name="p", text="It"), GIVEN) == (Piece("given", "It"), Piece("continued", " is so"))
+    assert count_of_tokens(GIVEN) == "3 tokens: 1 of the prompt, 2 of the given continuation"
+    ((boxes),) = groups(GIVEN)
+    assert [(box.said, box.continued) for box in boxes.boxes] == [(False, False), (False, True), (False, True)]
+
+
+def test_a_continuation_that_was_given_to_a_decoder_stands_on_a_line_of_its_own():
+    passage = GIVEN.model_copy(
+        update={"encoder_length": 1, "prompt_length": 2, "family": Family.ENCODER_DECODER, "tokens": (*GIVEN.tokens,)}
+    )
+    assert pieces(Prompt(name="p", text="It"), passage)[1:] == (Piece("second"), Piece("continued", " so"))
+    assert count_of_tokens(passage).endswith("1 to start the decoder, 1 of the given continuation")
+    assert [boxes.reader for boxes in groups(passage)] == ["read by the encoder", "read by the decoder"]

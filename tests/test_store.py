@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
-from ecco_reports.errors import StoreError
+from ecco_reports.errors import NotFiniteError, StoreError
 from ecco_reports.records import SCHEMA_VERSION, Array, Provenance, Record, join_arrays, split_arrays
 from ecco_reports.store import Store
 from tests.fakes import ROOT
@@ -123,9 +123,18 @@ def test_the_metadata_says_what_the_key_was_made_of(store):
     ],
 )
 def test_a_number_that_is_not_finite_is_refused_by_name(store, record, field):
-    with pytest.raises(ValueError, match=f"'{field}' holds a number that is not finite"):
+    with pytest.raises(NotFiniteError, match=f"'{field}' holds a number that is not finite"):
         put(store, record)
     assert not store.folder.exists()
+
+
+def test_a_number_of_an_array_that_is_not_finite_is_named_with_its_place(store):
+    scores = np.array([[1.0, 2.0], [3.0, -np.inf]], np.float32)
+    with pytest.raises(
+        NotFiniteError, match=r"'scores' holds a number that is not finite: -inf at \[1, 1\]\."
+    ) as caught:
+        put(store, Sample(scores=scores))
+    assert (caught.value.field, caught.value.index) == ("scores", (1, 1))
 
 
 def truncate(data):

@@ -1,6 +1,6 @@
 """How a page speaks of what a model said: one writes, another fills in masks, a third chooses a class or a span.
 
-In: the family of a model. Out: words that fit into the sentences of all rooms.
+In: a passage, or the family of a model. Out: words that fit into the sentences of all rooms.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from ecco_reports.records import Family, Passage, Token
 
 @dataclass(frozen=True)
 class Voice:
-    """The words for one family.
+    """The words for one family, or for a continuation that was given to it.
 
     Attributes:
         did: What the model did: "wrote".
-        thing: What each thing it said is called: "generated token".
+        thing: What each thing it said, or was given to say, is called: "generated token".
         things: The same in the plural.
         expected: What a place is about: "the next token".
         asked: What a prompt's own target is about, in a sentence: "the next token".
@@ -85,9 +85,22 @@ _VOICES: Mapping[Family, Voice] = {
 }
 
 
-def voice_of(family: Family) -> Voice:
-    """The words for a family."""
-    return _VOICES[family]
+_GIVEN = replace(
+    _WRITER,
+    did="was given",
+    thing="token of the given continuation",
+    things="tokens of the given continuation",
+    silence="The given continuation is empty.",
+    choices="The given continuation, and what the model would have written",
+)
+
+
+def voice_of(about: Passage | Family) -> Voice:
+    """The words for what was said of a passage; for those of a family, of a continuation that the model wrote."""
+    if isinstance(about, Passage):
+        voice = _VOICES[about.family]
+        return replace(_GIVEN, asked=voice.asked) if about.forced else voice
+    return _VOICES[about]
 
 
 def place_name(passage: Passage, place: int) -> str:

@@ -37,7 +37,7 @@ def factor_strip_html(strip: FactorStrip, id: str) -> str:
     }
     factors = "".join(_factor(factor, number, id) for number, factor in enumerate(strip.factors))
     return (
-        f'<figure class="ecco-strip ecco-factors" id="{_attribute(id)}" data-factors="{_attribute(_json(data))}">'
+        f'<figure class="ecco-factors" id="{_attribute(id)}" data-factors="{_attribute(_json(data))}">'
         f'<div class="ecco-factors__list" role="group" aria-label="Factors">{factors}</div>'
         '<div class="ecco-factors__more"><button type="button" class="ecco-factors__all" hidden>all factors</button>'
         '<p class="ecco-factors__says" aria-live="polite">Every token has the colour of the factor that is strongest '

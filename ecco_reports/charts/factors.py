@@ -14,6 +14,8 @@ from ecco_reports.charts.factor_strip import colour
 SPACIOUS = 14
 """Up to so many columns, cells are wide enough to hold their numbers."""
 THOUSANDTHS = 1000
+LETTER = 6.6
+"""Width of a letter of a neuron's name in pixels."""
 
 
 def factor_layers(factors: Sequence[str], layers: Sequence[str], shares: np.ndarray) -> alt.LayerChart:
@@ -126,6 +128,7 @@ def factor_neurons(factors: Sequence[str], neurons: Sequence[Sequence[tuple[str,
         for number, carried in enumerate(neurons)
         for rank, (name, weight, share) in enumerate(carried)
     ]
+    room = LETTER * max((len(row["n"]) for row in rows), default=0) + 12
     most = max((len(carried) for carried in neurons), default=0)
     largest = max((row["s"] for row in rows), default=0.0) or 1.0
     chosen = alt.param(
@@ -160,7 +163,7 @@ def factor_neurons(factors: Sequence[str], neurons: Sequence[Sequence[tuple[str,
             "s:Q",
             title="share of the factor",
             axis=alt.Axis(format=".1%", tickCount=5),
-            scale=alt.Scale(domain=[0, largest * 1.02], range=[NAME_WIDTH, alt.ExprRef("width")]),
+            scale=alt.Scale(domain=[0, largest * 1.02], range=[room, alt.ExprRef("width")]),
         ),
         color=hues,
         description="says:N",
@@ -177,10 +180,6 @@ def factor_neurons(factors: Sequence[str], neurons: Sequence[Sequence[tuple[str,
     return style.themed(
         chart, f"The neurons that carry each of {len(factors)} factors.", width="container", height=22 * most + 4
     )
-
-
-NAME_WIDTH = 176
-"""Room for the names of neurons, in pixels."""
 
 
 def scree(counts: Sequence[int], errors: Sequence[float], floors: Sequence[float], shown: int) -> alt.LayerChart:

@@ -47,7 +47,7 @@ class StripToken:
         text: As it reads in the text (white space kept).
         label: With white space and control characters made visible.
         position: Counted from 0.
-        generated: Whether the model wrote it (else it is of the prompt).
+        generated: Whether it stands after the prompt: the model wrote it, or was given it to go on with.
         special: Whether it belongs to a template rather than to the text.
         pieces: What stands in it instead of its text alone, if it is a part of a character: characters, and signs for
             bytes (True).
@@ -55,6 +55,8 @@ class StripToken:
         after: The same after the last token of a text.
         opens: What begins with it ("second text"), where a strip has several parts; else empty.
         note: A word about it; may be empty.
+        scored: Whether scores are about it at all; else it has no colour and no number.
+        ignored: Whether it was left out of the comparison on purpose; it is shown in grey.
     """
 
     text: str
@@ -67,6 +69,8 @@ class StripToken:
     after: str = ""
     opens: str = ""
     note: str = ""
+    scored: bool = True
+    ignored: bool = False
 
 
 def strip_tokens(passage: Passage) -> tuple[StripToken, ...]:
@@ -104,7 +108,10 @@ def _openings(passage: Passage) -> dict[int, str]:
     if second is not None:
         opens = {0: "first text", second: "second text"}
     if passage.encoder_length:
-        opens = {**opens, 0: "read by the encoder", passage.encoder_length: "written by the decoder"}
+        decoder = "given to the decoder" if passage.forced else "written by the decoder"
+        opens = {**opens, 0: "read by the encoder", passage.encoder_length: decoder}
+    elif passage.forced:
+        opens = {0: "prompt", passage.prompt_length: "given continuation"}
     return opens
 
 
@@ -127,12 +134,14 @@ class StripRow:
         position: The strip position of that output token, or None where it is not in the text.
         scores: One signed number per token before it, in reading order.
         detail: What is known of the output itself ("probability 97.1 %, rank 1"); may be empty.
+        parts: What is said of each part of the text that has a heading, in reading order ("79 % of all"); may be empty.
     """
 
     output: str
     position: int | None
     scores: Sequence[float]
     detail: str = ""
+    parts: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -148,6 +157,7 @@ class TokenStrip:
         rows: One per output, in order.
         unit: What a score is ("contribution to the log-probability, in nats").
         signed: Whether scores can be negative (two colours) or not (one).
+        shares: Whether scores are shares of 1, to be written as per cent.
     """
 
     id: str
@@ -158,6 +168,7 @@ class TokenStrip:
     rows: Sequence[StripRow]
     unit: str
     signed: bool
+    shares: bool = False
 
     def _repr_html_(self) -> str:
         """What a notebook displays: the strip with its style and script inside."""

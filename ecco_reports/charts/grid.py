@@ -58,6 +58,34 @@ def flattened(field: str, arrays: Sequence[str]) -> alt.Chart:
     )
 
 
+class Catalogue:
+    """Numbers labels as they come, so that a label that occurs a thousand times is written once."""
+
+    def __init__(self) -> None:
+        self.labels: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, label: str) -> int:
+        """The number of a label, a new one where it has not occurred yet."""
+        if label not in self._numbers:
+            self._numbers[label] = len(self.labels)
+            self.labels.append(style.shown(label))
+        return self._numbers[label]
+
+    def cut(self, letters: int) -> dict[str, str]:
+        """By number, the labels that are too long for a cell, cut short."""
+        short = {str(number): style.fitting(label, letters) for number, label in enumerate(self.labels)}
+        return {number: label for number, label in short.items() if label != self.labels[int(number)]}
+
+
+def feet(field: str, labels: str, count: int, title: str, **axis: Any) -> alt.Chart:
+    """A second row of labels, below the columns; ``columns`` must be a data set with a row for each."""
+    look = {"orient": "bottom", "labelAngle": 0, "labelLimit": 0} | axis
+    x = columns(field, labels, count, title, **look)
+    drawn: alt.Chart = alt.Chart(alt.NamedData("columns")).mark_point(opacity=0, aria=False, tooltip=None).encode(x=x)
+    return drawn
+
+
 def legend(**properties: Any) -> alt.Legend:
     """A ramp below the grid."""
     return alt.Legend(orient="bottom", gradientLength=220, titleLimit=400, **properties)
@@ -90,3 +118,22 @@ def answers(base: alt.Chart, tooltip: Sequence[alt.Tooltip]) -> alt.Chart:
         description="says:N", tooltip=list(tooltip)
     )
     return cells
+
+
+def line_before(column: int, columns: alt.X) -> alt.Chart:
+    """A line from top to bottom, on the left of a column."""
+    line: alt.Chart = (
+        alt.Chart(alt.InlineData([{"i": column}]))
+        .mark_rule(color=style.INK, strokeWidth=1.5, strokeDash=[4, 3], opacity=0.7, aria=False, tooltip=None)
+        .encode(x=columns.copy().bandPosition(0))
+    )
+    return line
+
+
+def choice(name: str, labels: Sequence[str], title: str) -> alt.Parameter:
+    """A drop-down of labels, whose value is the number of one; a single label needs none."""
+    if len(labels) < 2:
+        return alt.param(name=name, value=0)
+    options = list(range(len(labels)))
+    shown = [style.isolated(style.shown(label)) for label in labels]
+    return alt.param(name=name, value=0, bind=alt.binding_select(options=options, labels=shown, name=title))

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
-import numpy as np
 
 from ecco_reports.charts import grid, style
-from ecco_reports.charts.lines import HEIGHT, layer_lines
+from ecco_reports.charts.lines import HEIGHT, PROBABILITY, Race, layer_lines
 
 SHARES = 10_000
 """Probabilities are stored as integers of 0.01 %."""
@@ -80,37 +79,20 @@ def lens_grid(
         cells: ``[layer][position]``.
         words: What columns and targets are called, where they are not tokens and those that follow them.
     """
-    catalogue = _Catalogue()
+    catalogue = grid.Catalogue()
     rows = [_row(layer, row, catalogue) for layer, row in enumerate(cells)]
-    top_k = max(len(cell.candidates) for row in cells for cell in row)
-    scales = {
-        "entropy": _largest(cell.entropy for row in cells for cell in row),
-        "kl": _largest(cell.kl for row in cells for cell in row),
-    }
     column = _column(inputs, cells)
-    letters = int((column - 4) / LETTER)
-    base = _base(len(layers), len(inputs), words)
-    text: dict[str, Any] = {"baseline": "middle", "aria": False, "tooltip": None}
-    known = alt.Chart(alt.NamedData("settled")).encode(x=base.encoding.x, y=base.encoding.y)
-    shade, colour = _colour(scales)
-    chart = alt.LayerChart(
-        layer=[
-            grid.tiles(base.transform_calculate(shade=shade), colour),
-            base.transform_filter("datum.r !== 1").mark_text(**text).encode(text="top:N"),
-            base.transform_filter("datum.r === 1").mark_text(fontWeight="bold", **text).encode(text="top:N"),
-            grid.frames(known),
-            _answers(base, top_k, words),
-        ]
-    )
-    has_targets = any(target is not None for target in targets)
+    chart = _cells(layers, inputs, cells, words)
+    right = words.right if any(target is not None for target in targets) else None
     title: dict[str, Any] = {}
-    if has_targets:
-        title["title"] = style.footnote(f"Bold: {words.right}. Framed: from this layer on it stays first.")
-        chart = alt.LayerChart(layer=[_next_axis(len(inputs), words), chart]).resolve_axis(x="independent")
+    if right is not None:
+        title["title"] = style.footnote(f"Bold: {right}. Framed: from this layer on it stays first.")
+        below = grid.feet("p", "feet", len(inputs), right)
+        chart = alt.LayerChart(layer=[below, chart]).resolve_axis(x="independent")
     chart = chart.add_params(
-        _measures(words.right if has_targets else None),
+        _measures(right),
         style.names("layers", layers),
-        *_labels(inputs, targets, catalogue, letters),
+        *_labels(inputs, targets, catalogue, int((column - 4) / LETTER)),
     )
     chart.datasets = {
         "cells": rows,
@@ -123,6 +105,30 @@ def lens_grid(
         width=alt.Step(column),
         height=alt.Step(style.ROW + 2),
         **title,
+    )
+
+
+def _cells(
+    layers: Sequence[str], inputs: Sequence[str], cells: Sequence[Sequence[LensCell]], words: LensWords
+) -> alt.LayerChart:
+    """Tiles, words and frames, and the invisible marks above them that answer."""
+    top_k = max(len(cell.candidates) for row in cells for cell in row)
+    scales = {
+        "entropy": _largest(cell.entropy for row in cells for cell in row),
+        "kl": _largest(cell.kl for row in cells for cell in row),
+    }
+    base = _base(len(layers), len(inputs), words)
+    text: dict[str, Any] = {"baseline": "middle", "aria": False, "tooltip": None}
+    known = alt.Chart(alt.NamedData("settled")).encode(x=base.encoding.x, y=base.encoding.y)
+    shade, colour = _colour(scales)
+    return alt.LayerChart(
+        layer=[
+            grid.tiles(base.transform_calculate(shade=shade), colour),
+            base.transform_filter("datum.r !== 1").mark_text(**text).encode(text="top:N"),
+            base.transform_filter("datum.r === 1").mark_text(fontWeight="bold", **text).encode(text="top:N"),
+            grid.frames(known),
+            _answers(base, top_k, words),
+        ]
     )
 
 
@@ -140,67 +146,19 @@ def settled(cells: Sequence[Sequence[LensCell]]) -> list[tuple[int, int]]:
     return places
 
 
-def lens_lines(layers: Sequence[str], names: Sequence[str], probabilities: np.ndarray) -> alt.LayerChart:
-    """Probability of a few tokens at one position, layer by layer.
+def lens_lines(layers: Sequence[str], races: Sequence[Race]) -> alt.LayerChart:
+    """Probability of a few tokens, layer by layer, at one place or at several.
 
     Args:
         layers: Names along the x axis, first one on the left.
-        names: One line each; the first is the one that the chart is about.
-        probabilities: ``[layer, name]``.
+        races: The tokens at each place; the first is the one that the chart is about.
     """
-    table = np.asarray(probabilities, dtype=float).tolist()
-    rows: list[dict[str, Any]] = [
-        {
-            "l": layer,
-            "n": number,
-            "p": round(probability, 5),
-            "layer": style.shown(layers[layer]),
-            "name": style.shown(names[number]),
-            "says": f"layer {style.shown(layers[layer])}, {style.isolated(style.shown(names[number]))}: "
-            f"{probability:.1%}",
-        }
-        for layer, row in enumerate(table)
-        for number, probability in enumerate(row)
-    ]
-    chart = layer_lines(
-        layers,
-        names,
-        rows,
-        alt.Y(
-            "p:Q",
-            title="probability",
-            scale=alt.Scale(domain=[0, 1], nice=False),
-            axis=alt.Axis(format="%", tickCount=5, domain=False, ticks=False),
-        ),
-        alt.Tooltip("p:Q", title="probability", format=".2%"),
-        lambda pixel: round(1 - pixel / HEIGHT, 4),
-        [(1 - probability) * HEIGHT for probability in table[-1]],
-    )
-    return style.themed(
-        chart, f"Probability of {len(names)} tokens at {len(layers)} layers.", width="container", height=HEIGHT
-    )
+    chart = layer_lines(layers, races, PROBABILITY)
+    description = f"Probability of {len(races[0].names)} tokens at {len(layers)} layers."
+    return style.themed(chart, description, width="container", height=HEIGHT)
 
 
-class _Catalogue:
-    """Numbers labels as they come, so that a label that occurs a thousand times is written once."""
-
-    def __init__(self) -> None:
-        self.labels: list[str] = []
-        self._numbers: dict[str, int] = {}
-
-    def number(self, label: str) -> int:
-        if label not in self._numbers:
-            self._numbers[label] = len(self.labels)
-            self.labels.append(style.shown(label))
-        return self._numbers[label]
-
-    def cut(self, letters: int) -> dict[str, str]:
-        """By number, the labels that are too long for a cell, cut short."""
-        short = {str(number): style.fitting(label, letters) for number, label in enumerate(self.labels)}
-        return {number: label for number, label in short.items() if label != self.labels[int(number)]}
-
-
-def _row(layer: int, cells: Sequence[LensCell], catalogue: _Catalogue) -> dict[str, Any]:
+def _row(layer: int, cells: Sequence[LensCell], catalogue: grid.Catalogue) -> dict[str, Any]:
     """One layer: arrays over the positions, which the chart flattens, because keys would weigh more than numbers."""
     return {
         "l": layer,
@@ -284,17 +242,8 @@ def _answers(base: alt.Chart, top_k: int, words: LensWords) -> alt.Chart:
     )
 
 
-def _next_axis(positions: int, words: LensWords) -> alt.Chart:
-    """What was right, as an axis below the grid."""
-    x = grid.columns("p", "feet", positions, words.right, orient="bottom", labelAngle=0, labelLimit=0)
-    axis_only: alt.Chart = (
-        alt.Chart(alt.NamedData("columns")).mark_point(opacity=0, aria=False, tooltip=None).encode(x=x)
-    )
-    return axis_only
-
-
 def _labels(
-    inputs: Sequence[str], targets: Sequence[str | None], catalogue: _Catalogue, letters: int
+    inputs: Sequence[str], targets: Sequence[str | None], catalogue: grid.Catalogue, letters: int
 ) -> list[alt.Parameter]:
     """All labels as parameters: whole ones for tooltips, and those that are too long for a column cut short."""
     followers = [" " if target is None else target for target in targets]

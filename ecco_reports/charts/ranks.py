@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 import numpy as np
 
 from ecco_reports.charts import grid, style
-from ecco_reports.charts.lines import HEIGHT, layer_lines
+from ecco_reports.charts.lines import HEIGHT, Measure, Race, layer_lines
+
+
+@dataclass(frozen=True)
+class RankWords:
+    """What the columns of a grid of ranks are.
+
+    Attributes:
+        thing: What a column is.
+        inputs: Label of what the model had read last at each; empty where that says nothing.
+        best: What each layer would rather have said there, best first, ``[layer][output]``; empty where unknown.
+    """
+
+    thing: str = "generated token"
+    inputs: Sequence[str] = ()
+    best: Sequence[Sequence[Sequence[str]]] = ()
+
+
+_GENERATED = RankWords()
 
 
 def rank_grid(
@@ -18,7 +37,7 @@ def rank_grid(
     outputs: Sequence[str],
     ranks: np.ndarray,
     vocab: int,
-    thing: str = "generated token",
+    words: RankWords = _GENERATED,
 ) -> alt.LayerChart:
     """Layers bottom to top, what was said left to right, in each cell its rank.
 
@@ -27,26 +46,13 @@ def rank_grid(
         outputs: Labels of the columns.
         ranks: ``[layer, output]``, from 1.
         vocab: How many outcomes there are, the worst rank.
-        thing: What a column is.
+        words: What columns are called, and what else is known of them.
     """
-    cells = [{"l": layer, "r": row} for layer, row in enumerate(np.asarray(ranks).tolist())]
-    base = (
-        grid.flattened("o", ["r"])
-        .transform_calculate(
-            token="outputs[datum.o]",
-            layer="layers[datum.l]",
-            says="'layer ' + layers[datum.l] + ', ' + outputs[datum.o] + ': rank ' + format(datum.r, ',')",
-        )
-        .encode(
-            x=grid.columns("o", "outputs", len(outputs), thing),
-            y=grid.rows("l", "layers", len(layers), "layer", upwards=True),
-        )
-    )
-    tooltip = [
-        alt.Tooltip("token:N", title="title"),
-        alt.Tooltip("layer:N", title="layer"),
-        alt.Tooltip("r:Q", title="rank", format=","),
-    ]
+    catalogue = grid.Catalogue()
+    cells: list[dict[str, Any]] = [{"l": layer, "r": row} for layer, row in enumerate(np.asarray(ranks).tolist())]
+    for row, better in zip(cells, words.best, strict=False):
+        row["k"] = [[catalogue.number(label) for label in labels] for labels in better]
+    base = _base(len(layers), outputs, words)
     first = base.transform_filter("datum.r == 1")
     number = "datum.r < 1e4 ? format(datum.r, ',') : format(datum.r / 1e3, '.0f') + 'k'"
     text = (
@@ -56,60 +62,88 @@ def rank_grid(
         .encode(text="number:N")
     )
     one = first.mark_text(text="1", baseline="middle", fontSize=12, fontWeight="bold", aria=False, tooltip=None)
-    layered = [grid.tiles(base, _colour(vocab)), grid.frames(first), text, one, grid.answers(base, tooltip)]
-    chart = alt.LayerChart(layer=layered, datasets={"cells": cells})
-    chart = chart.add_params(style.names("layers", layers), style.names("outputs", outputs))
+    layered = [grid.tiles(base, _colour(vocab)), grid.frames(first), text, one, grid.answers(base, _tooltip(words))]
+    chart = alt.LayerChart(layer=layered)
+    datasets = {"cells": cells}
+    if words.inputs:
+        datasets["columns"] = [{"o": output} for output in range(len(outputs))]
+        below = grid.feet("o", "inputs", len(outputs), "the model has read", labelAngle=-45, labelLimit=110)
+        chart = alt.LayerChart(layer=[below, chart]).resolve_axis(x="independent")
+    chart.datasets = datasets
+    chart = chart.add_params(
+        style.names("layers", layers),
+        style.names("outputs", outputs),
+        style.names("inputs", words.inputs),
+        alt.param(name="tokens", value=catalogue.labels),
+    )
     return style.themed(
         chart,
-        f"Rank at {len(layers)} layers of what was said, for each {thing}; {vocab:,} ranks in all.",
+        f"Rank at {len(layers)} layers of what was said, for each {words.thing}; {vocab:,} ranks in all.",
         title=style.footnote("Framed: rank 1, this is what the layer would say."),
         width=alt.Step(44),
         height=alt.Step(style.ROW),
     )
 
 
-def rank_lines(layers: Sequence[str], tokens: Sequence[str], ranks: np.ndarray, vocab: int) -> alt.LayerChart:
-    """Ranks of a few tokens at one position, layer by layer; first place is on top.
+def _base(layers: int, outputs: Sequence[str], words: RankWords) -> alt.Chart:
+    """The cells, one row each, in their places, and what they say."""
+    says = "'layer ' + layers[datum.l] + ', ' + outputs[datum.o] + ': rank ' + format(datum.r, ',')"
+    told = {"token": "outputs[datum.o]", "layer": "layers[datum.l]", "says": says}
+    if words.inputs:
+        told["input"] = "inputs[datum.o]"
+    for rank in range(len(words.best[0][0]) if words.best else 0):
+        told[f"c{rank}"] = f"tokens[datum.k[{rank}]]"
+    return (
+        grid.flattened("o", ["r", "k"] if words.best else ["r"])
+        .transform_calculate(**told)
+        .encode(
+            x=grid.columns("o", "outputs", len(outputs), words.thing),
+            y=grid.rows("l", "layers", layers, "layer", upwards=True),
+        )
+    )
+
+
+def _tooltip(words: RankWords) -> list[alt.Tooltip]:
+    tooltip = [alt.Tooltip("token:N", title="title")]
+    if words.inputs:
+        tooltip.append(alt.Tooltip("input:N", title="after"))
+    tooltip += [alt.Tooltip("layer:N", title="layer"), alt.Tooltip("r:Q", title="rank", format=",")]
+    count = len(words.best[0][0]) if words.best else 0
+    return [*tooltip, *(alt.Tooltip(f"c{rank}:N", title=f"rank {rank + 1} here") for rank in range(count))]
+
+
+def rank_lines(layers: Sequence[str], races: Sequence[Race], vocab: int) -> alt.LayerChart:
+    """Ranks of a few tokens, layer by layer, at one place or at several; first place is on top.
 
     Args:
         layers: Names along the x axis, first one on the left.
-        tokens: One line each.
-        ranks: ``[layer, token]``, from 1.
+        races: The tokens at each place, their values ranks from 1.
         vocab: Size of the vocabulary, the worst rank.
     """
-    table = np.asarray(ranks).tolist()
-    rows: list[dict[str, Any]] = [
-        {
-            "l": layer,
-            "n": number,
-            "rank": int(rank),
-            "layer": style.shown(layers[layer]),
-            "name": style.shown(tokens[number]),
-            "says": f"layer {style.shown(layers[layer])}, {style.isolated(style.shown(tokens[number]))}: rank {rank:,}",
-        }
-        for layer, row in enumerate(table)
-        for number, rank in enumerate(row)
-    ]
+    chart = layer_lines(layers, races, rank_measure(vocab))
+    description = f"Rank of {len(races[0].names)} watched tokens at {len(layers)} layers; rank 1 is on top."
+    return style.themed(chart, description, width="container", height=HEIGHT)
+
+
+def rank_measure(vocab: int) -> Measure:
+    """Height as the logarithm of a rank, 1 on top.
+
+    Args:
+        vocab: The worst rank.
+    """
     worst = max(vocab, 2)
-    chart = layer_lines(
-        layers,
-        tokens,
-        rows,
-        alt.Y(
-            "rank:Q",
+    return Measure(
+        y=alt.Y(
+            "v:Q",
             title="rank",
             scale=alt.Scale(type="log", domain=[worst, 1], nice=False),
             axis=alt.Axis(values=_decades(vocab), format="~s", domain=False, ticks=False),
         ),
-        alt.Tooltip("rank:Q", title="rank", format=","),
-        lambda pixel: float(f"{worst ** (pixel / HEIGHT):.6g}"),
-        [math.log(rank) / math.log(worst) * HEIGHT for rank in table[-1]],
-    )
-    return style.themed(
-        chart,
-        f"Rank of {len(tokens)} watched tokens at {len(layers)} layers; rank 1 is on top.",
-        width="container",
-        height=HEIGHT,
+        tooltip=alt.Tooltip("v:Q", title="rank", format=","),
+        stored=int,
+        said=lambda rank: f"rank {rank:,.0f}",
+        pixel=lambda rank: math.log(rank) / math.log(worst) * HEIGHT,
+        value_at=lambda pixel: float(f"{worst ** (pixel / HEIGHT):.6g}"),
     )
 
 

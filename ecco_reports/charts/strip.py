@@ -1,7 +1,7 @@
 """A token strip as HTML: running text that is readable, coloured and linkable before any script runs.
 
 In: a TokenStrip and an id. Out: one block of HTML. The script ``strips.js`` adds choosing; what it needs stands in one
-data attribute, as integers in thousandths of the row's largest score.
+data attribute, as integers in thousandths of the row's largest score, and null where a token has no score.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ def strip_html(strip: TokenStrip, id: str) -> str:
     """
     data = {
         "signed": strip.signed,
+        "shares": strip.shares,
         "labels": [style.spoken(token.label) for token in strip.tokens],
-        "rows": [_row_data(row) for row in strip.rows],
+        "rows": [_row_data(strip, row) for row in strip.rows],
     }
     first = strip.rows[0] if strip.rows else None
     return (
@@ -53,18 +54,23 @@ def sentence(strip: TokenStrip, row: StripRow | None) -> str:
         return ""
     scores = [(abs(score), -index, score) for index, score in enumerate(row.scores) if math.isfinite(score) and score]
     named = ", ".join(
-        f"{style.isolated(style.spoken(strip.tokens[-index].label))} {amount(score, strip.signed)}"
+        f"{style.isolated(style.spoken(strip.tokens[-index].label))} {amount(score, strip.signed, strip.shares)}"
         for _, index, score in sorted(scores, reverse=True)[:NAMED]
     )
     detail = f" ({row.detail})" if row.detail else ""
     return f"{style.isolated(style.spoken(row.output))}{detail}: {named or 'nothing the model read moved it'}"
 
 
-def amount(score: float, signed: bool) -> str:
-    """A score as a person reads it: two decimals, or two digits where that would be nought."""
+def amount(score: float, signed: bool, share: bool = False) -> str:
+    """A score as a person reads it: two decimals, or two digits where that would be nought; a share as per cent."""
     size = abs(score)
-    digits = f"{size:.2f}" if size >= 0.1 or size == 0 else f"{size:.2g}"
+    digits = percent(size) if share else f"{size:.2f}" if size >= 0.1 or size == 0 else f"{size:.2g}"
     return (("+" if score > 0 else "\u2212" if score < 0 else "") if signed else "") + digits
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1: "34 %", "3.4 %"."""
+    return f"{100 * share:.{0 if share >= 0.0995 or share == 0 else 1}f}\u00a0%"
 
 
 def shade(share: float, signed: bool) -> str:
@@ -83,13 +89,18 @@ def _largest(row: StripRow) -> float:
     return max((abs(score) for score in row.scores if math.isfinite(score)), default=0.0) or 1.0
 
 
-def _row_data(row: StripRow) -> dict[str, Any]:
+def _row_data(strip: TokenStrip, row: StripRow) -> dict[str, Any]:
+    scored = [
+        share if token.scored and math.isfinite(score) else None
+        for token, share, score in zip(strip.tokens, shares(row), row.scores, strict=False)
+    ]
     return {
         "o": style.spoken(row.output),
         "p": row.position,
         "m": float(f"{_largest(row):.4g}"),
-        "s": shares(row),
+        "s": scored,
         "d": row.detail,
+        **({"q": list(row.parts)} if row.parts else {}),
     }
 
 
@@ -122,6 +133,7 @@ def _token(strip: TokenStrip, index: int, chosen: StripRow | None, id: str) -> s
     classes += ["ecco-tok--generated"] if token.generated else []
     classes += ["ecco-tok--special"] if token.special else []
     classes += ["ecco-tok--partial"] if token.pieces else []
+    classes += ["ecco-tok--ignored"] if token.ignored else []
     attributes = [f'data-n="{token.position}"']
     if row is not None:
         classes.append("ecco-tok--output")
@@ -134,9 +146,9 @@ def _token(strip: TokenStrip, index: int, chosen: StripRow | None, id: str) -> s
             f'aria-pressed="{pressed}"',
         ]
     attributes += _colour(strip, index, chosen)
-    note = f", {token.note}" if token.note else ""
+    note = "".join(f", {note}" for note in (token.note, "ignored" if token.ignored else "") if note)
     attributes.append(f'title="{_attribute(f"{token.position}: {style.shown(token.label)}{note}")}"')
-    opens = f'<span class="ecco-strip__part">{_text(token.opens)}</span>' if token.opens else ""
+    opens = _heading(strip, index, chosen) if token.opens else ""
     return flowing(token, classes, attributes, opens)
 
 
@@ -154,6 +166,14 @@ def flowing(token: StripToken, classes: Sequence[str], attributes: Sequence[str]
     return f"{_gap(token.before)}{opens}{made}{_gap(token.after)}"
 
 
+def _heading(strip: TokenStrip, index: int, chosen: StripRow | None) -> str:
+    """The name of the part of the text that begins with a token, and what the chosen output took from it."""
+    number = sum(bool(token.opens) for token in strip.tokens[:index])
+    parts = chosen.parts if chosen else ()
+    takes = f": <span data-part>{_text(parts[number])}</span>" if number < len(parts) else ""
+    return f'<span class="ecco-strip__part">{_text(strip.tokens[index].opens)}{takes}</span>'
+
+
 def _gap(text: str) -> str:
     """Characters that no token stands for: the text goes on, and nothing can be chosen there."""
     lines = "<br>".join(_line(line) for line in text.split("\n"))
@@ -161,14 +181,16 @@ def _gap(text: str) -> str:
 
 
 def _colour(strip: TokenStrip, index: int, chosen: StripRow | None) -> list[str]:
-    if chosen is None or index >= len(chosen.scores):
+    if chosen is None or index >= len(chosen.scores) or not strip.tokens[index].scored:
         return []
-    score, share = chosen.scores[index], shares(chosen)[index] / STEPS
+    score, all_shares = chosen.scores[index], shares(chosen)
     if not math.isfinite(score):
         return []
+    share, total = all_shares[index] / STEPS, sum(map(abs, all_shares)) / STEPS
     return [
         f'style="--ecco-fill:{shade(share, strip.signed)};--ecco-bar:{abs(share):.3g}"',
-        f'data-v="{amount(score, strip.signed)}"',
+        f'data-v="{amount(score, strip.signed, strip.shares)}"',
+        *([] if strip.shares else [f'data-p="{percent(abs(share) / (total or 1.0))}"']),
         *(['data-lowers=""'] if strip.signed and share < 0 else []),
     ]
 
@@ -198,7 +220,7 @@ def _line(line: str) -> str:
 def _legend(strip: TokenStrip, row: StripRow | None) -> str:
     if row is None:
         return ""
-    largest = amount(_largest(row), strip.signed)
+    largest = amount(_largest(row), strip.signed, strip.shares)
     low = f"<span data-low>{largest.replace('+', chr(0x2212))}</span>" if strip.signed else "<span>0</span>"
     kind = "signed" if strip.signed else "plain"
     return (

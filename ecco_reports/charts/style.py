@@ -120,8 +120,8 @@ def bound(field: str, control: Any) -> Any:
     return {field: control}
 
 
-def footnote(text: str) -> alt.TitleParams:
-    """A sentence below a chart that says what its signs mean."""
+def footnote(text: str | list[str]) -> alt.TitleParams:
+    """A sentence below a chart that says what its signs mean, or several, one to a line."""
     return alt.TitleParams(text=text, orient="bottom", anchor="start", fontSize=FONT_SIZE, frame="group", offset=8)
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ecco_reports.analyses import ANALYSES
-from ecco_reports.errors import ExperimentError, Problem, did_you_mean
+from ecco_reports.errors import ExperimentError, ModelLoadError, Problem, did_you_mean
 from ecco_reports.experiment.documents import Document, read_document
 from ecco_reports.experiment.entries import AnalysisEntry, EntryReader
 from ecco_reports.experiment.materials import Materials
@@ -23,10 +24,20 @@ from ecco_reports.experiment.nodes import Node, Steps
 from ecco_reports.experiment.prompts import PromptReader
 from ecco_reports.experiment.schema import NAME_PATTERN, SLUG_PATTERN, GateFields, Head, Rooms, json_schema
 from ecco_reports.experiment.validation import Report, shown, validated
+from ecco_reports.models.source import needs_the_hub
 from ecco_reports.modelspec import ModelSpec
 from ecco_reports.records import Prompt
 
-__all__ = ["AnalysisEntry", "Experiment", "Gate", "json_schema", "load_experiment", "load_experiments"]
+__all__ = [
+    "AnalysisEntry",
+    "Experiment",
+    "Gate",
+    "Subfolder",
+    "json_schema",
+    "load_experiment",
+    "load_experiments",
+    "subfolders",
+]
 
 SUFFIXES = (".yaml", ".yml")
 """What the names of experiment files end in."""
@@ -152,11 +163,59 @@ def load_experiments(paths: Iterable[Path | str], analyses: Rooms = ANALYSES) ->
     return tuple(found.values())
 
 
+@dataclass(frozen=True)
+class Subfolder:
+    """Experiments that nobody has asked for although the folder above them was.
+
+    Attributes:
+        path: Where they are.
+        experiments: How many they are.
+        of_the_hub: Whether each of them needs a model from the hub.
+    """
+
+    path: Path
+    experiments: int
+    of_the_hub: bool
+
+
+def subfolders(paths: Iterable[Path | str]) -> Iterator[Subfolder]:
+    """The folders directly in those that are asked for, as far as they hold experiments that are not asked for.
+
+    A file without analyses of its own is a part of others.
+    """
+    asked = [Path(path) for path in paths]
+    given = {path.resolve() for path in asked}
+    for folder in (inside for path in asked if path.is_dir() for inside in sorted(path.iterdir())):
+        if not folder.is_dir() or folder.name[0] in "._" or folder.resolve() in given:
+            continue
+        roots = []
+        for file in _inside(folder):
+            with suppress(ExperimentError):
+                roots.append(read_document(file).root)
+        found = [root for root in roots if root.child("analyses") is not None]
+        if found:
+            yield Subfolder(folder, len(found), all(map(_names_the_hub, found)))
+
+
+def _names_the_hub(root: Node) -> bool:
+    """Whether any model of a file is on the hub, as far as its name tells."""
+    models = root.child("models")
+    sources = [node.child("source") or node for node in models.entries.values()] if models is not None else []
+    with suppress(ModelLoadError):
+        return any(needs_the_hub(node.value) for node in sources if isinstance(node.value, str))
+    return False
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The experiment files directly in a folder, by name."""
+    inside = sorted(folder.iterdir())
+    return [file for file in inside if file.suffix in SUFFIXES and file.is_file() and file.name[0] not in "._"]
+
+
 def _files(path: Path, report: Report) -> list[Path]:
     if not path.is_dir():
         return [path]
-    inside = sorted(path.iterdir())
-    files = [file for file in inside if file.suffix in SUFFIXES and file.is_file() and file.name[0] not in "._"]
+    files = _inside(path)
     if not files:
         report.extend(
             [Problem(str(path), 0, 0, "there is no experiment in this folder.", "Its name must end in .yaml.")]

@@ -37,6 +37,7 @@ class Rows:
         layer: The layer of each row.
         neuron: Its neuron.
         below: Whether it holds what the neuron was below zero.
+        scale: What the activations of each row were multiplied with.
         negative: The share of all squared activations that was below zero.
     """
 
@@ -44,6 +45,7 @@ class Rows:
     layer: np.ndarray
     neuron: np.ndarray
     below: np.ndarray
+    scale: np.ndarray
     negative: float
 
 
@@ -77,13 +79,16 @@ class Factors:
         return np.asarray(self.row_shares.sum(0))
 
 
-def rows_of(activations: Mapping[int, torch.Tensor], positions: Sequence[int], negative: Negative) -> Rows:
+def rows_of(
+    activations: Mapping[int, torch.Tensor], positions: Sequence[int], negative: Negative, balanced: bool = False
+) -> Rows:
     """The neurons of layers as rows, from below upwards.
 
     Args:
         activations: By layer, ``[position, neuron]``.
         positions: Which to keep, in this order.
         negative: Whether what is below zero becomes a row of its own, or counts as nought.
+        balanced: Whether the rows of each layer are brought to a sum of squares of 1, so that all weigh alike.
     """
     parts: list[tuple[int, bool, np.ndarray, Matrix]] = []
     squares = np.zeros(2)
@@ -95,11 +100,19 @@ def rows_of(activations: Mapping[int, torch.Tensor], positions: Sequence[int], n
             if not below or negative == "split":
                 parts.append((layer, bool(below), alive, half[alive]))
     parts.sort(key=lambda part: part[:2])
+    values = np.concatenate([values for *_, values in parts])
+    layers = np.concatenate([np.full(len(alive), layer) for layer, _, alive, _ in parts])
+    scale = np.ones(len(values), values.dtype)
+    if balanced:
+        for layer in activations:
+            scale[layers == layer] /= float(np.linalg.norm(values[layers == layer])) or 1.0
+        values *= scale[:, None]
     return Rows(
-        values=np.concatenate([values for *_, values in parts]),
-        layer=np.concatenate([np.full(len(alive), layer) for layer, _, alive, _ in parts]),
+        values=values,
+        layer=layers,
         neuron=np.concatenate([alive for _, _, alive, _ in parts]),
         below=np.concatenate([np.full(len(alive), below) for _, below, alive, _ in parts]),
+        scale=scale,
         negative=float(squares[1] / (squares.sum() or 1.0)),
     )
 
@@ -172,7 +185,8 @@ class Factorization:
     def _start(self, count: int) -> tuple[Matrix, Matrix]:
         """Where the descent begins: the positive part, or the negative one, of each singular pair, whichever is larger.
 
-        NNDSVDa of Boutsidis & Gallopoulos (2008), with the mean of ``X`` in place of noughts.
+        NNDSVDa of Boutsidis & Gallopoulos (2008), but noughts are filled with what an entry is on average, so that
+        activations that are a thousand times as large give the same factors.
 
         Returns:
             ``[factor, row]`` and ``[factor, token]``.
@@ -192,9 +206,9 @@ class Factorization:
             root = np.sqrt(size * lengths[better])
             weights[number] = root * one / np.linalg.norm(one)
             loadings[number] = root * other / np.linalg.norm(other)
-        mean = values.mean()
-        weights[weights < 1e-6] = mean
-        loadings[loadings < 1e-6] = mean
+        usual = np.sqrt(values.mean() / count)
+        weights[weights == 0] = usual
+        loadings[loadings == 0] = usual
         return weights, loadings
 
 

@@ -17,8 +17,10 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
+from ecco_reports.errors import NumericalError
 from ecco_reports.methods.targets import Score, Target, owners_of, places_of, score_targets
 from ecco_reports.models.base import LanguageModel
+from ecco_reports.models.finite import all_finite
 from ecco_reports.models.memory import Memory
 from ecco_reports.models.reading import Reading
 
@@ -336,6 +338,9 @@ def _weighted_gradients(scorer: _Scorer, points: Points, weights: torch.Tensor, 
         points: Where the gradients are taken.
         weights: ``[sum, point]``.
         direction: ``[position, width]``.
+
+    Raises:
+        NumericalError: A gradient is not finite.
     """
     length, (positions, width) = scorer.length, direction.shape
     memory, owners = scorer.model.memory, owners_of(scorer.targets)
@@ -361,7 +366,23 @@ def _weighted_gradients(scorer: _Scorer, points: Points, weights: torch.Tensor, 
         along.append(part.along)
         scores.append(part.scores)
     padded = torch.nn.functional.pad(total, (0, 0, 0, positions - length))
+    if not all_finite(padded):
+        raise _no_gradient(scorer, padded[0])
     return _Slopes(padded, torch.cat(along), torch.cat(scores))
+
+
+def _no_gradient(scorer: _Scorer, vectors: torch.Tensor) -> NumericalError:
+    """The error for gradients ``[target, position, width]`` that are not finite: the first target and position."""
+    target, position = (~vectors.isfinite().all(-1)).nonzero()[0].tolist()
+    reading, source = scorer.reading, scorer.model.facts.spec.source
+    said = scorer.model.outcome(reading, scorer.targets[target].token).label
+    return NumericalError(
+        source,
+        f"{source}: the gradient of {said!r} (target {target}) by position {position} "
+        f"({reading.passage.tokens[position].label!r}) is no finite number, although the score is one. In half "
+        "precision this is often an overflow: try dtype: float32. Occlusion and Shapley values need no gradients.",
+        position=position,
+    )
 
 
 def _pulled_back(

@@ -83,6 +83,16 @@ class Remembered:
         values, bounds = zip(*(self._known[key] for key in keys), strict=True)
         return Scored(np.stack(values), np.stack(bounds))
 
+    @property
+    def asked(self) -> int:
+        """How many different coalitions were scored."""
+        return len(self._known)
+
+    @property
+    def bounds(self) -> int:
+        """How many of their scores are only upper bounds."""
+        return sum(int(bounds.sum()) for _, bounds in self._known.values())
+
 
 def occlusion(scores: Scorer, units: int) -> Effects:
     """What is lost with each unit: ``score(everything) - score(everything but the unit)``.

@@ -170,6 +170,8 @@ def principal_components(states: np.ndarray, count: int, by_state: bool = False)
         count: How many components; fewer where the vectors have fewer.
         by_state: Whether each state is centred by itself, so that what all tokens have in common at a layer is gone.
     """
+    if not states.size:
+        return Components(np.zeros((*states.shape[:2], 0)), np.zeros(0), 0.0)
     vectors = states.astype(np.float64)
     vectors -= vectors.mean(1, keepdims=True) if by_state else vectors.mean((0, 1))
     rows = vectors.reshape(-1, states.shape[-1])

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ecco_reports.errors import CapabilityError
+from ecco_reports.models.configs import Shape
 from ecco_reports.models.memory import Memory
 from ecco_reports.models.reading import Candidates, Encoding, Reading, Scores
 from ecco_reports.modelspec import ModelSpec
@@ -71,6 +72,7 @@ class ModelFacts:
         family: What it was made for, or None when its configuration does not say.
         labels: The names of the classes of a classifier, by number.
         notes: What a page should say of how it is loaded, one sentence each: own code, an adapter, quantization.
+        shape: How large it is, as far as its files tell.
     """
 
     spec: ModelSpec
@@ -81,6 +83,7 @@ class ModelFacts:
     family: Family | None = None
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    shape: Shape = field(default_factory=Shape)
 
 
 class TextTokenizer(ABC):
@@ -341,6 +344,24 @@ class LanguageModel(ABC):
 
         Returns:
             Logits ``[state, place, outcome]``.
+        """
+        raise self.lacks(Capability.LAYER_READOUT)
+
+    def read_bare(self, reading: Reading, states: Sequence[int], places: Sequence[int]) -> torch.Tensor:
+        """What the matrix of the head alone makes of states, as the original ecco reads them.
+
+        The final norm, and what else stands around the head, is left out; only the last state is behind the norm.
+
+        Args:
+            reading: What the states belong to.
+            states: Which of ``residual_states``.
+            places: The places to keep.
+
+        Returns:
+            Scores ``[state, place, outcome]``.
+
+        Raises:
+            CapabilityError: The model has no such head.
         """
         raise self.lacks(Capability.LAYER_READOUT)
 

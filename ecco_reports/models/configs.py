@@ -1,12 +1,16 @@
 """What a model's ``config.json`` says of it, read without the transformers library.
 
-In: the configuration as a mapping. Out: what the model was made for, its depth, its reach, its classes, its numbers.
+In: the configuration as a mapping. Out: what the model was made for, its size, its reach, its classes, its numbers.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ecco_reports.records import Family
@@ -34,7 +38,37 @@ _BY_TASK = {
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 _DECODER_LAYERS = ("num_decoder_layers", "decoder_layers")
 _CONTEXT = ("n_positions", "max_position_embeddings", "max_sequence_length", "seq_length")
+_ENCODER_LAYERS = ("encoder_layers", "num_layers", "num_hidden_layers", "n_layers")
+_WIDTH = ("hidden_size", "n_embd", "d_model", "dim", "n_embed", "embed_dim")
+_HEADS = (
+    *("num_attention_heads", "n_head", "n_heads", "num_heads", "decoder_attention_heads", "attention_heads"),
+    "num_decoder_attention_heads",
+)
+_NEURONS = ("intermediate_size", "n_inner", "d_ff", "decoder_ffn_dim", "ffn_dim", "ffn_hidden_size", "hidden_dim")
+_LONGEST_HEADER = 100_000_000
+"""The most that the library of the format takes, too."""
+_OUTCOMES = ("vocab_size", "tgt_vocab_size")
+_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
 _TEXT_PARTS = ("text_config", "decoder")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large a model is, as far as its files tell; None for what they do not say.
+
+    Attributes:
+        width: Width of the residual stream.
+        heads: Attention heads in a block.
+        neurons: Width of a block's MLP.
+        outcomes: Size of the vocabulary.
+        parameters: Number of weights.
+    """
+
+    width: int | None = None
+    heads: int | None = None
+    neurons: int | None = None
+    outcomes: int | None = None
+    parameters: int | None = None
 
 
 def text_part(config: Config) -> Config:
@@ -90,6 +124,55 @@ def context_of(config: Config, tokenizer_limit: object, family: Family | None) -
     if size is not None and reads_at_once and isinstance(tokenizer_limit, int):
         return min(size, tokenizer_limit)
     return size
+
+
+def shape_of(config: Config, family: Family | None, files: Iterable[Path] = ()) -> Shape:
+    """How large a model is.
+
+    Args:
+        config: The configuration.
+        family: What the model was made for.
+        files: Its safetensors files, as far as they are here; their headers tell the number of weights, which is
+            estimated where one of them is missing.
+    """
+    inner = text_part(config)
+    width = _first_number(inner, _WIDTH)
+    # GPT-2 and its like leave the width of their MLP out where it is the usual one.
+    neurons = _first_number(inner, _NEURONS) or (None if width is None else 4 * width)
+    shape = Shape(width, _first_number(inner, _HEADS), neurons, _first_number(inner, _OUTCOMES))
+    counted = [_count_in(file) for file in files]
+    whole = sum(count for count in counted if count is not None) if counted and None not in counted else None
+    return replace(shape, parameters=_estimated(inner, family, shape) if whole is None else whole)
+
+
+def _count_in(file: Path) -> int | None:
+    """The number of weights in a safetensors file, whose header tells their shapes; None where it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            header: dict[str, Any] = json.loads(opened.read(min(length, _LONGEST_HEADER)))
+        return sum(int(math.prod(entry["shape"])) for name, entry in header.items() if name != "__metadata__")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _estimated(inner: Config, family: Family | None, shape: Shape) -> int | None:
+    """About how many weights a model has: four square matrices for attention and two for the MLP in each block.
+
+    A gated MLP has three; how many a configuration does not say in a way that all kinds share.
+    """
+    layers, width, neurons = layers_of(inner, family), shape.width, shape.neurons
+    if layers is None or width is None or neurons is None or shape.outcomes is None:
+        return None
+    gated = "silu" in str(inner.get("hidden_act")) or "gated" in str(inner.get("feed_forward_proj"))
+    mlp = (3 if gated else 2) * width * neurons * (_first_number(inner, _EXPERTS) or 1)
+    blocks = layers * (4 * width * width + mlp)
+    if family is Family.ENCODER_DECODER:
+        # Its decoder has a second attention, which reads what the encoder made.
+        blocks += layers * 4 * width * width
+        blocks += (_first_number(inner, _ENCODER_LAYERS) or layers) * (4 * width * width + mlp)
+    tied = inner.get("tie_word_embeddings", True) is not False
+    return blocks + (1 if tied else 2) * shape.outcomes * width
 
 
 def labels_of(config: Config) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from ecco_reports.errors import ModelLoadError
 from ecco_reports.models import anatomy
 from ecco_reports.models.anatomy import Anatomy, Record
 from ecco_reports.models.base import READOUT_TOLERANCE, Capability
+from ecco_reports.models.finite import can_be_chosen_from, demand_sound_weights
 from ecco_reports.models.memory import TROUBLE, is_out_of_memory
 from ecco_reports.models.passes import Passes
 from ecco_reports.models.reading import Reading
@@ -64,6 +65,7 @@ def explore(passes: Passes, probe: Reading, layers: int | None, source: str) -> 
 
     Raises:
         ModelLoadError: The model writes token by token and looks ahead, or it cannot be run on a text at all.
+        NumericalError: Its weights, or what it says of the text, are not finite.
     """
     return _Exploration(passes, probe, source).findings(layers)
 
@@ -88,16 +90,23 @@ class _Exploration:
         self._ids = torch.tensor([probe.ids])
         self._tolerance = READOUT_TOLERANCE[str(passes.module.dtype).removeprefix("torch.")]
         self._encoded: Any = None
+        demand_sound_weights(passes.module, source)
         self._seen = self._watched()
-        if self._seen is not None:
-            return
+        if self._seen is None:
+            self._run_unwatched()
+        if not can_be_chosen_from(self._logits):
+            raise passes.unsound(probe)
+
+    def _run_unwatched(self) -> None:
+        """The first pass again: the watching may have been to blame."""
         try:
-            self._first_pass()  # Again, unwatched: the watching may be to blame.
+            self._first_pass()
         except TROUBLE as error:
             if is_out_of_memory(error):
                 raise
             # A kind of model that none of the families is, such as one that chooses between several texts.
-            raise ModelLoadError(source, _because(f"{source} cannot be run on a text", error) + ".") from error
+            what = _because(f"{self._source} cannot be run on a text", error) + "."
+            raise ModelLoadError(self._source, what) from error
 
     def _watched(self) -> Record | None:
         """The first pass with every module watched, or None when that fails."""

@@ -17,7 +17,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from ecco_reports.errors import ModelLoadError
+from ecco_reports.errors import ModelLoadError, OutOfReachError
 
 _PATIENCE = 1.5
 """Seconds for the hub (or the proxy before it) to take a connection; the library itself would try for 23."""
@@ -72,7 +72,8 @@ def downloaded(repo: HubRepo, names: Sequence[str], check: Callable[[frozenset[s
         check: Called with the names of all its files before any of them is downloaded; raises to refuse.
 
     Raises:
-        ModelLoadError: There is no such model, it may not be read, or the hub cannot be reached.
+        OutOfReachError: The hub cannot be asked.
+        ModelLoadError: There is no such model, or it may not be read.
     """
     from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
@@ -80,9 +81,9 @@ def downloaded(repo: HubRepo, names: Sequence[str], check: Callable[[frozenset[s
     transport_error: type[Exception] = HfHubHTTPError.__bases__[
         0
     ]  # Of httpx or httpx2, as the version of the library has it.
-    token = _token(repo)
     if (obstacle := why_unreachable()) is not None:
         _unreachable(repo, obstacle)
+    token = _token(repo)
     try:
         info = HfApi(token=token).model_info(repo.id, revision=repo.revision, timeout=_ANSWER)
         check(frozenset(file.rfilename for file in info.siblings or ()))
@@ -138,7 +139,7 @@ def _answers(endpoint: str) -> bool:
 
 def _unreachable(repo: HubRepo, why: str, cause: Exception | None = None) -> NoReturn:
     at = f" at revision {repo.revision}" if repo.revision else ""
-    raise ModelLoadError(
+    raise OutOfReachError(
         repo.id,
         f"{repo.id}{at} is neither a folder here nor in the local Hugging Face cache, and {why}. "
         "Give a folder, use a bundled model, or download it where there is a network.",

@@ -16,6 +16,7 @@ from torch import nn
 from ecco_reports.errors import CapabilityError, ModelLoadError
 from ecco_reports.models import configs
 from ecco_reports.models.anatomy import BlockTrace, NeuronTap, replaced_output, resumed, trace_blocks
+from ecco_reports.models.bare_head import BareHead, find_bare_head
 from ecco_reports.models.base import AttentionKind, Capability, LanguageModel, ModelFacts, Stack, TextTokenizer
 from ecco_reports.models.blinding import Blinding, found_blinding
 from ecco_reports.models.discovery import discovered
@@ -29,7 +30,7 @@ from ecco_reports.models.source import facts_of
 from ecco_reports.models.threads import threads_for
 from ecco_reports.models.tokens import FastTokenizer
 from ecco_reports.models.variants import said_by, without
-from ecco_reports.models.writing import Written, start_of_decoder, write
+from ecco_reports.models.writing import NothingToChooseError, Written, start_of_decoder, write
 from ecco_reports.modelspec import ModelSpec
 from ecco_reports.records import Decoding, Family, Passage, Prompt, Token, written_text
 
@@ -101,6 +102,11 @@ class _Trace:
         return own if rows == list(range(len(own))) else own[rows]
 
 
+def _key_of(reading: Reading) -> tuple[object, ...]:
+    """What the numbers of a text depend on."""
+    return reading.ids, reading.segments, reading.passage.encoder_length
+
+
 class HuggingFaceModel(LanguageModel):
     """A model in memory.
 
@@ -128,10 +134,11 @@ class HuggingFaceModel(LanguageModel):
         self.family = facts.family or Family.CAUSAL
         self._module = module.eval().requires_grad_(False)
         self._speech = SPEECHES[self.family]
-        self._passes = Passes(module, self._speech, device)
+        self._passes = Passes(module, self._speech, device, facts.spec.source)
         self._readings: dict[tuple[str, str], Reading] = {}
         self._traces: dict[tuple[object, ...], _Trace] = {}
         self._blinding: Blinding | None = None
+        self._bare_heads: dict[tuple[object, ...], BareHead] = {}
         with threads_for(self):
             found = discovered(self._passes, facts, self._explored) if from_files else self._explored()
         self.capabilities = frozenset(found.capabilities)
@@ -202,7 +209,10 @@ class HuggingFaceModel(LanguageModel):
         def reading_of(written: Written) -> Reading:
             return self._going_on(given, self.tokenizer.tokens(written.ids, after=after), written.logprobs)
 
-        writing = write(self._module, ids, start, decoding, text_of)
+        try:
+            writing = write(self._module, ids, start, decoding, text_of)
+        except NothingToChooseError as trouble:
+            raise self._passes.unsound(reading_of(Written(trouble.ids, (0.0,) * len(trouble.ids)))) from None
         beams = tuple(Beam(reading_of(beam), beam.score) for beam in writing.beams)
         return replace(reading_of(writing.best), beams=beams, chance_gap=writing.chance_gap)
 
@@ -342,7 +352,9 @@ class HuggingFaceModel(LanguageModel):
             raise self.lacks(Capability.STATES)
         if stack is Stack.MAIN:
             return self._trace(reading, ()).blocks.states[:, 0]
-        return trace_blocks(self._anatomy.encoder, lambda: self._last_rows(reading)).states[:, 0]
+        states = trace_blocks(self._anatomy.encoder, lambda: self._last_rows(reading)).states[:, 0]
+        self._passes.demand_finite(reading, "states of its encoder", [states])
+        return states
 
     @torch.no_grad()
     def read_out(self, reading: Reading, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
@@ -351,6 +363,20 @@ class HuggingFaceModel(LanguageModel):
         ids = torch.tensor([reading.ids]).expand(len(states), -1)
         with replaced_output(self._anatomy.blocks, trace.blocks.outputs, states.to(self._passes.device)):
             return self._passes.logits(reading, ids, places, encoded=trace.encoded)
+
+    @torch.no_grad()
+    def read_bare(self, reading: Reading, states: Sequence[int], places: Sequence[int]) -> torch.Tensor:
+        """What the matrix of the head alone makes of states: scores ``[state, place, outcome]``."""
+        residual = self.residual_states(reading)
+        key = _key_of(reading)
+        if key not in self._bare_heads:
+            tried = [place for place in reading.places if place in (reading.question, reading.places[-1])]
+            spec = self.facts.spec
+            self._bare_heads = {key: find_bare_head(self._passes, reading, residual, tried, spec.dtype, spec.source)}
+        found = self._bare_heads[key]
+        rows = torch.tensor(self._speech.positions(reading, list(places)), device=residual.device)
+        chosen = [found.last if state == self.layers else residual[state] for state in states]
+        return found.of(torch.stack([state[rows] for state in chosen]))
 
     @torch.no_grad()
     def resume(self, reading: Reading, layer: int, states: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
@@ -367,6 +393,7 @@ class HuggingFaceModel(LanguageModel):
         if self._anatomy.attention is None:
             raise self.lacks(Capability.ATTENTION)
         maps = self._anatomy.attention.trace(lambda: self._last_rows(reading)).of(kind)
+        self._passes.demand_finite(reading, "attention weights", (found.weights for found in maps.values()))
         return {layer: found.weights[0] for layer, found in maps.items()}
 
     @property
@@ -384,6 +411,7 @@ class HuggingFaceModel(LanguageModel):
         if tap is None:
             raise self.lacks(Capability.NEURONS)
         found = tap.activations(lambda: self._last_rows(reading))
+        self._passes.demand_finite(reading, "activations", found.values())
         return {layer: activations[0] for layer, activations in found.items()}
 
     @torch.no_grad()
@@ -392,6 +420,7 @@ class HuggingFaceModel(LanguageModel):
         if self._anatomy.writes is None:
             raise self.lacks(Capability.WRITES)
         written = self._anatomy.writes.written(lambda: self._last_rows(reading))
+        self._passes.demand_finite(reading, "writes", (part for parts in written for part in parts))
         return tuple(
             {writer.path: part[0] for writer, part in zip(writers, parts, strict=True)}
             for writers, parts in zip(self._anatomy.writes.layers, written, strict=True)
@@ -422,7 +451,7 @@ class HuggingFaceModel(LanguageModel):
 
     def _trace(self, reading: Reading, places: Sequence[int]) -> _Trace:
         """The pass that keeps the residual stream and the logits at places; run again for other places."""
-        key = (reading.ids, reading.segments, reading.passage.encoder_length)
+        key = _key_of(reading)
         known = self._traces.get(key)
         if known is None or not set(places) <= known.rows.keys():
             kept = sorted({*places}) or list(reading.places[-1:])
@@ -431,6 +460,7 @@ class HuggingFaceModel(LanguageModel):
             blocks = trace_blocks(
                 self._anatomy.blocks, lambda: self._passes.logits(reading, ids, kept, encoded=encoded)
             )
+            self._passes.demand_finite(reading, "states", [blocks.states])
             known = _Trace(blocks, encoded, {place: row for row, place in enumerate(kept)})
             self._traces = {key: known}
         return known

@@ -7,7 +7,7 @@ In: a reading, token numbers ``[batch, position]``, and perhaps embeddings to us
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +16,9 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from ecco_reports.errors import NumericalError
 from ecco_reports.models.families import Speech
+from ecco_reports.models.finite import all_finite, can_be_chosen_from, unsound
 from ecco_reports.models.pointwise import Pointwise
 from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family
@@ -42,6 +44,7 @@ class Passes:
 
     Attributes:
         module: The transformers model.
+        source: The model as the experiment names it, for the message of an error.
         device: Where its input goes.
         speech: How its family reads and speaks.
         narrows: Whether only the places asked for go through the head; set to False where that proves wrong.
@@ -50,8 +53,9 @@ class Passes:
         parameters: The names of what the module can be given.
     """
 
-    def __init__(self, module: Any, speech: Speech, device: str | None = None) -> None:
+    def __init__(self, module: Any, speech: Speech, device: str | None = None, source: str = "") -> None:
         self.module = module
+        self.source = source or type(module).__name__
         self.device = torch.device(device) if device else next(module.parameters()).device
         self.speech = speech
         self.narrows = speech.per_position
@@ -83,6 +87,9 @@ class Passes:
 
         Returns:
             ``[batch, place, outcome]``, at least in float32.
+
+        Raises:
+            NumericalError: They are not finite.
         """
         with ExitStack() as stack:
             if embeddings is not None:
@@ -220,7 +227,24 @@ class Passes:
         rows = self.speech.rows(self.module(**inputs))
         if not narrowed:
             rows = rows[:, keep.to(rows.device)]
+        if not can_be_chosen_from(rows):
+            stack.close()  # What was put in place of embeddings would confuse a plain pass.
+            raise self.unsound(reading)
         return _at_least_float32(rows)
+
+    def unsound(self, reading: Reading, what: str = "logits") -> NumericalError:
+        """The error for numbers that are not finite: where in a plain pass over a reading they begin."""
+        ids = torch.tensor([reading.ids])
+        return unsound(self.module, reading, self.source, lambda: self.rows(reading, ids), what)
+
+    def demand_finite(self, reading: Reading, what: str, numbers: Iterable[torch.Tensor]) -> None:
+        """Makes sure that what was seen inside a pass are numbers.
+
+        Raises:
+            NumericalError: Some are not.
+        """
+        if not all(map(all_finite, numbers)):
+            raise self.unsound(reading, what)
 
     @contextmanager
     def _batches_of_equals(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ from ecco_reports.models.api import server
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.hashes import sha256_of
 from ecco_reports.models.tokens import FastTokenizer
-from ecco_reports.modelspec import ModelSpec
+from ecco_reports.modelspec import SERVED, ModelSpec
 from ecco_reports.records import Family, canonical_json
 from ecco_reports.resources import bundled_models
 
@@ -85,7 +85,17 @@ def facts_of(spec: ModelSpec) -> ModelFacts:
         family=family,
         labels=configs.labels_of(config) if family is Family.CLASSIFICATION else (),
         notes=tuple(notes),
+        shape=configs.shape_of(config, family, (found.folder / name for name in weight_files(spec, found.folder))),
     )
+
+
+def needs_the_hub(source: str) -> bool:
+    """Whether a source neither comes with the package, nor lies in a folder here, nor has a server.
+
+    Raises:
+        ModelLoadError: It is named like a folder, and there is none.
+    """
+    return not source.startswith((BUNDLED, SERVED)) and _local(source) is None
 
 
 def bundled_names() -> list[str]:

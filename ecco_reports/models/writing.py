@@ -10,10 +10,23 @@ from typing import Any
 import torch
 
 from ecco_reports.models.chances import chances
+from ecco_reports.models.finite import can_be_chosen_from
 from ecco_reports.records import Decoding
 
 # A beam of this score or less was never filled: there are fewer continuations than beams.
 _NO_BEAM = -1e8
+
+
+class NothingToChooseError(Exception):
+    """A distribution that a token should be chosen from holds NaN or infinity.
+
+    Attributes:
+        ids: The token numbers written until then.
+    """
+
+    def __init__(self, ids: tuple[int, ...]) -> None:
+        self.ids = ids
+        super().__init__("there is no token to choose")
 
 
 @dataclass(frozen=True)
@@ -59,15 +72,20 @@ def write(
         start: The token its decoder starts with; None for a model that goes on from what it reads.
         decoding: Greedy, drawn with the decoding's seed, or by beams.
         text_of: The text of tokens that it wrote, in which its ends are looked for.
+
+    Raises:
+        NothingToChooseError: Its logits are not finite.
     """
     sampling = decoding.sampling
     device = given.device
     before = given[0].tolist() if start is None else [start]
-    stops = {"stopping_criteria": [_Ending(len(before), decoding.stop, text_of)]} if decoding.stop else {}
+    more: dict[str, Any] = {"logits_processor": [_Judge(len(before))]}
+    if decoding.stop:
+        more["stopping_criteria"] = [_Ending(len(before), decoding.stop, text_of)]
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(0 if sampling is None else sampling.seed or 0)
         with _generating_by(module, decoding, start):
-            output = module.generate(given, attention_mask=torch.ones_like(given), **stops)
+            output = module.generate(given, attention_mask=torch.ones_like(given), **more)
     if decoding.beams > 1:
         beams = tuple(_beams(output, len(before)))
         return Writing(beams[0], beams)
@@ -108,6 +126,24 @@ class _Ending:
         """Whether each row of ``ids`` has come to its end, as the transformers library asks after each step."""
         written = [self.text_of(row) for row in ids[:, self.given :].tolist()]
         return torch.tensor([any(text in said for text in self.texts) for said in written], device=ids.device)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Makes sure that there is something to choose from at each step.
+
+    Attributes:
+        given: How many tokens stand before the continuation.
+    """
+
+    given: int
+
+    def __call__(self, ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        """The logits as they are, as the transformers library asks before each choice."""
+        for row, one in zip(ids, logits, strict=True):
+            if not can_be_chosen_from(one):
+                raise NothingToChooseError(tuple(row[self.given :].tolist()))
+        return logits
 
 
 def _beams(output: Any, given: int) -> Iterator[Written]:

@@ -17,14 +17,15 @@ class Piece:
     """A piece of running text.
 
     Attributes:
-        kind: ``given`` by the prompt; ``second``, where its second text begins on a line of its own; ``mask``, which
-            the model filled in; ``span``, which it pointed at; ``written`` on after the prompt; ``answer``, said of
-            the text rather than in it; ``ended``, where it wrote nothing but the end of the text.
+        kind: ``given`` by the prompt; ``second``, where another text begins on a line of its own; ``mask``, which
+            the model filled in; ``span``, which it pointed at; ``written`` on after the prompt; ``continued`` by a
+            text that was given, too; ``answer``, said of the text rather than in it; ``ended``, where it wrote nothing
+            but the end of the text.
         text: The text; of a mask as the prompt writes it.
         said: What was put in the place of a mask.
     """
 
-    kind: Literal["given", "second", "mask", "span", "written", "answer", "ended"]
+    kind: Literal["given", "second", "mask", "span", "written", "continued", "answer", "ended"]
     text: str = ""
     said: str = ""
 
@@ -38,6 +39,7 @@ class Box:
         label: Its text, with white space made visible.
         special: Whether it belongs to a template rather than to the text.
         said: Whether the model wrote it, or pointed at it.
+        continued: Whether it stands in a continuation that was given.
         filled: What the model put in its place; empty where it is no mask.
     """
 
@@ -45,6 +47,7 @@ class Box:
     label: str
     special: bool
     said: bool
+    continued: bool
     filled: str
 
 
@@ -88,6 +91,9 @@ def pieces(prompt: Prompt, passage: Passage | None) -> tuple[Piece, ...]:
     given = tuple(_given(prompt))
     if passage is None:
         return given
+    if passage.forced:
+        apart = (Piece("second"),) if passage.encoder_length else ()
+        return (*given, *apart, Piece("continued", passage.written))
     match passage.family:
         case Family.MASKED if prompt.written is None:
             return tuple(_filled(prompt, passage))
@@ -114,17 +120,23 @@ def groups(passage: Passage) -> tuple[Boxes, ...]:
     border = passage.encoder_length
     if not border:
         return (Boxes("", boxes),)
-    return (Boxes("read by the encoder", boxes[:border]), Boxes("read and written by the decoder", boxes[border:]))
+    decoder = "read by the decoder" if passage.forced else "read and written by the decoder"
+    return (Boxes("read by the encoder", boxes[:border]), Boxes(decoder, boxes[border:]))
 
 
 def count_of_tokens(passage: Passage) -> str:
     """How many tokens there are and where they come from, in words."""
     total, written, read = len(passage.tokens), len(passage.generated), passage.encoder_length
+    given = "of the given continuation"
     if read:
         started = passage.prompt_length - read
-        parts = [f"{read} read by the encoder", f"{started} to start the decoder", f"{written} written by it"]
+        after = f"{written} {given if passage.forced else 'written by it'}"
+        parts = [f"{read} read by the encoder", f"{started} to start the decoder", after]
     elif written:
-        parts = [f"{passage.prompt_length} of the prompt", f"{written} written by the model"]
+        parts = [
+            f"{passage.prompt_length} of the prompt",
+            f"{written} {given if passage.forced else 'written by the model'}",
+        ]
     else:
         parts = []
     return f"{total} token{'' if total == 1 else 's'}" + (": " if parts else "") + ", ".join(parts)
@@ -189,6 +201,7 @@ def _box(passage: Passage, position: int, token: Token, filled: dict[int, str]) 
         position=position,
         label=token.label,
         special=token.special,
-        said=position >= passage.prompt_length or position in filled,
+        said=(position >= passage.prompt_length and not passage.forced) or position in filled,
+        continued=position >= passage.prompt_length and passage.forced,
         filled=filled.get(position, "") if masked else "",
     )

@@ -78,10 +78,17 @@ def test_normalised_shares_add_up_to_one_on_the_page_and_stay_raw_in_the_table(t
     result = run(tiny_model("gpt2"), normalize=True, aggregation="l2")
     strip = ROOM.charts(result)[0]
     assert [sum(row.scores) for row in strip.rows] == pytest.approx([1.0, 1.0, 1.0], abs=1e-6)
-    raw = [row[4] for row in ROOM.table(result).rows if row[1] == result.explained[0].label]
+    rows = cells(ROOM.table(result), "output", "contribution")
+    raw = [value for output, value in rows if output == result.explained[0].label]
     assert raw[: len(strip.rows[0].scores)] == pytest.approx(
         result.methods[0].contributions[0][: result.explained[0].after + 1].tolist()
     )
+
+
+def cells(table, *names):
+    """Some columns of a table."""
+    at = [table.columns.index(name) for name in names]
+    return [tuple(row[index] for index in at) for row in table.rows]
 
 
 def with_template():
@@ -204,7 +211,7 @@ def test_what_an_encoder_reads_and_what_its_decoder_wrote_are_told_apart(bundled
     assert max(position for unit in result.units for position in unit) < border
     assert gradients.contributions[1, border + 1] != 0  # The second token drew on the first, which the decoder wrote.
     assert not lost.contributions[:, border:].any()
-    matrix = next(figure for figure in ROOM.charts(result) if figure.id == "integrated_gradients-matrix")
+    matrix = next(figure for figure in ROOM.charts(result) if figure.id == "matrix")
     assert "encoder" in matrix.reading
     assert '"strokeDash": [4, 3]' in json.dumps(matrix.chart.to_dict(validate=False))
     assert "no look ahead" in [check.name for check in ROOM.proof(result)]
@@ -253,14 +260,16 @@ def test_a_word_of_several_tokens_carries_one_number_and_sums_are_right(bundled)
     for method in words.methods:
         shares = method.contributions[0, list(heathrow)]
         assert np.ptp(shares) == 0
-        rows = [row for row in ROOM.table(words).rows if row[0] == method.method]
-        assert rows[0][2:5] == (0, "Heathrow", pytest.approx(shares.sum()))
+        table = cells(ROOM.table(words), "method", "position", "input", "contribution")
+        rows = [row for row in table if row[0] == method.method]
+        assert rows[0][1:] == (0, "Heathrow", pytest.approx(shares.sum()))
         assert len(rows) == 8
         strip = next(figure for figure in ROOM.charts(words) if figure.id == method.method)
         assert strip.tokens[0].text == "Heathrow"
-        assert strip.rows[0].scores == pytest.approx([row[4] for row in rows])
+        assert strip.rows[0].scores == pytest.approx([row[3] for row in rows])
     shared = words.methods[1]
-    assert sum(row[4] for row in ROOM.table(words).rows if row[0] == "shapley") == pytest.approx(
+    table = cells(ROOM.table(words), "method", "contribution")
+    assert sum(value for method, value in table if method == "shapley") == pytest.approx(
         float(shared.scores[0] - shared.baseline_scores[0])
     )
 
@@ -268,8 +277,8 @@ def test_a_word_of_several_tokens_carries_one_number_and_sums_are_right(bundled)
 def test_drawn_values_carry_their_errors_and_exact_ones_have_none(tiny_model):
     drawn, exact = (run(tiny_model("gpt2"), methods=("shapley",), samples=samples) for samples in (4, 100))
     assert (drawn.methods[0].drawn.draws, exact.methods[0].drawn) == (4, None)
-    assert all(row[5] > 0 for row in ROOM.table(drawn).rows)
-    assert all(row[5] is None for row in ROOM.table(exact).rows)
+    assert all(error > 0 for (error,) in cells(ROOM.table(drawn), "standard error"))
+    assert all(error is None for (error,) in cells(ROOM.table(exact), "standard error"))
     assert "4 random orders, standard errors up to" in ROOM.charts(drawn)[0].rows[0].detail
     assert "256 variants of the prompt" in ROOM.charts(exact)[0].rows[0].detail
     check_words(ROOM, drawn)

@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
-from ecco_reports.analyses.generation import Generation, GenerationParams
-from ecco_reports.records import Prompt, Sampling
-from ecco_reports.testing import check_words
+from ecco_reports.analyses.generation import FollowedBeam, Generation, GenerationParams
+from ecco_reports.analyses.work import Extent
+from ecco_reports.records import Family, Prompt, Sampling, Token
+from ecco_reports.testing import check_words, round_trip
 from tests import tiny
 from tests.analyses.stubborn import silent
 
@@ -34,7 +35,12 @@ def test_a_drawn_token_keeps_the_rank_it_has_without_temperature(tiny_model):
     result = ROOM.run(tiny_model("gpt2"), PROMPT, params)
     assert max(step.rank for step in result.steps) > 1
     assert result.gap < 1e-4
-    assert [check.name for check in ROOM.proof(result)] == ["decoding against teacher forcing", "probabilities add up"]
+    assert [check.name for check in ROOM.proof(result)] == [
+        "decoding against teacher forcing",
+        "probabilities add up",
+        "what tokens were chosen by",
+        "changed probabilities add up",
+    ]
     assert "Tokens were drawn" in ROOM.summary(result)
 
 
@@ -66,3 +72,144 @@ def test_a_model_that_writes_nothing_gets_a_page_all_the_same(tiny_model):
 
 def test_a_prompt_of_one_token_is_enough(tiny_model):
     check_words(ROOM, ROOM.run(tiny_model("gpt2"), Prompt(name="p", text="London"), GenerationParams()))
+
+
+DRAWN = {
+    "sampling": Sampling(temperature=1.5, top_k=12, top_p=0.9, min_p=0.02, seed=2),
+    "repetition_penalty": 1.3,
+}
+
+
+def test_candidates_show_what_the_settings_made_of_them(tiny_model):
+    model = tiny_model("gpt2")
+    params = GenerationParams(max_new_tokens=6, top_k=tiny_size(), **DRAWN)
+    result = round_trip(ROOM.run(model, PROMPT, params))
+    check_words(ROOM, result)
+    assert result.chance_gap < 1e-6
+    for step in result.steps:
+        chances = [candidate.chance for candidate in step.candidates]
+        assert sum(chances) == pytest.approx(1, abs=1e-5)
+        assert 0 < step.chance.possible == sum(chance > 0 for chance in chances) <= 12
+        assert step.chance.largest == max(chances)
+        assert step.chance.chosen in chances
+        assert sum(candidate.probability for candidate in step.candidates) == pytest.approx(1, abs=1e-5)
+    assert "probability after the settings" in ROOM.table(result).columns
+    assert "left out" in ROOM.charts(result)[0].chart.to_json()
+
+
+def tiny_size():
+    return len(tiny.VOCABULARY)
+
+
+def test_without_settings_that_matter_there_is_one_probability(tiny_model):
+    for params in (GenerationParams(), GenerationParams(sampling=Sampling(seed=1)), GenerationParams(beams=2)):
+        result = ROOM.run(tiny_model("neox"), PROMPT, params)
+        assert {step.chance for step in result.steps} == {None}
+        assert "probability after the settings" not in ROOM.table(result).columns
+
+
+def test_a_penalised_choice_is_the_first_after_the_penalty(tiny_model):
+    result = ROOM.run(tiny_model("gemma2"), PROMPT, GenerationParams(max_new_tokens=6, repetition_penalty=3.0))
+    check_words(ROOM, result)
+    assert max(step.rank for step in result.steps) > 1
+    (greedy,) = (check for check in ROOM.proof(result) if check.name == "greedy choice")
+    assert greedy.passed
+    assert "after the repetition penalty" in greedy.meaning
+    assert "with a repetition penalty of 3;" in ROOM.summary(result)
+    step = result.steps[0]
+    worse = step.model_copy(update={"chance": step.chance.model_copy(update={"largest": 2 * step.chance.chosen})})
+    forged = result.model_copy(update={"steps": (worse, *result.steps[1:])})
+    assert [check.name for check in ROOM.proof(forged) if not check.passed] == ["greedy choice"]
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.3])
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_all_beams_are_kept_with_their_own_log_probabilities(family, penalty, tiny_model):
+    model = tiny_model(family)
+    params = GenerationParams(max_new_tokens=5, beams=4, repetition_penalty=penalty)
+    result = round_trip(ROOM.run(model, PROMPT, params))
+    check_words(ROOM, result)
+    reading = model.read(PROMPT, params.decoding)
+    assert len(result.beams) == 4
+    assert [beam.score for beam in result.beams] == sorted((beam.score for beam in result.beams), reverse=True)
+    assert [beam.tokens for beam in result.beams] == [beam.reading.passage.generated for beam in reading.beams]
+    best = result.beams[0]
+    assert best.tokens == result.passage.generated
+    assert best.logprobs == pytest.approx([step.logprob for step in result.steps], abs=1e-5)
+    given = result.passage.prompt_length
+    for beam, read in zip(result.beams, reading.beams, strict=True):
+        logits = tiny.build(family)(torch.tensor([read.reading.ids])).logits[0, given - 1 : -1].log_softmax(-1)
+        expected = [logits[step, token.id].item() for step, token in enumerate(beam.tokens)]
+        assert beam.logprobs == pytest.approx(expected, abs=2e-5)
+        assert beam.total == pytest.approx(sum(expected), abs=1e-4)
+        if penalty == 1:
+            assert beam.score == pytest.approx(sum(expected) / len(expected), abs=2e-5)
+    names = [check.name for check in ROOM.proof(result)]
+    assert names == ["decoding against teacher forcing", "probabilities add up", "scores of the beams"]
+    assert [figure.id for figure in ROOM.charts(result)] == ["candidates", "beams"]
+    rows = ROOM.table(result).rows
+    assert [row[0] for row in rows if row[0] > 1] == [n for n in (2, 3, 4) for _ in result.beams[n - 1].tokens]
+
+
+def test_the_states_of_another_beam_are_found_out(tiny_model):
+    result = ROOM.run(tiny_model("gpt2"), PROMPT, GenerationParams(beams=2))
+    first, second = result.beams
+    swapped = abs(first.total / len(first.logprobs) - second.score)
+    forged = result.model_copy(update={"beam_gap": swapped})
+    assert [check.name for check in ROOM.proof(forged) if not check.passed] == ["scores of the beams"]
+
+
+def test_beams_part_where_they_first_differ():
+    def beam(*numbers):
+        tokens = tuple(Token(id=number, text=str(number)) for number in numbers)
+        return FollowedBeam(tokens=tokens, logprobs=(-1.0,) * len(numbers), score=-1.0)
+
+    assert beam(1, 2, 3).parts_from(beam(1, 2, 3)) is None
+    assert beam(1, 4, 3).parts_from(beam(1, 2, 3)) == 1
+    assert beam(1, 2, 3).parts_from(beam(1, 2)) == 2
+    assert beam(1, 2).parts_from(beam(1, 2, 3)) is None
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_given_continuation_is_explained_as_given(family, tiny_model):
+    prompt = PROMPT.model_copy(update={"continuation": "Tokyo and not Paris"})
+    result = round_trip(ROOM.run(tiny_model(family), prompt, GenerationParams(max_new_tokens=1, **DRAWN)))
+    check_words(ROOM, result)
+    assert [step.token.text for step in result.steps] == ["Tokyo", "and", "not", "Paris"]
+    assert {step.chance for step in result.steps} == {None}
+    assert [check.name for check in ROOM.proof(result)] == [
+        "the prompt alone against the whole text",
+        "probabilities add up",
+    ]
+    said = " ".join([ROOM.summary(result), *(figure.title + figure.reading for figure in ROOM.charts(result))])
+    assert "given continuation" in said
+    assert "wrote" not in said
+    assert "generated" not in said
+    assert "given" in ROOM.table(result).columns
+    perplexity = math.exp(-sum(step.logprob for step in result.steps) / 4)
+    assert ROOM.metrics(result)["perplexity"].value == pytest.approx(perplexity, rel=1e-6)
+    assert ROOM.metrics(result)["total_logprob"].value == pytest.approx(-4 * math.log(perplexity), rel=1e-6)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_the_work_is_what_was_done(beams, tiny_model, monkeypatch):
+    model = tiny_model("llama")
+    params = GenerationParams(max_new_tokens=4, beams=beams)
+    prompt = Prompt(name="p", text="one two three")
+    model.logits(model.read(prompt, params.decoding), [0])
+    passes = []
+    monkeypatch.setattr(model._passes, "logits", counted(model._passes.logits, passes))
+    ROOM.run(model, prompt, params)
+    extent = Extent(Family.CAUSAL, read=3, written=4, words=3, outcomes=tiny_size())
+    # The shared pass is run by whoever comes first.
+    assert len(passes) - 1 <= ROOM.work(params, extent).passes <= len(passes)
+    assert ROOM.work(params, extent).memory >= 4 * 4 * tiny_size()
+    assert ROOM.work(params, Extent(Family.MASKED, read=3, written=1, words=3)).passes == 0
+
+
+def counted(call, calls):
+    def counting(*arguments, **settings):
+        calls.append(1)
+        return call(*arguments, **settings)
+
+    return counting

@@ -84,3 +84,38 @@ def test_a_prompt_of_one_token_is_enough(tiny_model):
 def test_empty_and_unknown_choices_are_refused(params):
     with pytest.raises(ValueError, match="validation error"):
         LogitLensParams(**params)
+
+
+def test_without_the_final_norm_cells_are_those_of_the_bare_head_and_the_difference_is_counted(tiny_model):
+    model = tiny_model("gpt2")
+    bare, normed = run(model, apply_final_norm=False, top_k=1), run(model, top_k=1)
+    ids = torch.tensor([[token.id for token in bare.passage.tokens]])
+    output = tiny.build("gpt2")(ids, output_hidden_states=True)
+    expected = torch.stack([tiny.build("gpt2").lm_head(state)[0, :-1].argmax(-1) for state in output.hidden_states])
+    found = [[bare.vocabulary[index].id for index in row] for row in bare.candidates[:, :, 0]]
+    assert found == expected.tolist()
+    named = np.array([[normed.vocabulary[index].id for index in row] for row in normed.candidates[:, :, 0]])
+    assert bare.agreement == pytest.approx((named == np.array(found))[:-1].mean())
+    assert 0 < bare.agreement < 1
+    assert normed.agreement is None
+    check_words(ROOM, bare)
+    assert ROOM.charts(bare)[0].title == "What each layer would say next, without the final norm"
+
+
+def test_a_long_text_is_kept_whole_and_shown_in_part(tiny_model, monkeypatch):
+    monkeypatch.setattr("ecco_reports.analyses.logit_lens.figures._NUMBERS_SHOWN", 1000)
+    result = run(tiny_model("gpt2"), Prompt(name="p", text=" ".join(["the city of"] * 20)), max_new_tokens=1)
+    (grid, _) = ROOM.charts(result)
+    shown = grid.chart.to_dict(validate=False)["datasets"]["columns"]
+    assert len(result.places) == 60
+    assert len(shown) < 60
+    assert f"The chart shows {len(shown)} of 60 places, from position {60 - len(shown)} on" in grid.reading
+    assert len(ROOM.table(result).rows) == 60 * (tiny.LAYERS + 1)
+
+
+def test_the_first_layer_that_says_it_need_not_be_the_one_that_stays(tiny_model):
+    result = run(tiny_model("gpt2"))
+    ranks = result.next_rank.copy()
+    ranks[:, 7] = [4, 1, 3, 1]
+    metrics = ROOM.metrics(result.model_copy(update={"next_rank": ranks}))
+    assert (metrics["first_top_layer"].value, metrics["settled_layer"].value) == (0.0, 2.0)

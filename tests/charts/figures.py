@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import vl_convert
 
+from ecco_reports.charts.beams import BeamRow, beams_chart
 from ecco_reports.charts.bundle import VEGA_LITE
-from ecco_reports.charts.candidates import Step, candidates_chart
-from ecco_reports.charts.contributions import contribution_matrix
+from ecco_reports.charts.candidates import Candidate, Step, candidates_chart
+from ecco_reports.charts.contributions import Explanation, contribution_matrix
 from ecco_reports.charts.figure import ChartFigure, StripRow, StripToken, TokenStrip
 from ecco_reports.charts.lens import LensCell, lens_grid, lens_lines
+from ecco_reports.charts.lines import Race
 from ecco_reports.charts.ranks import rank_grid, rank_lines
 
 HOSTILE = (
@@ -83,17 +85,29 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
     scores = np.tril(np.linspace(-1, 2, count * count).reshape(count, count), -1)
     scores[np.triu_indices(count, 1)] = math.nan
     steps = [
-        Step(5 + index, label, [(other, 0.5 / (1 + rank)) for rank, other in enumerate(labels[:4])], 9, 0.01, 1.25)
+        Step(
+            5 + index,
+            label,
+            [Candidate(other, 0.5 / (1 + rank), 0.4 / rank if rank else 0.0) for rank, other in enumerate(labels[:4])],
+            9,
+            0.01,
+            6.64,
+            1.25,
+            chance=0.03,
+            possible=12,
+        )
         for index, label in enumerate(labels)
     ]
+    beams = [BeamRow(labels, [-0.1 * (1 + place)] * len(labels), -0.5, -9.5, place or None) for place in (0, 1)]
     made = {
         "lens": lens(labels).chart,
-        "lens_lines": lens_lines(LAYERS, labels[:8], np.linspace(0, 1, 3 * len(labels[:8])).reshape(3, -1)),
+        "lens_lines": lens_lines(LAYERS, [Race("", labels[:8], np.linspace(0, 1, 3 * len(labels[:8])).reshape(3, -1))]),
         "candidates": candidates_chart(steps),
-        "matrix": contribution_matrix(labels, labels, scores, "nats", signed=True),
-        "saliency": contribution_matrix(labels, labels, np.abs(scores), "share", signed=False),
+        "beams": beams_chart(beams),
+        "matrix": contribution_matrix(labels, labels, [Explanation("ig", scores, "nats", True)]),
+        "saliency": contribution_matrix(labels, labels, [Explanation("saliency", np.abs(scores), "share", False)]),
         "rank_grid": rank_grid(LAYERS, labels, ranks, 1000),
-        "rank_lines": rank_lines(LAYERS, labels[:8], ranks[:, :8], 1000),
+        "rank_lines": rank_lines(LAYERS, [Race("", labels[:8], ranks[:, :8])], 1000),
     }
     return {name: ChartFigure(name, f"The {name}", "Look.", f"A picture of {name}.", made[name]) for name in made}
 

@@ -1,25 +1,26 @@
 from __future__ import annotations
 
-from ecco_reports.charts.candidates import Step, candidates_chart
+from ecco_reports.charts.candidates import Candidate, Step, candidates_chart
 from ecco_reports.charts.figure import ChartFigure
 from tests.charts.figures import scene
 
 STEPS = [
-    Step(8, "·London", [("·London", 0.6984), ("·river", 0.171)], 1, 0.6984, 1.72),
-    Step(9, "·United", [("·Chicago", 0.539), ("·York", 0.074)], 17, 0.0051, 2.63),
+    Step(8, "·London", [Candidate("·London", 0.6984), Candidate("·river", 0.171)], 1, 0.6984, 0.518, 1.72),
+    Step(9, "·United", [Candidate("·Chicago", 0.539), Candidate("·York", 0.074)], 17, 0.0051, 7.62, 2.63),
 ]
 
 
-def data():
-    return candidates_chart(STEPS).to_dict(validate=False)["datasets"]
+def data(steps=STEPS):
+    return candidates_chart(steps).to_dict(validate=False)["datasets"]
 
 
-def test_every_step_tells_what_was_chosen_how_probable_it_was_and_the_entropy():
+def test_every_step_tells_what_was_chosen_how_probable_and_surprising_it_was_and_the_entropy():
     assert [
-        (row["s"], row["position"], row["token"], row["p"], row["rank"], row["entropy"]) for row in data()["steps"]
+        (row["s"], row["position"], row["token"], row["p"], row["rank"], row["bits"], row["entropy"])
+        for row in data()["steps"]
     ] == [
-        (1, 8, "·London", 0.6984, 1, 1.72),
-        (2, 9, "·United", 0.0051, 17, 2.63),
+        (1, 8, "·London", 0.6984, 1, 0.52, 1.72),
+        (2, 9, "·United", 0.0051, 17, 7.62, 2.63),
     ]
 
 
@@ -47,3 +48,41 @@ def test_the_first_step_is_shown_first_and_the_chosen_bar_has_its_own_colour():
 
 def test_a_single_step_makes_a_chart():
     scene(ChartFigure("x", "x", "x", "x", candidates_chart(STEPS[:1])))
+
+
+CHANGED = [
+    Step(
+        8,
+        "·river",
+        [Candidate("·London", 0.6984, 0.81), Candidate("·river", 0.171, 0.19), Candidate("·sea", 0.01, 0.0)],
+        2,
+        0.171,
+        2.548,
+        1.72,
+        chance=0.19,
+        possible=2,
+    )
+]
+
+
+def test_what_settings_left_out_is_said_beside_what_they_changed():
+    bars = [(bar["p"], bar["c"], bar["out"], bar["says"]) for bar in data(CHANGED)["bars"]]
+    assert bars == [
+        (0.6984, 0.81, False, "rank 1: ·London, 69.8%, 81.0% after the settings"),
+        (0.171, 0.19, False, "rank 2: ·river, 17.1%, 19.0% after the settings, chosen"),
+        (0.01, 0.0, True, "rank 3: ·sea, 1.0%, left out by the settings"),
+    ]
+    items = scene(ChartFigure("x", "x", "x", "x", candidates_chart(CHANGED)))
+    texts = {item.get("text") for item in items}
+    assert {"69.8\u00a0% → 81.0\u00a0%", "17.1\u00a0% → 19.0\u00a0%  chosen", "1.0\u00a0% → left out"} <= texts
+    (step,) = data(CHANGED)["steps"]
+    assert step["says"].endswith("surprisal 2.55 bits, entropy 1.72 bits, 2 candidates left by the settings")
+
+
+def test_a_given_token_is_not_called_chosen():
+    chart = candidates_chart(STEPS, "tokens of the given continuation", "given")
+    assert [bar["says"] for bar in chart.to_dict(validate=False)["datasets"]["bars"] if bar["chosen"]] == [
+        "rank 1: ·London, 69.8%, given",
+        "rank 17: ·United, 0.5%, given",
+    ]
+    assert "69.8\u00a0%  given" in {item.get("text") for item in scene(ChartFigure("x", "x", "x", "x", chart))}

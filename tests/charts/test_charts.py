@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ecco_reports.charts import style
-from ecco_reports.charts.contributions import contribution_matrix
+from ecco_reports.charts.contributions import Explanation, contribution_matrix
 from ecco_reports.charts.embed import static_picture
 from ecco_reports.charts.figure import ChartFigure
 from ecco_reports.charts.lens import LensCell, lens_grid
@@ -105,7 +105,9 @@ def test_specifications_of_a_hundred_positions_stay_under_300_kb():
     made = {
         "lens": lens_grid(layers, labels, [*labels[1:], None], cells),
         "ranks": rank_grid(layers, labels, rng.integers(1, 50257, (13, 100)), 50257),
-        "matrix": contribution_matrix(labels, labels[:50], rng.normal(size=(50, 100)), "nats", signed=True),
+        "matrix": contribution_matrix(
+            labels, labels[:50], [Explanation("ig", rng.normal(size=(50, 100)), "nats", True)]
+        ),
     }
     sizes = {name: len(json.dumps(chart.to_dict(validate=False), ensure_ascii=False)) for name, chart in made.items()}
     assert max(sizes.values()) < 300_000, sizes

@@ -4,17 +4,31 @@ import math
 
 import numpy as np
 
-from ecco_reports.charts.contributions import contribution_matrix
+from ecco_reports.charts.contributions import Explanation, contribution_matrix
 from ecco_reports.charts.figure import ChartFigure
 from tests.charts.figures import scene, tile_colours
 
 SCORES = np.array([[2.0, -1.0, math.nan], [0.5, 0.0, -4.0]])
 
 
+def explained(scores, signed=True, **more):
+    return Explanation("ig", np.array(scores, dtype=float), "nats", signed, **more)
+
+
+def matrix(*explanations, inputs="abc", outputs="XY", **more):
+    return contribution_matrix(list(inputs), list(outputs), explanations, **more)
+
+
 def drawn(scores=SCORES, signed=True):
-    return scene(
-        ChartFigure("x", "x", "x", "x", contribution_matrix(["a", "b", "c"], ["X", "Y"], scores, "nats", signed))
-    )
+    return scene(ChartFigure("x", "x", "x", "x", matrix(explained(scores, signed))))
+
+
+def spec(chart):
+    return chart.to_dict(validate=False)
+
+
+def bound(chart):
+    return {param["name"]: param["bind"].get("labels") for param in spec(chart)["params"] if "bind" in param}
 
 
 def test_an_input_that_comes_too_late_has_no_cell():
@@ -46,8 +60,8 @@ def test_unsigned_scores_take_one_colour_and_no_sign():
 
 
 def test_scores_are_stored_with_three_digits():
-    spec = contribution_matrix(["a"], ["X"], np.array([[1.23456]]), "nats", True).to_dict(validate=False)
-    assert spec["datasets"]["cells"] == [{"o": 0, "score": [1.23], "largest": 1.235}]
+    made = spec(matrix(explained([[1.23456]]), inputs="a", outputs="X"))
+    assert made["datasets"]["cells"] == [{"m": 0, "o": 0, "score": [1.23], "largest": 1.235}]
 
 
 def test_a_matrix_of_nothing_but_noughts_is_drawn():
@@ -55,26 +69,24 @@ def test_a_matrix_of_nothing_but_noughts_is_drawn():
 
 
 def test_an_input_of_several_tokens_is_found_by_its_position():
-    chart = contribution_matrix(["a", "bc"], ["X"], np.array([[1.0, 2.0]]), "nats", True, positions=[0, 5])
-    (positions,) = [p["value"] for p in chart.to_dict(validate=False)["params"] if p["name"] == "positions"]
+    chart = matrix(explained([[1.0, 2.0]]), inputs=["a", "bc"], outputs="X", positions=[0, 5])
+    (positions,) = [p["value"] for p in spec(chart)["params"] if p["name"] == "positions"]
     assert positions == [0, 5]
 
 
 def test_standard_errors_stand_in_the_tooltip_and_only_where_there_are_any():
     errors = np.array([[0.1234, 0.0]])
-    with_errors = contribution_matrix(["a", "b"], ["X"], np.array([[1.0, 2.0]]), "nats", True, errors=errors)
-    without = contribution_matrix(["a", "b"], ["X"], np.array([[1.0, 2.0]]), "nats", True)
-    assert with_errors.to_dict(validate=False)["datasets"]["cells"][0]["error"] == [0.12, 0.0]
+    with_errors = matrix(explained([[1.0, 2.0]], errors=errors), inputs="ab", outputs="X")
+    without = matrix(explained([[1.0, 2.0]]), inputs="ab", outputs="X")
+    assert spec(with_errors)["datasets"]["cells"][0]["error"] == [0.12, 0.0]
     titles = [
-        [tip["title"] for tip in chart.to_dict(validate=False)["layer"][-1]["encoding"]["tooltip"]]
-        for chart in (with_errors, without)
+        [tip["title"] for tip in spec(chart)["layer"][-1]["encoding"]["tooltip"]] for chart in (with_errors, without)
     ]
     assert [("standard error" in each) for each in titles] == [True, False]
 
 
 def test_a_line_parts_what_the_encoder_read_from_the_rest():
-    chart = contribution_matrix(["a", "b", "c"], ["X", "Y"], SCORES, "nats", True, border=2)
-    items = scene(ChartFigure("x", "x", "x", "x", chart))
+    items = scene(ChartFigure("x", "x", "x", "x", matrix(explained(SCORES), border=2)))
     (line,) = [item for item in items if item.get("strokeDash") == [4, 3] and "x" in item]
     width = 46  # Of a column that shows its number.
     assert 2 * width <= line["x"] <= 2 * width + 2
@@ -82,7 +94,15 @@ def test_a_line_parts_what_the_encoder_read_from_the_rest():
 
 def test_a_bound_is_marked_and_said_as_one():
     at_least = np.array([[True, False, False], [False, False, False]])
-    chart = contribution_matrix(["a", "b", "c"], ["X", "Y"], SCORES, "nats", True, at_least=at_least)
-    items = scene(ChartFigure("x", "x", "x", "x", chart))
+    items = scene(ChartFigure("x", "x", "x", "x", matrix(explained(SCORES, at_least=at_least))))
     assert {"≥ +2.00", "−1.00"} <= {item.get("text") for item in items}
     assert {"a for X: at least +2.00", "b for X: −1.00"} <= {item.get("description") for item in items}
+
+
+def test_one_method_needs_no_menu_and_of_several_the_first_is_drawn():
+    one, two = explained(SCORES), Explanation("saliency", np.abs(SCORES), "share", False, errors=np.zeros((2, 3)))
+    assert bound(matrix(one)).keys() == {"scope"}
+    both = matrix(one, two)
+    assert bound(both)["chosen"] == ["ig", "saliency"]
+    items = scene(ChartFigure("x", "x", "x", "x", both))
+    assert {"a for X: +2.00", "b for X: −1.00"} <= {item.get("description") for item in items}

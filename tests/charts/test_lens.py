@@ -6,6 +6,7 @@ import numpy as np
 
 from ecco_reports.charts.figure import ChartFigure
 from ecco_reports.charts.lens import LensCell, lens_grid, lens_lines, settled
+from ecco_reports.charts.lines import Race
 from tests.charts.figures import LAYERS, lens, lens_cells, scene, tile_colours
 
 LABELS = ("Heathrow", "·is", "·in")
@@ -73,7 +74,9 @@ def test_an_infinite_divergence_is_stored_as_nothing_and_does_not_set_the_scale(
 
 def test_lens_lines_end_in_their_names_and_say_every_point():
     items = scene(
-        figure(lens_lines(LAYERS, ["·London", "·Paris"], np.array([[0.0, 0.5], [0.25, 0.25], [0.971, 0.02]])))
+        figure(
+            lens_lines(LAYERS, [Race("", ["·London", "·Paris"], np.array([[0.0, 0.5], [0.25, 0.25], [0.971, 0.02]]))])
+        )
     )
     said = [item["description"] for item in items if "description" in item]
     assert "layer 1, ·London: 97.1%" in said

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecco_reports.charts.figure import ChartFigure
-from ecco_reports.charts.lines import LABEL_GAP, spread_out
+from ecco_reports.charts.lines import LABEL_GAP, Race, spread_out
 from ecco_reports.charts.ranks import rank_grid, rank_lines
 from tests.charts.figures import LAYERS, scene, tile_colours
 
@@ -38,7 +38,7 @@ def test_colour_is_logarithmic():
 
 
 def test_first_place_is_on_top_and_decades_are_equally_far_apart():
-    items = drawn(rank_lines(["0", "1", "2"], ["a"], np.array([[100], [10], [1]]), 10_000))
+    items = drawn(rank_lines(["0", "1", "2"], [Race("", ["a"], np.array([[100], [10], [1]]))], 10_000))
     heights = {item["description"]: item["y"] for item in items if "description" in item}
     assert heights["layer 2, a: rank 1"] == pytest.approx(0)
     assert heights["layer 1, a: rank 10"] == pytest.approx(60)
@@ -55,5 +55,5 @@ def test_names_that_would_overlap_move_apart_as_little_as_need_be():
 
 
 def test_a_vocabulary_of_one_token_still_makes_a_chart():
-    drawn(rank_lines(["0"], ["a"], np.array([[1]]), 1))
+    drawn(rank_lines(["0"], [Race("", ["a"], np.array([[1]]))], 1))
     drawn(rank_grid(["0"], ["a"], np.array([[1]]), 1))

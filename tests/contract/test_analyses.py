@@ -14,6 +14,7 @@ from ecco_reports.testing import check_analysis
 SETTINGS = {
     "attribution": {"methods": ["integrated_gradients", "input_x_gradient", "saliency", "occlusion", "shapley"]},
     "token_ranks": {"watch": [" London", " Paris"]},
+    "watch": {"tokens": [" London", " Paris"], "positions": [-2, -1]},
 }
 
 

@@ -1,4 +1,4 @@
-"""Gradients, integrated gradients and attention against inseq, whose answers are kept in ``tests/oracles/inseq.npz``."""
+"""Gradients, integrated gradients and attention are those of inseq, kept in ``tests/oracles/inseq.npz``."""
 
 from __future__ import annotations
 

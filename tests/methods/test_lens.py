@@ -105,7 +105,7 @@ def test_ranks_count_the_tokens_above(family, tiny_model):
 def test_chunks_change_nothing(tiny_model, monkeypatch):
     ours = tiny_model("gemma2")
     whole = logit_lens(ours, reading_of(ours, IDS), STATES, EVERYWHERE, IDS, k=4)
-    monkeypatch.setattr("ecco_reports.methods.lens._NUMBERS_AT_ONCE", 1)
+    monkeypatch.setattr("ecco_reports.methods.portions.NUMBERS_AT_ONCE", 1)
     monkeypatch.setattr("ecco_reports.methods.lens._NUMBERS_IN_CACHE", 1)
     small = logit_lens(ours, reading_of(ours, IDS), STATES, EVERYWHERE, IDS, k=4)
     for left, right in zip(whole.rows, small.rows, strict=True):

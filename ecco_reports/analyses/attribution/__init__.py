@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from ecco_reports.analyses import Analysis
+from ecco_reports.analyses import Analysis, Between
 from ecco_reports.analyses.attributing.asking import problems_of, variants_of, work_of
 from ecco_reports.analyses.attributing.computing import attribute
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import AttributionParams
-from ecco_reports.analyses.attribution.words import checks, metrics_of, summary_of
+from ecco_reports.analyses.attribution.proofs import checks, metrics_of
+from ecco_reports.analyses.attribution.rows import table_of
+from ecco_reports.analyses.attribution.words import summary_of
 from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Check, Metric, Prompt, Table
@@ -67,22 +69,21 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
         return metrics_of(result)
 
     def summary(self, result: AttributionResult) -> str:
-        """What moved the first target most, and what could not be done."""
+        """What moved the first target most, which methods disagree, and what could not be done."""
         return summary_of(result)
 
     def charts(self, result: AttributionResult) -> Sequence[Figure]:
-        """Per method the text to choose outputs in, and the matrix of all contributions."""
+        """The text to choose outputs in, methods beside and against each other, and the matrix of each method."""
         from ecco_reports.analyses.attribution.figures import figures_of
 
         return list(figures_of(result))
 
     def table(self, result: AttributionResult) -> Table:
-        """One row per method, target and input token or word."""
-        from ecco_reports.analyses.attribution.figures import table_columns, table_rows
+        """One row per method, target and input token, word or sentence."""
+        return table_of(result)
 
-        return Table(
-            columns=table_columns(result),
-            rows=tuple(table_rows(result)),
-            caption="One row per method, output and input; contributions as computed, before any normalising. A word "
-            "of several tokens stands once, at the position of its first.",
-        )
+    def between(self, first: AttributionResult, second: AttributionResult, names: tuple[str, str]) -> Between | None:
+        """Whether two models give the same reasons, method by method, over the parts of the prompt that both have."""
+        from ecco_reports.analyses.attribution.between import between_of
+
+        return between_of(first, second, names)

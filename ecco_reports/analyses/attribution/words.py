@@ -1,6 +1,6 @@
-"""What attribution says: its proof, its metrics, and its sentences.
+"""What attribution says: its summary, its units and how to read its figures.
 
-In: a result. Out: checks, metrics, words. Never: torch, drawing.
+In: a result. Out: words and numbers. Never: torch, drawing.
 """
 
 from __future__ import annotations
@@ -10,124 +10,69 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
-from ecco_reports.analyses.attributing.settings import METHOD_TITLES, PERTURBATIONS
+from ecco_reports.analyses.attributing.settings import ATTENTIONS, FROM_BASELINE, METHOD_TITLES, PERTURBATIONS, Method
+from ecco_reports.analyses.attribution.comparing import agreement_sentences, agreements, side_by_side
+from ecco_reports.analyses.attribution.parts import encoder_share, shown_columns
 from ecco_reports.analyses.voice import voice_of
-from ecco_reports.records import Check, Direction, Family, Metric
+from ecco_reports.records import Family
 
 SCORE_NAMES = {"logprob": "log-probability", "logit": "logit", "probability": "probability"}
 SCORE_UNITS = {"logprob": "log-probability, nats", "logit": "logit", "probability": "probability"}
-# Central differences of a float32 function, a hundredth of the way: good to a few per cent where it curves. In half
-# precision a score has two or three digits, and the difference of two scores says little more than the sign.
-_GRADIENT_TOLERANCE = {"float64": 0.01, "float32": 0.05, "bfloat16": 2.0, "float16": 2.0}
-_WRITING = (Family.CAUSAL, Family.ENCODER_DECODER)
-# Sums of a few hundred differences, in double precision.
-_EFFICIENCY_TOLERANCE = 1e-6
-
-
-def checks(result: AttributionResult) -> Iterator[Check]:
-    """Each method's own proof, and that nothing flows back where nothing can."""
-    for method in result.methods:
-        yield from _method_checks(result, method)
-    followed = [method.leak for method in result.methods if method.method not in PERTURBATIONS]
-    nothing_asked = not result.methods
-    if result.passage.family in _WRITING and (followed or nothing_asked):
-        yield Check(
-            name="no look ahead",
-            residual=max(followed, default=0.0),
-            tolerance=0.0,
-            meaning="Gradient of a prediction with respect to tokens that come after it; a causal model has none."
-            if result.passage.family is Family.CAUSAL
-            else "Gradient of a prediction with respect to tokens written after it; a decoder has none.",
-        )
-
-
-def _method_checks(result: AttributionResult, method: MethodResult) -> Iterator[Check]:
-    title = METHOD_TITLES[method.method]
-    worst = float(np.max(method.residuals, initial=0.0))
-    if method.method == "integrated_gradients":
-        yield Check(
-            name=f"{title}: completeness gap",
-            residual=worst,
-            tolerance=result.tolerance,
-            meaning="The contributions of all tokens must add up to score(input) − score(baseline); the "
-            "largest relative miss among the targets.",
-        )
-    elif method.perturbed is None:
-        yield Check(
-            name=f"{title}: gradient against finite differences",
-            residual=worst,
-            tolerance=_GRADIENT_TOLERANCE[result.dtype],
-            meaning="The slope of the score along the input, measured by moving it a little both "
-            "ways, against the sum of input × gradient; the largest relative miss among the targets.",
-        )
-    else:
-        if method.method == "shapley":
-            yield Check(
-                name=f"{title}: efficiency",
-                residual=worst,
-                tolerance=_EFFICIENCY_TOLERANCE,
-                meaning=f"The contributions of all {result.grain}s must add up to score(everything) − score(nothing); "
-                "the largest relative miss among the targets.",
-            )
-        yield Check(
-            name=f"{title}: the whole text among its variants",
-            residual=float(np.max(method.perturbed.gaps, initial=0.0)),
-            tolerance=method.perturbed.tolerance,
-            meaning="The score of the unchanged text, computed in the way the variants are, against the model's own; "
-            "the largest difference among the targets, relative to a score of at least 1.",
-        )
-
-
-def metrics_of(result: AttributionResult) -> Mapping[str, Metric]:
-    """How concentrated the explanation of the first target is, by the first method."""
-    if not result.methods:
-        return {}
-    method = result.methods[0]
-    first = np.abs(result.by_column(method)[0])
-    total = float(first.sum())
-    thing = result.grain if method.method in PERTURBATIONS else "token"
-    return {
-        "top_token_share": Metric(
-            value=float(first.max()) / total if total else 0.0,
-            direction=Direction.NEITHER,
-            meaning=f"share of the strongest {thing} in the explanation of the first target",
-        ),
-        "worst_residual": Metric(
-            value=float(np.max([np.max(each.residuals, initial=0.0) for each in result.methods])),
-            direction=Direction.LOWER,
-            meaning="largest relative residual among methods and targets",
-        ),
-    }
+WRITING = (Family.CAUSAL, Family.ENCODER_DECODER)
+_NOTHING_WRITTEN = "There is nothing to explain: the model wrote nothing, and the prompt has no target."
 
 
 def summary_of(result: AttributionResult) -> str:
-    """What moved the first target most, what is missing, and what a server did not tell."""
-    return " ".join([_found(result), *result.left_out, *_bounded(result)])
+    """What moved the first target most, which methods disagree, what is missing, and what a server did not tell."""
+    beside = side_by_side(result)
+    agreed = agreement_sentences(result, beside, agreements(beside)) if len(beside.methods) > 1 else ()
+    return " ".join([found_of(result), *agreed, *_unsound(result), *result.left_out, *_bounded(result)])
 
 
-def _found(result: AttributionResult) -> str:
+def found_of(result: AttributionResult) -> str:
+    """What moved the first target most, by the first method."""
     if not result.explained:
         family = result.passage.family
-        return _NOTHING_WRITTEN if family in _WRITING else f"There is nothing to explain. {voice_of(family).silence}"
+        return _NOTHING_WRITTEN if family in WRITING else f"There is nothing to explain. {voice_of(family).silence}"
     method, target = result.methods[0], result.explained[0]
-    columns, values = result.columns(method), result.by_column(method)[0]
     title = METHOD_TITLES[method.method]
+    kept, columns = shown_columns(result, method)
     if not columns:
         return f"{title}: the prompt has nothing that could be left out."
-    order = np.argsort(-np.abs(values))[:3]
-    with_sign = is_signed(result, method)
+    values = result.by_column(method)[0][kept]
+    order = np.argsort(-np.abs(values), kind="stable")[:3]
+    with_sign, as_shares = result.is_signed(method), result.normalize or not result.is_signed(method)
     total = float(np.abs(values).sum()) or 1.0
-    if with_sign and not result.normalize:
-        amounts = [f"{values[index]:+.2f}" for index in order]
-    else:
-        amounts = [f"{values[index] / total:{'+' if with_sign else ''}.0%}" for index in order]
-    named = [
-        f"“{result.word(columns[int(index)])}” ({minus(amount)})" for index, amount in zip(order, amounts, strict=True)
+    amounts = [
+        f"{values[index] / total:{'+' if with_sign else ''}.0%}" if as_shares else f"{values[index]:+.2f}"
+        for index in order
     ]
-    return f"{title}: {target.phrase} was moved most by {', '.join(named)}."
+    named = ", ".join(
+        f"“{result.word(columns[int(index)])}” ({minus(amount)})" for index, amount in zip(order, amounts, strict=True)
+    )
+    if method.method in ATTENTIONS:
+        found = f"{title}: where {target.phrase} was made, most attention went to {named}."
+    else:
+        found = f"{title}: {target.phrase} was moved most by {named}."
+    return " ".join([found, *_streams(result, method)])
 
 
-_NOTHING_WRITTEN = "There is nothing to explain: the model wrote nothing, and the prompt has no target."
+def _streams(result: AttributionResult, method: MethodResult) -> Iterator[str]:
+    """How much of the first target came from what the encoder read; before it wrote, a decoder has a sign to start."""
+    share = encoder_share(result, method, 0)
+    if share is not None and share < 0.995:
+        yield f"Of all that, {share:.0%} came from what the encoder read, {1 - share:.0%} from the decoder's own text."
+
+
+def _unsound(result: AttributionResult) -> Iterator[str]:
+    """What must be said of numbers that do not add up although their method promises it, or that explain little."""
+    for method in result.methods:
+        title, worst = METHOD_TITLES[method.method], float(method.residuals.max(initial=0.0))
+        if method.method == "deep_lift" and worst > result.tolerance:
+            yield f"{title} does not add up: it misses the change of the score by up to {worst:.0%} of it."
+        if method.method == "lime" and worst > 0.5:
+            explained = f"{max(0.0, 1 - worst):.0%}"
+            yield f"{title}: for one output a linear model explains only {explained} of what leaving parts out changes."
 
 
 def _bounded(result: AttributionResult) -> Iterator[str]:
@@ -146,56 +91,83 @@ def _bounded(result: AttributionResult) -> Iterator[str]:
             )
 
 
-def shown_values(result: AttributionResult, method: MethodResult) -> np.ndarray:
-    """The contributions as the page shows them, ``[target, column]``."""
+def shares_of(result: AttributionResult, method: MethodResult) -> np.ndarray:
+    """The contributions as signed shares of the sum of all magnitudes that are not ignored, ``[target, column]``."""
     values = result.by_column(method)
-    if not result.normalize:
-        return values
-    totals: np.ndarray = np.abs(values).sum(-1, keepdims=True)
+    totals: np.ndarray = np.abs(values[:, list(result.kept_columns(method))]).sum(-1, keepdims=True)
     shares: np.ndarray = np.divide(values, totals, out=np.zeros_like(values), where=totals > 0)
     return shares
 
 
-def is_signed(result: AttributionResult, method: MethodResult) -> bool:
-    """Whether a contribution can lower the score."""
-    return result.is_signed(method)
+def shown_values(result: AttributionResult, method: MethodResult) -> np.ndarray:
+    """The contributions as the page shows them, ``[target, column]``."""
+    return shares_of(result, method) if result.normalize else result.by_column(method)
+
+
+def in_shares(result: AttributionResult, method: MethodResult) -> bool:
+    """Whether what is shown are shares of 1: of all contributions, or of a row of attention."""
+    return result.normalize or method.method in ATTENTIONS
 
 
 def unit_of(result: AttributionResult, method: MethodResult) -> str:
-    """What a contribution is measured in."""
+    """What a number is measured in. Only what is a part of a score is called a contribution to one."""
+    score, name = SCORE_UNITS[result.score], method.method
+    if name in ATTENTIONS:
+        return "share of attention, not of a score"
     if result.normalize:
-        return "share of the contributions"
-    what = SCORE_UNITS[result.score]
-    if method.method == "saliency":
-        return f"absolute gradient of the {what}"
-    return f"contribution to the {what}" if is_signed(result, method) else f"L2 norm, {what}"
+        return "share of the contributions" if result.is_signed(method) else "share of the sum"
+    if name in ("saliency", "smooth_grad"):
+        kind = "L2 norm of the gradient" if result.aggregation == "l2" else "absolute gradient"
+        return f"{kind} of the {score}"
+    if name == "lime":
+        return f"weight in a linear model of the {score}"
+    if result.is_signed(method):
+        return f"contribution to the {score}"
+    return f"{'L2 norm' if result.aggregation == 'l2' else 'sum of absolute values'}, {score}"
 
 
 def detail_of(result: AttributionResult, method: MethodResult, index: int) -> str:
     """What is known of a target by itself: its score, and how exact its explanation is."""
     target = result.explained[index]
     what = SCORE_NAMES[result.score] if target.foil is None else f"difference in {SCORE_NAMES[result.score]}"
-    says = [f"{what} {minus(f'{method.scores[index]:.3f}')}"]
-    elsewhere = minus(f"{method.baseline_scores[index]:.3f}")
+    says = [f"{what} {minus(f'{method.scores[index]:.3f}')}{_elsewhere(method, index)}"]
     if method.method == "integrated_gradients":
-        says[0] += (
-            f", at the baseline {elsewhere}; completeness gap {method.residuals[index]:.2%} with "
-            f"{method.steps[index]} steps"
-        )
+        says.append(f"completeness gap {method.residuals[index]:.2%} with {method.steps[index]} steps")
+    elif result.adds_up(method) and method.method in FROM_BASELINE:
+        sums, change = result.by_column(method)[index].sum(), method.scores[index] - method.baseline_scores[index]
+        says.append(f"all together {minus(f'{sums:+.3f}')} of a difference of {minus(f'{change:+.3f}')}")
+    if method.method == "lime":
+        says.append(f"the linear model explains {1 - method.residuals[index]:.0%} of the variance")
     if method.perturbed is not None:
-        if method.method == "shapley":
-            says[0] += f", with nothing of the prompt left {elsewhere}"
         says.append(f"{method.steps[index]} variants of the prompt")
-    errors = result.errors_by_column(method)
-    if method.drawn is not None and errors is not None:
-        draws = {"shapley": "random orders", "smooth_grad": "noisy inputs"}.get(method.method, "random points")
-        says.append(f"{method.drawn.draws} {draws}, standard errors up to {errors[index].max(initial=0.0):.2g}")
+    if method.drawn is not None:
+        says += _drawn(result, method, index)
+    if method.attended is not None:
+        says += _attended(method, index)
     return "; ".join(says)
 
 
-def errors_of(result: AttributionResult, method: MethodResult) -> np.ndarray | None:
-    """Standard errors of the contributions, ``[target, column]``; None where nothing was drawn."""
-    return result.errors_by_column(method)
+def _elsewhere(method: MethodResult, index: int) -> str:
+    """The score that the target's is compared with."""
+    score = minus(f"{method.baseline_scores[index]:.3f}")
+    if method.method in FROM_BASELINE:
+        return f", at the baseline {score}"
+    return f", with nothing of the prompt left {score}" if method.method in ("shapley", "kernel_shap") else ""
+
+
+def _drawn(result: AttributionResult, method: MethodResult, index: int) -> Iterator[str]:
+    errors = result.errors_by_column(method)
+    if method.drawn is not None and errors is not None:
+        draws = {"shapley": "random orders", "smooth_grad": "noisy inputs"}.get(method.method, "random points")
+        yield f"{method.drawn.draws} {draws}, standard errors up to {errors[index].max(initial=0.0):.2g}"
+
+
+def _attended(method: MethodResult, index: int) -> Iterator[str]:
+    if method.attended is not None:
+        layers = method.attended.layers
+        yield f"layer {layers[0]}" if len(layers) == 1 else f"layers {layers[0]} to {layers[-1]}"
+        if method.attended.missing[index] > 0.005:
+            yield f"{method.attended.missing[index]:.0%} of the attention fell on no token"
 
 
 def minus(number: str) -> str:
@@ -207,22 +179,28 @@ def reading_of(result: AttributionResult, method: MethodResult) -> str:
     """How to read the strip of a method."""
     signs = (
         "One colour raised the score, the other lowered it; "
-        if is_signed(result, method)
-        else "The stronger the colour, the more the score depends on the token; "
+        if result.is_signed(method)
+        else _UNSIGNED.get(method.method, "The stronger the colour, the more the score depends on it; ")
     )
-    family = result.passage.family
-    if method.method not in PERTURBATIONS:
-        return f"{_HOW_TO_CHOOSE[family]}{signs}the detailed view writes the number under each token."
+    family, thing = result.passage.family, result.grain
     choose = _HOW_TO_CHOOSE[family]
-    if family in _WRITING:
+    if method.method in PERTURBATIONS and family in WRITING:
         choose = (
-            f"Choose one of the tokens the model wrote: the {result.grain}s of the prompt take the colour of their "
+            f"Choose one of the tokens the model wrote: the {thing}s of the prompt take the colour of their "
             "contribution; what it had written before stayed as it was. "
         )
-    anew = " The server tokenizes what is left of a prompt anew." if result.tokenized_anew else ""
-    return f"{choose}{signs}the detailed view writes the number under each {result.grain}.{anew}"
+    if method.method in ATTENTIONS:
+        choose = choose.replace("their contribution", "the attention they got")
+    says = f"{choose}{signs}the detailed view writes the number under each {thing}."
+    if result.ignored:
+        says += " What is grey was ignored, and shares are of the rest."
+    return f"{says} The server tokenizes what is left of a prompt anew." if result.tokenized_anew else says
 
 
+_UNSIGNED: Mapping[Method, str] = {
+    "attention": "This is where the model looked, which is not yet what moved it; ",
+    "attention_rollout": "This is where the model could have taken it from, layer by layer; not what moved it; ",
+}
 _HOW_TO_CHOOSE: Mapping[Family, str] = {
     Family.CAUSAL: "Choose one of the tokens the model wrote: the tokens before it take the colour of their "
     "contribution. ",

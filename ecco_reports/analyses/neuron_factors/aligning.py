@@ -26,12 +26,15 @@ class Matching:
     Attributes:
         cosines: Of all pairs, ``[first, second]``.
         pairs: Those that belong together, the most alike first; as many as the result with fewer factors has.
+        by_chance: The mean cosine of the pairs that are found where one text is moved along the other, over all ways to
+            do so: what factors of this kind reach without anything in common.
         first_alone: Factors of the first without a partner.
         second_alone: Factors of the second without one.
     """
 
     cosines: Loadings
     pairs: tuple[tuple[int, int], ...]
+    by_chance: float
     first_alone: tuple[int, ...]
     second_alone: tuple[int, ...]
 
@@ -48,17 +51,26 @@ def aligned_factors(first: Loadings, second: Loadings) -> Matching:
         first: ``[factor, part of the text]``.
         second: The same of other factors, over the same parts.
     """
-    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
-
-    cosines = _unit(first) @ _unit(second).T
-    rows, columns = linear_sum_assignment(cosines, maximize=True)
+    left, right = _unit(first), _unit(second)
+    cosines = left @ right.T
+    rows, columns = _best(cosines)
+    others = [left @ np.roll(right, shift, axis=1).T for shift in range(1, right.shape[1])]
     pairs = sorted(zip(rows.tolist(), columns.tolist(), strict=True), key=lambda pair: (-cosines[pair], pair))
     return Matching(
         cosines=cosines,
         pairs=tuple(pairs),
+        by_chance=float(np.mean([other[_best(other)].mean() for other in others])) if others else 0.0,
         first_alone=tuple(sorted(set(range(len(first))) - set(rows.tolist()))),
         second_alone=tuple(sorted(set(range(len(second))) - set(columns.tolist()))),
     )
+
+
+def _best(cosines: Loadings) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the best one-to-one match."""
+    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+
+    rows, columns = linear_sum_assignment(cosines, maximize=True)
+    return rows, columns
 
 
 def shared_units(

@@ -55,7 +55,7 @@ def _compared(first: NeuronFactorsResult, second: NeuronFactorsResult) -> Iterat
     for one in first.stacks:
         for other in second.stacks:
             units = shared_units((first.passage, one), (second.passage, other))
-            if len(units) > 1:
+            if len(units) > max(one.count, other.count):  # With fewer, everything matches.
                 left = over_units(one.loadings, [unit for unit, _ in units])
                 right = over_units(other.loadings, [unit for _, unit in units])
                 labels = names_of(first, one), names_of(second, other)
@@ -70,7 +70,8 @@ def _sentence(compared: _Compared) -> str:
     where = f" ({named[0]} and {named[1]})" if any(stack.stack for stack in compared.stacks) else ""
     return (
         f"Of {pairs}{where}, {alike or 'none'} {'is' if alike <= 1 else 'are'} alike (cosine of {ALIKE} or more over "
-        f"{compared.units} parts of the text); their mean cosine is {matching.mean:.2f}."
+        f"{compared.units} parts of the text). Their mean cosine is {matching.mean:.2f}; with one text moved along the "
+        f"other it is {matching.by_chance:.2f}."
     )
 
 

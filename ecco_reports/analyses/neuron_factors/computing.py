@@ -98,7 +98,7 @@ def _factors_of(
         return "None of the chosen layers has neurons that can be had."
     first = 0 if stack is Stack.ENCODER else reading.passage.encoder_length
     kept = {layer: activations[layer] for layer in layers}
-    rows = rows_of(kept, [position - first for position in positions], params.negative)
+    rows = rows_of(kept, [position - first for position in positions], params.negative, params.balance == "layers")
     if not len(rows.values):
         return "No neuron of the chosen layers fires at any of the tokens that count."
     parts = Factorization(rows.values, params.tolerance, params.max_iterations)
@@ -155,6 +155,6 @@ def _carried(factors: Factors, rows: Rows, layers: list[int], top: int) -> dict[
         "neuron_layer": rows.layer[order].astype(np.int32),
         "neuron": np.where(shares > 0, rows.neuron[order], -1).astype(np.int32),
         "neuron_below": rows.below[order],
-        "neuron_weight": factors.weights[order, column].astype(np.float32),
+        "neuron_weight": (factors.weights[order, column] / rows.scale[order]).astype(np.float32),
         "neuron_share": (shares / np.where(whole > 0, whole, 1)).astype(np.float32),
     }

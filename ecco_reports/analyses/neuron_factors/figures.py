@@ -9,6 +9,7 @@ import numpy as np
 from ecco_reports.analyses.neuron_factors.results import (
     NeuronFactorsResult,
     StackFactors,
+    factor_name,
     factor_words,
     in_words,
 )
@@ -55,8 +56,8 @@ def table_of(result: NeuronFactorsResult) -> Table:
 
 
 def names_of(result: NeuronFactorsResult, stack: StackFactors) -> list[str]:
-    """What a chart calls the factors: "3: saw, see, heard"."""
-    return [f"{number + 1}: {', '.join(factor_words(result.passage, stack, number))}" for number in range(stack.count)]
+    """What a chart calls the factors: "3: “saw” “heard”"."""
+    return [f"{number + 1}: {factor_name(result.passage, stack, number)}" for number in range(stack.count)]
 
 
 def _id(stack: StackFactors, name: str) -> str:
@@ -81,13 +82,13 @@ def _strip(result: NeuronFactorsResult, stack: StackFactors) -> FactorStrip:
         id=_id(stack, "text"),
         title=f"Neurons{_of(stack)} that fire together, and where",
         reading="Each line is a group of neurons; its bars stand over the tokens of the text, in reading order, and "
-        "its words are those at which it is strongest. Choose a line, and the text takes its colour; choose a token, and "
-        "the lines show what it is made of. At rest each token has the colour of its strongest factor.",
+        "its words are those at which it is strongest. Choose a line, and the text takes its colour; choose a token, "
+        "and the lines show what it is made of. At rest each token has the colour of its strongest factor.",
         alt_text=f"{stack.count} factors over {len(stack.positions)} tokens: {strongest}.",
         tokens=strip_tokens(passage)[first:last],
         factors=[
             FactorRow(
-                name=", ".join(factor_words(passage, stack, number)),
+                name=factor_name(passage, stack, number),
                 share=f"{float(stack.shares[number]):.1%}".replace("%", "\u00a0%"),
                 loadings=[
                     float(stack.loadings[number, columns[position]]) if position in columns else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from ecco_reports.records import Array, Passage, Record, joined_text
 
-WORDS = 3
+WORDS = 4
 """So many words name a factor."""
 
 
@@ -111,6 +111,11 @@ def factor_words(passage: Passage, stack: StackFactors, factor: int) -> tuple[st
         word = joined_text([token]).strip() or token.word
         found.setdefault(word.lower(), word)
     return tuple(found.values())
+
+
+def factor_name(passage: Passage, stack: StackFactors, factor: int) -> str:
+    """What a chart calls a factor: “the” “my” “old”. Quoted, because a word may be a comma."""
+    return " ".join(f"“{word}”" for word in factor_words(passage, stack, factor))
 
 
 def in_words(words: Sequence[str]) -> str:

@@ -34,6 +34,8 @@ class NeuronFactorsParams(DecodingParams):
             themselves; ``keep`` counts them like others.
         negative: What becomes of activations below zero: ``split`` makes them rows of their own, so that nothing is
             lost; ``zero`` sets them to nought, as the original ecco does.
+        balance: ``layers`` brings all layers to the same size, so that those with large activations do not decide
+            alone; ``none`` takes them as they are.
         top_neurons: How many neurons to name for each factor.
         max_iterations: Sweeps over all numbers, at most.
         tolerance: The factors are at rest when none of them moves further in a sweep, relative to its length.
@@ -48,6 +50,7 @@ class NeuronFactorsParams(DecodingParams):
     include: Annotated[tuple[Part, ...], Field(min_length=1)] = ("prompt", "generated")
     special_tokens: Literal["drop", "keep"] = "drop"
     negative: Literal["split", "zero"] = "split"
+    balance: Literal["none", "layers"] = "none"
     top_neurons: int = Field(default=10, ge=1, le=50)
     max_iterations: int = Field(default=1000, ge=1)
     tolerance: float = Field(default=1e-4, gt=0, lt=1)

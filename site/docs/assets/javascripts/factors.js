@@ -64,7 +64,7 @@
       return pairs.filter(function (pair) { return pair[1]; })
         .sort(function (a, b) { return b[1] - a[1] || a[0] - b[0]; })
         .slice(0, NAMED)
-        .map(function (pair) { return name(pair[0]) + " " + (pair[1] / STEPS).toFixed(2); })
+        .map(function (pair) { return name(pair[0]) + " at " + (pair[1] / STEPS).toFixed(2); })
         .join(", ");
     }
 

@@ -10,9 +10,14 @@
 
   const RAISE = "#e66100", LOWER = "#2a7bd6", STRONGEST = 0.62, STEPS = 1000, NAMED = 4;
 
-  function amount(score, signed) {
+  function percent(share) {
+    return (100 * share).toFixed(share >= 0.0995 || share === 0 ? 0 : 1) + "\u00a0%";
+  }
+
+  function amount(score, signed, isShare) {
     const size = Math.abs(score);
-    const digits = size >= 0.1 || size === 0 ? size.toFixed(2) : String(Number(size.toPrecision(2)));
+    const digits = isShare ? percent(size)
+      : size >= 0.1 || size === 0 ? size.toFixed(2) : String(Number(size.toPrecision(2)));
     return (signed ? (score > 0 ? "+" : score < 0 ? "\u2212" : "") : "") + digits;
   }
 
@@ -28,16 +33,20 @@
     const outputs = Array.from(strip.querySelectorAll("[data-row]"));
     const says = strip.querySelector(".ecco-strip__says");
     const low = strip.querySelector("[data-low]"), high = strip.querySelector("[data-high]");
+    const parts = strip.querySelectorAll("[data-part]");
     const titles = tokens.map(function (token) { return token.title; });
     let chosen = 0, pinned = null;
 
     function paint(row) {
+      const total = row.s.reduce(function (sum, share) { return sum + Math.abs(share || 0); }, 0) || 1;
+      parts.forEach(function (part, index) { part.textContent = row.q[index]; });
       tokens.forEach(function (token, index) {
         const share = row.s[index];
         token.title = titles[index];
-        if (share === undefined) {
+        if (share === undefined || share === null) {
           token.removeAttribute("style");
           delete token.dataset.v;
+          delete token.dataset.p;
           delete token.dataset.lowers;
           return;
         }
@@ -45,21 +54,25 @@
         const alpha = Math.round(Math.abs(share) / STEPS * STRONGEST * 255).toString(16).padStart(2, "0");
         token.style.setProperty("--ecco-fill", (lowers ? LOWER : RAISE) + alpha);
         token.style.setProperty("--ecco-bar", Math.abs(share) / STEPS);
-        token.dataset.v = amount(share / STEPS * row.m, data.signed);
+        token.dataset.v = amount(share / STEPS * row.m, data.signed, data.shares);
         token.title += ": " + token.dataset.v;
+        if (!data.shares) {
+          token.dataset.p = percent(Math.abs(share) / total);
+          token.title += ", " + token.dataset.p + " of all";
+        }
         token.toggleAttribute("data-lowers", lowers);
       });
-      if (low) low.textContent = "\u2212" + amount(row.m, false);
-      if (high) high.textContent = amount(row.m, data.signed);
+      if (low) low.textContent = "\u2212" + amount(row.m, false, data.shares);
+      if (high) high.textContent = amount(row.m, data.signed, data.shares);
     }
 
     function sentence(row) {
       const strongest = row.s.map(function (share, index) { return [share, index]; })
-        .filter(function (pair) { return pair[0] !== 0; })
+        .filter(function (pair) { return pair[0]; })
         .sort(function (a, b) { return Math.abs(b[0]) - Math.abs(a[0]) || a[1] - b[1]; })
         .slice(0, NAMED)
         .map(function (pair) {
-          return isolated(data.labels[pair[1]]) + " " + amount(pair[0] / STEPS * row.m, data.signed);
+          return isolated(data.labels[pair[1]]) + " " + amount(pair[0] / STEPS * row.m, data.signed, data.shares);
         });
       return isolated(row.o) + (row.d ? " (" + row.d + ")" : "") + ": " +
         (strongest.join(", ") || "nothing the model read moved it");

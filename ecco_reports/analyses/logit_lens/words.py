@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _NEXT = (
     "Read a column from the bottom up: under each token of the text stands what the model would say next if it stopped "
-    "after that layer. Low layers guess frequent words, the answer forms on the way up, and the top row is what "
+    "after that layer. Low layers guess frequent words, the answer forms on the way up, and the top row is what the "
     "model really predicts."
 )
 _TITLES = {
@@ -33,14 +33,21 @@ _READINGS = {
 }
 
 
+_BARE = (
+    "Under each token of the text stands the token whose row in the head's matrix agrees most with the layer's vector, "
+    "just as that leaves the layer. Only the top row is behind the final norm, and is what the model really predicts."
+)
+
+
 def grid_title(family: Family) -> str:
     """Title of the grid."""
     return _TITLES.get(family, "What each layer would say next")
 
 
-def grid_reading(family: Family) -> str:
-    """How to read the grid."""
-    return _READINGS.get(family, _NEXT) + " Point at a cell to see its best candidates."
+def grid_reading(family: Family, normed: bool) -> str:
+    """How to read the grid, with the final norm applied or not."""
+    reading = _READINGS.get(family, _NEXT) if normed else _BARE
+    return f"{reading} Point at a cell to see its best candidates; the table below it has the first one of each."
 
 
 def lens_words(family: Family) -> LensWords:
