@@ -115,8 +115,8 @@ class Store:
             StoreError: The disk is full or read-only.
         """
         values, arrays = split_arrays(record)
-        if (found := _first_not_finite(values, arrays)) is not None:
-            raise NotFiniteError(*found)
+        if (trouble := _first_not_finite(values, arrays)) is not None:
+            raise trouble
         packed = _pack(arrays)
         body = {
             "schema": SCHEMA_VERSION,
@@ -285,15 +285,19 @@ def _unseal(data: bytes | None) -> dict[str, Any] | None:
     return body
 
 
-def _first_not_finite(values: Any, arrays: Mapping[str, np.ndarray]) -> tuple[str, tuple[int, ...], float] | None:
-    """The first number that is NaN or infinite: the path of its field, its index in an array, and itself."""
+def not_finite(record: Record) -> NotFiniteError | None:
+    """The error for the first number of a record that is NaN or infinite, or None when all are finite."""
+    return _first_not_finite(*split_arrays(record))
+
+
+def _first_not_finite(values: Any, arrays: Mapping[str, np.ndarray]) -> NotFiniteError | None:
     for path, number in _floats(values, ""):
         if not math.isfinite(number):
-            return path, (), number
+            return NotFiniteError(path, (), number)
     for path, array in arrays.items():
         if array.dtype.kind in "fc" and not (finite := np.isfinite(array)).all():
             index = tuple(map(int, np.argwhere(~finite)[0]))
-            return path, index, float(np.real(array[index]))
+            return NotFiniteError(path, index, float(np.real(array[index])))
     return None
 
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
+from benchmarks.pages import LIMIT, main, weights
 from ecco_reports.errors import SiteError
 from ecco_reports.pages import Page, render
 from ecco_reports.resources import resource
@@ -77,6 +78,11 @@ class TestTheFinishedSite:
                     assert target.exists(), (page.name, attributes)
                     if parts.fragment and target.suffix == ".html" and not parts.fragment.startswith("__"):
                         assert unquote(parts.fragment) in ids[target], (page.name, attributes)
+
+    def test_every_page_is_light(self, site):
+        found = {one.page: one for one in weights(site)}
+        assert found["experiments/heathrow.html"].charts > 0
+        assert {page: one.total for page, one in found.items() if one.total > LIMIT * 1000 or one.missing} == {}
 
     def test_nothing_is_loaded_from_another_host(self, site):
         for page in pages_of(site):
@@ -355,3 +361,40 @@ def test_the_first_experiment_of_the_guide_is_one_and_has_ten_lines(tmp_path):
     (experiment,) = load_experiments([tmp_path / "capitals.yaml"])
     assert len(experiment.analyses) == 4
     assert len(example.splitlines()) == 10
+
+
+class TestTheWeightOfAPage:
+    """What a browser loads for one page that it does not have already."""
+
+    @pytest.fixture
+    def heavy(self, tmp_path):
+        """A page of two charts, one of them drawn twice, and a picture; its data is fetched on demand only."""
+        charts = "".join(f'<figure data-chart="../assets/{name}.js"></figure>' for name in ("one", "two", "two"))
+        more = (
+            '<img src="../assets/a%20b.svg" alt=""><a href="../assets/data.csv">data</a><script src="all.js"></script>'
+        )
+        (tmp_path / "experiments").mkdir()
+        (tmp_path / "assets").mkdir()
+        (tmp_path / "experiments/x.html").write_text(charts + more)
+        for name, size in {"one.js": 1000, "two.js": 300_000, "a b.svg": 50, "data.csv": 10**6}.items():
+            (tmp_path / "assets" / name).write_bytes(b"x" * size)
+        (tmp_path / "experiments/all.js").write_bytes(b"x" * 10**6)
+        return tmp_path
+
+    def test_is_that_of_its_text_its_charts_and_its_pictures(self, heavy):
+        (one,) = weights(heavy)
+        assert (one.page, one.charts, one.pictures, one.missing) == ("experiments/x.html", 301_000, 50, ())
+        assert one.total == 301_050 + (heavy / "experiments/x.html").stat().st_size
+
+    @pytest.mark.parametrize(("limit", "code"), [(302, 0), (301, 1)])
+    def test_is_held_against_a_limit(self, heavy, capsys, limit, code):
+        assert main([str(heavy), "--limit", str(limit)]) == code
+        printed = capsys.readouterr().out
+        assert ("ABOVE" in printed) is bool(code)
+        assert "  301.3     0.2   301.0      0.1  experiments/x.html" in printed
+
+    def test_counts_a_chart_that_is_not_there_as_a_fault(self, heavy, capsys):
+        (heavy / "assets/one.js").unlink()
+        assert main([str(heavy)]) == 1
+        assert "LACKS ../assets/one.js" in capsys.readouterr().out
+        assert main([str(heavy / "assets")]) == 2

@@ -73,7 +73,7 @@ class Passes:
         places: Sequence[int],
         embeddings: torch.Tensor | None = None,
         encoded: Any = None,
-        more: Mapping[str, torch.Tensor] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> torch.Tensor:
         """One pass.
 
@@ -199,7 +199,7 @@ class Passes:
         encoded: Any,
         stack: ExitStack,
         watch: Any = None,
-        more: Mapping[str, torch.Tensor] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> torch.Tensor:
         """A pass with what is on the stack; ``watch`` is called once the head has been narrowed."""
         inputs = {**self._inputs(reading, ids), **(more or {})}

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ecco_reports.models.memory import TROUBLE, is_out_of_memory
+
 # How many numbers a function is tried on alone, to see whether the others matter to it.
 _TRIED = 97
 # A function may be computed in other strides for few numbers than for many, and round otherwise.
@@ -62,13 +64,18 @@ def _is_plain(part: nn.Module) -> bool:
 
 
 def _treats_each_by_itself(part: nn.Module, given: torch.Tensor, output: torch.Tensor) -> bool:
-    """Whether some of the numbers, alone and in another order, become what they became among all others."""
+    """Whether some numbers become, in another order and beside larger ones, what they became among all others."""
     picked = torch.linspace(given.numel() - 1, 0, min(_TRIED, given.numel()), device=given.device).long()
-    with torch.no_grad():
-        # By its forward: calling the part would call this hook again.
-        alone = part.forward(given.flatten()[picked][None])
-    if not isinstance(alone, torch.Tensor) or alone.shape != (1, len(picked)):
+    numbers = given.flatten()[picked]
+    try:
+        with torch.no_grad():
+            # By its forward: calling the part would call this hook again.
+            found = part.forward(torch.cat([numbers, 1 - 3 * numbers])[None])
+    except TROUBLE as error:
+        if is_out_of_memory(error):
+            raise
         return False
-    among = output.flatten()[picked]
+    if not isinstance(found, torch.Tensor) or found.shape != (1, 2 * len(picked)):
+        return False
     eps = torch.finfo(output.dtype).eps * _ROUNDING
-    return torch.allclose(alone[0], among, rtol=eps, atol=eps)
+    return torch.allclose(found[0, : len(picked)], output.flatten()[picked], rtol=eps, atol=eps)

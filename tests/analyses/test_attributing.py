@@ -42,8 +42,8 @@ def bundled(one_thread):
 
 
 MODELS = ["GPT-2", "Llama", "BERT", "T5", "BERT (classifier)", "GPT-2 (classifier)", "BERT (answers by a span)"]
-# What each method's own proof may leave in single precision; LIME and DeepLift prove nothing of the kind. The kinks of a
-# random T5's ReLUs leave 0.0102 of integrated gradients at 256 nodes, of 0.01 that are asked for.
+# What each method's own proof may leave in single precision; LIME and DeepLift prove nothing of the kind. The kinks of
+# a random T5's ReLUs leave 0.0102 of integrated gradients at 256 nodes, of 0.01 that are asked for.
 TOLERANCES = {
     "integrated_gradients": 0.015,
     "input_x_gradient": 0.05,

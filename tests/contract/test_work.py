@@ -19,23 +19,40 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 MODELS = ("GPT-2", "Llama", "BERT", "T5", "BART", "BERT (classifier)", "BERT (answers by a span)")
 
+# How many times what is done may be said. Usually half as much again: a text may end early.
+USUAL = 1.5
+# A second and a third step of a finite difference are tried only where the first is not exact. Texts with parts deleted
+# are shorter, and no text is asked for twice.
+LOOSE = 3.5
+# Integrated gradients take 32 nodes, and up to 480 where completeness wants them; and a prompt may name a target.
+LADDER = 30.0
+# The signs of a template and masks are read, and are not left out.
+A_FEW = 3
+
 SETTINGS = {
-    "attribution": [
-        {"methods": ["saliency"]},
-        {"methods": ["input_x_gradient", "saliency"]},
-        {"methods": ["occlusion"]},
-        {"methods": ["occlusion"], "units": "word"},
-        {"methods": ["occlusion"], "replacement": "baseline"},
-        {"methods": ["shapley"], "samples": 8},
-        {"methods": ["occlusion", "shapley"], "samples": 4},
-    ],
+    "attribution": {
+        LADDER: [{}],
+        LOOSE: [
+            {"methods": ["input_x_gradient", "saliency"]},
+            {"methods": ["shapley"], "samples": 8},
+            {"methods": ["occlusion", "shapley"], "samples": 4},
+        ],
+        USUAL: [
+            {"methods": ["occlusion"]},
+            {"methods": ["occlusion"], "units": "word"},
+            {"methods": ["occlusion"], "replacement": "baseline"},
+        ],
+    },
+    "faithfulness": {
+        LADDER: [{}],
+        LOOSE: [
+            {"methods": ["occlusion"], "random_rankings": 20, "max_new_tokens": 1},
+            {"methods": ["saliency"], "replacement": "baseline", "max_new_tokens": 1},
+            {"methods": ["saliency", "occlusion"], "units": "word", "steps": 3, "max_new_tokens": 1},
+        ],
+    },
 }
-"""Settings to try beside the defaults."""
-
-AT_MOST = {("attribution", "{}")}
-"""Rooms and settings whose cost depends on what the model says, so that far less may be done than was said."""
-
-SAYS_NOTHING_YET: set[str] = {"attribution", "generation", "logit_lens", "token_ranks"}
+"""What to try of a room that costs differently with its settings; of the others the defaults."""
 
 
 def possible(analysis, params, model, prompt):
@@ -67,31 +84,36 @@ def measured(analysis, params, model, prompt):
     return said, found
 
 
-@pytest.mark.parametrize("name", [name for name in ANALYSES if name not in SAYS_NOTHING_YET])
-def test_a_room_costs_what_it_says(name):
+CASES = [
+    (name, slack, settings)
+    for name in ANALYSES
+    for slack, group in SETTINGS.get(name, {USUAL: [{}]}).items()
+    for settings in group
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "slack", "settings"), CASES, ids=[f"{name} {settings}" for name, _, settings in CASES]
+)
+def test_a_room_costs_what_it_says(name, slack, settings):
     analysis, tried = ANALYSES[name], 0
-    for settings in [{}, *SETTINGS.get(name, [])]:
-        params = analysis.Params(**settings)
-        for kind in MODELS:
-            model = wrapped(kind)
-            prompt = PROMPTS[model.family]
-            if not possible(analysis, params, model, prompt):
-                continue
-            said, found = measured(analysis, params, model, prompt)
-            if found is None:
-                continue
-            tried += 1
-            what = f"{name} {settings} on {kind}: said {said}, found {found.passes:.2f} passes, "
-            what += f"{found.backwards:.2f} backwards, {found.readouts} readouts"
-            assert found.passes <= said.passes + 1.01, what
-            assert found.backwards <= said.backwards + 0.01, what
-            assert found.readouts <= said.readouts, what
-            if (name, str(settings)) not in AT_MOST:
-                assert said.passes <= 1.5 * found.passes + 1, what
-                assert said.backwards <= 1.5 * found.backwards + 1, what
-                assert said.readouts <= 1.5 * found.readouts + 1, what
+    params = analysis.Params(**settings)
+    for kind in MODELS:
+        model = wrapped(kind)
+        prompt = PROMPTS[model.family]
+        if not possible(analysis, params, model, prompt):
+            continue
+        said, found = measured(analysis, params, model, prompt)
+        if found is None:
+            continue
+        tried += 1
+        what = f"{name} {settings} on {kind}: said {said}, found {found.passes:.2f} passes, "
+        what += f"{found.backwards:.2f} backwards, {found.readouts} readouts"
+        # One pass is the look at the whole text, which all analyses of a prompt share.
+        assert found.passes <= said.passes + 1.01, what
+        assert found.backwards <= said.backwards + 0.01, what
+        assert found.readouts <= said.readouts, what
+        assert said.passes <= slack * found.passes + A_FEW, what
+        assert said.backwards <= slack * found.backwards + A_FEW, what
+        assert said.readouts <= slack * found.readouts + A_FEW, what
     assert tried, f"{name} was tried on no model"
-
-
-def test_every_room_says_what_it_costs():
-    assert not SAYS_NOTHING_YET

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from ecco_reports.errors import ModelLoadError
-from ecco_reports.models.source import bundled_names, facts_of, find
+from ecco_reports.errors import ModelLoadError, OutOfReachError
+from ecco_reports.models.source import bundled_names, facts_of, find, needs_the_hub
 from ecco_reports.modelspec import ModelSpec
 from ecco_reports.records import Family, Prompt, digest
 from tests import tiny
@@ -202,3 +202,31 @@ def test_what_is_quantized_already_says_so_and_is_not_quantized_again(folder):
 
 def edit(path, **changes):
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"source": "openai-community/gpt2"},
+        {"source": "gpt2"},
+        {"source": "organisation/model", "revision": "main", "token_env": "NO_SUCH_TOKEN"},
+        {"source": "bundled:facts", "adapter": "organisation/adapter"},
+    ],
+)
+def test_what_only_the_hub_may_know_is_out_of_reach_offline(spec):
+    with pytest.raises(OutOfReachError, match="HF_HUB_OFFLINE forbids asking the hub"):
+        facts_of(ModelSpec(**spec))
+
+
+@pytest.mark.parametrize("source", ["./nothing", "/no/such/folder", "~/nothing", "one/two/three", "bundled:nothing"])
+def test_what_cannot_be_on_the_hub_is_a_mistake_offline_as_well(source):
+    with pytest.raises(ModelLoadError) as caught:
+        facts_of(ModelSpec(source=source))
+    assert not isinstance(caught.value, OutOfReachError)
+
+
+def test_a_source_tells_whether_it_needs_the_hub(tmp_path):
+    assert [needs_the_hub(source) for source in ("gpt2", "a/b", "bundled:facts", "openai:x", str(tmp_path))] == [
+        *(True, True),
+        *(False, False, False),
+    ]
