@@ -35,9 +35,11 @@ def test_all_load_together() -> None:
         "good-afternoon",
         "heathrow",
         "japan",
+        "layers-compared",
         "not-bad",
         "principle",
         "professions",
+        "two-models",
         "two-readers",
         "verdict",
     }

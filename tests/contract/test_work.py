@@ -51,6 +51,7 @@ SETTINGS = {
             {"methods": ["saliency", "occlusion"], "units": "word", "steps": 3, "max_new_tokens": 1},
         ],
     },
+    "hidden_states": {USUAL: [{}, {"stack": "main"}, {"layers": [0, 2], "measures": []}]},
 }
 """What to try of a room that costs differently with its settings; of the others the defaults."""
 

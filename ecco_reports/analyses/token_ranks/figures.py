@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
     from ecco_reports.charts.ranks import RankWords
 
-_NUMBERS_SHOWN = 12_000
+_NUMBERS_SHOWN = 6_400
 """How many numbers a chart holds; more would be slow to draw and large to send."""
 
 
