@@ -54,6 +54,11 @@ def test_the_summary_tells_agreement_and_opposite_signs():
     assert summary.endswith("opposite signs for “lies”.")
 
 
+def test_a_sign_of_next_to_nothing_is_no_opposite():
+    faint = result(WHOLE, {"integrated_gradients": [[3, 0.01, 1, 0]]})
+    assert "opposite" not in ROOM.between(FIRST, faint, NAMES).summary
+
+
 def test_the_figure_has_a_row_for_each_model():
     (figure,) = ROOM.between(FIRST, SECOND, NAMES).figures
     check_figure(figure)

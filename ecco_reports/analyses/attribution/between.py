@@ -187,12 +187,16 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _flips(two: _Two, each: Compared) -> Iterator[str]:
-    """Inputs among the strongest of either model that one says raise the output and the other that they lower it."""
+    """Inputs among the strongest of either model that one says raise the output and the other that they lower it.
+
+    What is less than a hundredth of all that a model says has a sign by chance.
+    """
     if each.found.same_sign is None:
         return
-    strongest = {int(index) for row in np.abs(each.values) for index in np.argsort(-row, kind="stable")[:TOP]}
+    shares = _shares(each.values)
+    strongest = {int(index) for row in np.abs(shares) for index in np.argsort(-row, kind="stable")[:TOP]}
     for index in sorted(strongest):
-        if each.values[0, index] * each.values[1, index] < 0:
+        if shares[0, index] * shares[1, index] < 0 and np.abs(shares[:, index]).min() >= 0.01:
             yield quoted(two.results[0], two.inputs[index][0])
 
 
