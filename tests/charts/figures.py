@@ -13,7 +13,7 @@ from ecco_reports.charts.beams import BeamRow, beams_chart
 from ecco_reports.charts.bundle import VEGA_LITE
 from ecco_reports.charts.candidates import Candidate, Step, candidates_chart
 from ecco_reports.charts.contributions import Explanation, contribution_matrix
-from ecco_reports.charts.figure import ChartFigure, StripRow, StripToken, TokenStrip
+from ecco_reports.charts.figure import ChartFigure, FactorRow, FactorStrip, StripRow, StripToken, TokenStrip
 from ecco_reports.charts.lens import LensCell, lens_grid, lens_lines
 from ecco_reports.charts.lines import Race
 from ecco_reports.charts.methods import Measure, agreement_matrix, methods_grid
@@ -194,3 +194,21 @@ def tile_colours(items: Sequence[dict[str, Any]]) -> list[tuple[str, float]]:
 
 
 HUES = {(230, 97, 0): "orange", (42, 123, 214): "blue", (0, 145, 132): "teal"}
+
+
+def factors(labels: Sequence[str] = ("[CLS]", "the", "·cat", "·old", "·dog", ".")) -> FactorStrip:
+    """Two factors over six tokens: the first token was left out, and the last one is in none."""
+    return FactorStrip(
+        id="factors",
+        title="Factors",
+        reading="Choose one.",
+        alt_text="Two factors.",
+        tokens=[
+            StripToken(text=label.replace("·", " "), label=label, position=index, special=index == 0)
+            for index, label in enumerate(labels)
+        ],
+        factors=[
+            FactorRow("“the” “old”", "30.0 %", [None, 1.0, 0.1, 0.5, 0.0, 0.0]),
+            FactorRow("“dog” “cat”", "20.0 %", [None, 0.0, 0.6, 0.4, 1.0, 0.0]),
+        ],
+    )

@@ -15,6 +15,7 @@ from ecco_reports.testing import check_analysis
 SETTINGS = {
     "attribution": {"methods": list(METHOD_TITLES), "samples": 8, "variants": 64},
     "token_ranks": {"watch": [" London", " Paris"]},
+    "neuron_factors": {"n_components": 3, "scree": [2, 3, 5]},
     "watch": {"tokens": [" London", " Paris"], "positions": [-2, -1]},
 }
 

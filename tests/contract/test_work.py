@@ -52,6 +52,9 @@ SETTINGS = {
         ],
     },
     "hidden_states": {USUAL: [{}, {"stack": "main"}, {"layers": [0, 2], "measures": []}]},
+    "neuron_factors": {
+        USUAL: [{"n_components": 2, "special_tokens": "keep"}, {"n_components": 2, "stack": "encoder"}],
+    },
 }
 """What to try of a room that costs differently with its settings; of the others the defaults."""
 
