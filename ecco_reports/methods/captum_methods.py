@@ -23,7 +23,7 @@ from torch import nn
 
 from ecco_reports.errors import CapabilityError
 from ecco_reports.methods.gradients import PARTS, Attributions, Smoothed, relative_floor
-from ecco_reports.methods.perturbation import Effects, Scorer, shapley
+from ecco_reports.methods.perturbation import Effects, Scorer, occlusion, shapley
 from ecco_reports.methods.targets import Score, Target, places_of, score_targets
 from ecco_reports.models.base import LanguageModel
 from ecco_reports.models.reading import Reading
@@ -189,6 +189,8 @@ def lime(scores: Scorer, units: int, variants: int, seed: int) -> Surrogate:
     from captum.attr import Lime
     from captum.attr._core.lime import get_exp_kernel_similarity_function
 
+    if not units:
+        return _exactly(occlusion(scores, units))
     kernel, weights = get_exp_kernel_similarity_function(), list[float]()
 
     def similarity(*args: Any, **kwargs: Any) -> float:
@@ -222,9 +224,9 @@ def kernel_shap(scores: Scorer, units: int, variants: int, seed: int) -> Surroga
     """
     from captum.attr import KernelShap
 
-    asked = _Asked(scores, units)
     if units < 2:
-        return Surrogate(**vars(shapley(scores, units, 4, seed)), misfit=np.zeros(asked.targets))
+        return _exactly(shapley(scores, units, 4, seed))
+    asked = _Asked(scores, units)
     found, misfit = [], []
     for target in range(asked.targets):
         method = KernelShap(asked)
@@ -233,6 +235,11 @@ def kernel_shap(scores: Scorer, units: int, variants: int, seed: int) -> Surroga
         values, empty = asked.scored(kept).values[:, target], asked.scored(np.zeros((1, units), bool)).values[0, target]
         misfit.append(_unexplained(values, kept @ found[-1] + empty, np.ones(len(kept))))
     return asked.surrogate(found, misfit, variants, asked.scored(np.zeros((1, units), bool)).values[0])
+
+
+def _exactly(effects: Effects) -> Surrogate:
+    """What needs no linear model."""
+    return Surrogate(**vars(effects), misfit=np.zeros(len(effects.full)))
 
 
 class _Asked:
@@ -257,8 +264,6 @@ class _Asked:
 
     def attribute(self, method: Any, target: int, variants: int, seed: int) -> np.ndarray:
         """What a method says of the units, all variants being asked about at once."""
-        if not self.units:
-            return np.zeros(0)
         with _quietly(seed):
             found = method.attribute(
                 torch.ones(1, self.units), target=target, n_samples=variants, perturbations_per_eval=variants

@@ -19,12 +19,17 @@ import torch
 from ecco_reports.methods.perturbation import Scored, Scorer
 from ecco_reports.methods.targets import Score, Target, places_of, score_targets
 from ecco_reports.models.base import LanguageModel
+from ecco_reports.models.prefix import Prefix
 from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family, Token
 
 # What one pass holds at once: positions of all rows together, and numbers of logits.
 _TOKENS_AT_ONCE = 4096
 _LOGITS_AT_ONCE = 2**24
+# Variants of a text that is long enough are read from their first change on, in so many groups at most: a group begins
+# where the first of its changes is.
+_GROUPS = 8
+_LONG = 32
 # The families whose places are positions, which move up when something before them is taken out.
 _SPEAKING_AT_POSITIONS = (Family.CAUSAL, Family.MASKED, Family.ENCODER_DECODER)
 
@@ -77,13 +82,16 @@ class Perturbed:
         places, length = places_of(self.targets), self._length
 
         def scores(kept: np.ndarray) -> Scored:
-            gone = torch.from_numpy(self._gone(kept)[:, :length]).to(baseline.device)
+            gone = torch.from_numpy(self._gone(kept)[:, :length])
 
-            def logits(rows: Sequence[int]) -> torch.Tensor:
-                embeddings = torch.where(gone[list(rows), :, None], baseline[:length], self._inputs[:length])
-                return self.model.logits_from_embeddings(self.reading, embeddings, places)
+            def embeddings(rows: Sequence[int], start: int) -> torch.Tensor:
+                dropped = gone[list(rows), start:].to(baseline.device)
+                return torch.where(dropped[..., None], baseline[start:length], self._inputs[start:length])
 
-            return self._scored(len(kept), places, logits)
+            found = np.zeros((len(kept), len(self.targets)))
+            for rows, start in self._from_the_first_change(gone.numpy(), min(places)):
+                found[rows] = self._scored(rows, places, self._endings(self.reading, embeddings, start, places))
+            return Scored(found, np.zeros(found.shape, bool))
 
         return scores
 
@@ -97,9 +105,10 @@ class Perturbed:
 
         def scores(kept: np.ndarray) -> Scored:
             gone = torch.from_numpy(self._gone(kept)[:, : self._length])
-            return self._scored(
-                len(kept), places, lambda rows: self.model.logits_unseen(self.reading, gone[list(rows)], places)
+            found = self._scored(
+                range(len(kept)), places, lambda rows: self.model.logits_unseen(self.reading, gone[list(rows)], places)
             )
+            return Scored(found, np.zeros(found.shape, bool))
 
         return scores
 
@@ -113,24 +122,62 @@ class Perturbed:
         """
 
         def scores(kept: np.ndarray) -> Scored:
-            remains = [np.flatnonzero(~row[: self._length]) for row in self._gone(kept)]
+            gone = self._gone(kept)[:, : self._length]
+            remains = [np.flatnonzero(~row) for row in gone]
             values = np.zeros((len(kept), len(self.targets)))
             for alike in self._alike(remains):
-                values[alike] = self._without([remains[row] for row in alike])
+                shortened = self._shortened(remains[alike[0]])
+                for rows, start in self._from_the_first_change(gone[alike], min(shortened.places)):
+                    values[np.array(alike)[rows]] = self._without(
+                        [remains[alike[row]] for row in rows], shortened, start
+                    )
             return Scored(values, np.zeros(values.shape, bool))
 
         return scores
 
-    def _without(self, remains: Sequence[np.ndarray]) -> np.ndarray:
+    def _without(self, remains: Sequence[np.ndarray], shortened: _Shortened, start: int) -> np.ndarray:
         """Scores of texts that one pass can serve, given the positions that are left of each."""
-        shortened = self._shortened(remains[0])
 
-        def logits(rows: Sequence[int]) -> torch.Tensor:
-            left = [self._inputs[torch.from_numpy(remains[row])] for row in rows]
-            embeddings = torch.stack([torch.cat([shortened.stand_in, part]) for part in left])
-            return self.model.logits_from_embeddings(shortened.reading, embeddings, shortened.places)
+        def embeddings(rows: Sequence[int], start: int) -> torch.Tensor:
+            left = [torch.cat([shortened.stand_in, self._inputs[torch.from_numpy(remains[row])]]) for row in rows]
+            return torch.stack(left)[:, start:]
 
-        return self._scored(len(remains), shortened.places, logits).values
+        logits = self._endings(shortened.reading, embeddings, start, shortened.places)
+        return self._scored(range(len(remains)), shortened.places, logits)
+
+    def _endings(
+        self,
+        reading: Reading,
+        embeddings: Callable[[Sequence[int], int], torch.Tensor],
+        start: int,
+        places: Sequence[int],
+    ) -> Callable[[Sequence[int]], torch.Tensor]:
+        """The logits of rows whose embeddings are the text's own up to ``start``, where reading them may begin."""
+        if start and self._prefix is not None:
+            prefix = self._prefix
+            return lambda rows: prefix.logits(start, embeddings(rows, start), places)
+        return lambda rows: self.model.logits_from_embeddings(reading, embeddings(rows, 0), places)
+
+    def _from_the_first_change(self, gone: np.ndarray, place: int) -> Iterator[tuple[list[int], int]]:
+        """Rows in few groups, each with the position that reading may begin at: nothing before it is dropped.
+
+        Args:
+            gone: Which positions are dropped, ``[row, position]``.
+            place: The first place that is asked about; it is always read.
+        """
+        if len(gone) < _GROUPS or self._length < _LONG or self._prefix is None:
+            yield [*range(len(gone))], 0
+            return
+        first = np.minimum(np.where(gone.any(1), gone.argmax(1), self._length), place)
+        width = -(-self._length // _GROUPS)
+        for group in np.unique(first // width):
+            rows = np.flatnonzero(first // width == group)
+            yield rows.tolist(), int(first[rows].min())
+
+    @cached_property
+    def _prefix(self) -> Prefix | None:
+        """What the model remembers of the whole text, if that helps."""
+        return self.model.prefix(self.reading, self._length)
 
     @cached_property
     def _inputs(self) -> torch.Tensor:
@@ -153,8 +200,10 @@ class Perturbed:
             gone[:, list(positions)] = ~kept[:, unit, None]
         return gone
 
-    def _scored(self, rows: int, places: Sequence[int], logits: Callable[[Sequence[int]], torch.Tensor]) -> Scored:
-        """Scores of so many rows in passes of bounded size; ``logits`` makes those of some rows."""
+    def _scored(
+        self, rows: Sequence[int], places: Sequence[int], logits: Callable[[Sequence[int]], torch.Tensor]
+    ) -> np.ndarray:
+        """Scores of rows ``[row, target]`` in passes of bounded size; ``logits`` makes those of some rows."""
         width = self._length + 1
         at_once = max(1, min(_TOKENS_AT_ONCE // width, _LOGITS_AT_ONCE // (len(places) * self._outcomes)))
 
@@ -162,9 +211,7 @@ class Perturbed:
             with torch.no_grad():
                 return score_targets(logits(chunk), self.targets, self.score).cpu().double().numpy()
 
-        parts = self.model.memory.chunks("the perturbation", "variant", range(rows), at_once, compute)
-        values = np.concatenate([*parts])
-        return Scored(values, np.zeros(values.shape, bool))
+        return np.concatenate([*self.model.memory.chunks("the perturbation", "variant", rows, at_once, compute)])
 
     def _alike(self, remains: Sequence[np.ndarray]) -> Iterator[list[int]]:
         """Rows that one pass can serve: of one length, with the same segments, and asked at the same places."""

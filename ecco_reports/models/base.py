@@ -21,6 +21,8 @@ from ecco_reports.records import Decoding, Family, Prompt, Token
 if TYPE_CHECKING:
     import torch
 
+    from ecco_reports.models.prefix import Prefix
+
 
 READOUT_TOLERANCE: Mapping[str, float] = {"float64": 1e-9, "float32": 1e-4, "bfloat16": 2e-2, "float16": 2e-3}
 """How far replayed logits may be from the model's own, relative to the largest logit, by the type of its weights."""
@@ -270,6 +272,13 @@ class LanguageModel(ABC):
             ``[batch, place, outcome]``.
         """
         raise self.lacks(Capability.GRADIENTS)
+
+    def prefix(self, reading: Reading, length: int) -> Prefix | None:
+        """What the model remembers of a text's first positions, so that other endings can be read from there.
+
+        None where it remembers nothing that can be cut, or looks ahead.
+        """
+        return None
 
     def logits_unseen(self, reading: Reading, unseen: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
         """What the model says if nobody looked at some positions, which all stay where they are.

@@ -13,8 +13,7 @@ import torch
 
 from ecco_reports.errors import CapabilityError
 from ecco_reports.models.base import READOUT_TOLERANCE
-from ecco_reports.models.exploring import TROUBLE
-from ecco_reports.models.memory import is_out_of_memory
+from ecco_reports.models.memory import TROUBLE, is_out_of_memory
 from ecco_reports.models.passes import Passes
 from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family

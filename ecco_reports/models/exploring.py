@@ -16,7 +16,7 @@ from ecco_reports.models import anatomy
 from ecco_reports.models.anatomy import Anatomy, Record
 from ecco_reports.models.base import READOUT_TOLERANCE, Capability
 from ecco_reports.models.finite import can_be_chosen_from, demand_sound_weights
-from ecco_reports.models.memory import is_out_of_memory
+from ecco_reports.models.memory import TROUBLE, is_out_of_memory
 from ecco_reports.models.passes import Passes
 from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family
@@ -26,8 +26,6 @@ _LOOK_AHEAD_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
 _LOOK_AHEAD_TOLERANCE_HALF = 5e-2
 _WRITING = (Family.CAUSAL, Family.ENCODER_DECODER)
 _NO_HEAD = "it has no head that turns its vectors into words or classes"
-TROUBLE = (TypeError, KeyError, IndexError, RuntimeError, ValueError, LookupError, AttributeError, NotImplementedError)
-"""What a model may raise when it is run in a way it was not written for."""
 
 
 @dataclass

@@ -24,6 +24,7 @@ from ecco_reports.models.exploring import Findings, explore
 from ecco_reports.models.families import SPEECHES, MaskedSpeech, SpanSpeech, label_token, mask_positions
 from ecco_reports.models.loading import load_module
 from ecco_reports.models.passes import Passes
+from ecco_reports.models.prefix import Prefix, found_prefix
 from ecco_reports.models.reading import Beam, Reading, Scores, Spoken
 from ecco_reports.models.source import facts_of
 from ecco_reports.models.threads import threads_for
@@ -323,6 +324,10 @@ class HuggingFaceModel(LanguageModel):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits of input embeddings and what enters the head, which works on every place by itself."""
         return self._passes.logits_and_origin(reading, self._ids_like(reading, embeddings), places, embeddings)
+
+    def prefix(self, reading: Reading, length: int) -> Prefix | None:
+        """What the model remembers of a text's first positions, or None where that is of no use."""
+        return found_prefix(self._passes, reading, length) if self.family is Family.CAUSAL else None
 
     @torch.no_grad()
     def logits_unseen(self, reading: Reading, unseen: torch.Tensor, places: Sequence[int]) -> torch.Tensor:

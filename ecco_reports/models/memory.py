@@ -33,6 +33,9 @@ _WANTED = re.compile(
 # torch and numpy count in powers of 1024, also where they write MB.
 _BYTES = {"b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
+TROUBLE = (TypeError, KeyError, IndexError, RuntimeError, ValueError, LookupError, AttributeError, NotImplementedError)
+"""What a model may raise when it is run in a way it was not written for."""
+
 
 @dataclass(frozen=True)
 class _Cut:

@@ -19,6 +19,7 @@ from torch.utils.hooks import RemovableHandle
 from ecco_reports.errors import NumericalError
 from ecco_reports.models.families import Speech
 from ecco_reports.models.finite import all_finite, can_be_chosen_from, unsound
+from ecco_reports.models.pointwise import Pointwise
 from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family
 
@@ -60,6 +61,7 @@ class Passes:
         self.narrows = speech.per_position
         self.encodes_apart = speech.family is Family.ENCODER_DECODER
         self.streams: tuple[EmbeddingCall, ...] = ()
+        self._pointwise = Pointwise(module)
         parameters = inspect.signature(module.forward).parameters
         self.parameters = frozenset(parameters)
         self._open = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
@@ -71,7 +73,7 @@ class Passes:
         places: Sequence[int],
         embeddings: torch.Tensor | None = None,
         encoded: Any = None,
-        more: Mapping[str, torch.Tensor] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> torch.Tensor:
         """One pass.
 
@@ -100,10 +102,12 @@ class Passes:
         """Logits of embeddings, and what enters the head, which works on every place by itself."""
         head = self._head()
         if head is None or not self.narrows:
-            logits = self.logits(reading, ids, places, embeddings)
+            with self._pointwise.shortened():
+                logits = self.logits(reading, ids, places, embeddings)
             return logits, logits
         seen: list[torch.Tensor] = []
         with ExitStack() as stack:
+            stack.enter_context(self._pointwise.shortened())
             stack.enter_context(self._embedding_by(embeddings, reading.passage.encoder_length))
             logits = self._run(
                 reading,
@@ -195,7 +199,7 @@ class Passes:
         encoded: Any,
         stack: ExitStack,
         watch: Any = None,
-        more: Mapping[str, torch.Tensor] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> torch.Tensor:
         """A pass with what is on the stack; ``watch`` is called once the head has been narrowed."""
         inputs = {**self._inputs(reading, ids), **(more or {})}

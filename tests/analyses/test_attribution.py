@@ -239,9 +239,9 @@ def test_the_two_ends_of_an_answer_are_explained_with_the_baseline(one_thread):
     prompt = Prompt(name="p", text="the city is", text_pair="the capital of Japan is Tokyo")
     result = run(model, prompt, methods=("integrated_gradients", "occlusion", "shapley"), replacement="baseline")
     check_words(ROOM, result)
-    assert [one.kind for one in result.explained] == ["start", "end"]
-    assert [one.label.split(":")[0] for one in result.explained] == ["start", "end"]
-    assert [one.position for one in result.explained] == [None, None]
+    assert [one.kind for one in result.explained] == ["span", "start", "end"]
+    assert [one.label.split(":")[0] for one in result.explained] == ["answer", "start", "end"]
+    assert [one.position for one in result.explained] == [None, None, None]
     deleted = run(model, prompt, methods=("integrated_gradients", "occlusion"))
     assert [method.method for method in deleted.methods] == ["integrated_gradients"]
     assert "take away the answer itself" in ROOM.summary(deleted)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecco_reports.analyses.units import fixed_positions, units_of
+from ecco_reports.analyses.units import fixed_positions, positions_named, runs_named, sentence_starts, units_of
 from ecco_reports.models.reading import Reading, Spoken
 from ecco_reports.records import Family, Passage, Token
 
@@ -90,3 +90,73 @@ def test_an_accent_in_two_bytes_does_not_part_its_word():
         Token(id=3, text="⟨A9⟩", utf8="a9", span=(3, 4), partial=True, completes="é"),
     )
     assert units_of(made, "word") == ((0, 1, 2),)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("It rained. We stayed in!  Why not?", ["It rained.", " We stayed in!", "  Why not?"]),
+        ("“Really?” he asked. “Yes.” She left.", ["“Really?” he asked.", " “Yes.”", " She left."]),
+        (
+            "Mr. Smith, i.e. J. R. Smith of the U.S. Army. Good.",
+            ["Mr. Smith, i.e. J. R. Smith of the U.S. Army.", " Good."],
+        ),
+        (
+            "It costs 3.5 at no. 5. She said no. Then he left.",
+            ["It costs 3.5 at no. 5.", " She said no.", " Then he left."],
+        ),
+        ("1. Austria\n2. Belgium\n\n3. Bulgaria", ["1. Austria\n", "2. Belgium\n\n", "3. Bulgaria"]),
+        ("雨が降った。家にいた。", ["雨が降った。", "家にいた。"]),
+        ("Well... it went on. So what", ["Well... it went on.", " So what"]),
+        ("I am who I am. You are not I. Fine.", ["I am who I am.", " You are not I.", " Fine."]),
+        ("no end", ["no end"]),
+        ("", []),
+        (" \n", []),
+    ],
+)
+def test_where_sentences_begin(text, sentences):
+    starts = sentence_starts(text)
+    found = [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)] if starts else []
+    assert found == sentences
+    assert "".join(found) == (text if text.strip() else "")
+
+
+def test_a_sentence_is_all_tokens_between_two_ends():
+    made = reading(
+        token("It", 0), token(" rained", 2), token(".", 9), token(" We", 10), token(" stayed", 13), token(".\n", 20)
+    )
+    assert words(made, "sentence") == ["It rained.", " We stayed.\n"]
+
+
+def test_a_template_and_a_second_text_part_sentences():
+    made = reading(
+        token("[CLS]", special=True),
+        token("Who", 0),
+        token("?", 3),
+        token("[SEP]", special=True),
+        token("he", 0, second=True),
+        token(" was", 2, second=True),
+        token("[SEP]", special=True),
+    )
+    assert units_of(made, "sentence") == ((1, 2), (4, 5))
+
+
+def test_half_a_character_belongs_to_the_sentence_that_it_stands_in():
+    made = reading(
+        token("あ。", 0),
+        Token(id=2, text="⟨E3 81⟩", utf8="e381", span=(2, 3), partial=True),
+        Token(id=3, text="⟨84⟩", utf8="84", span=(2, 3), partial=True, completes="い"),
+    )
+    assert [position for unit in units_of(made, "sentence") for position in unit] == [0, 1, 2]
+    assert units_of(made, "sentence")[-1][-1] == 2
+
+
+def test_tokens_are_named_by_what_they_spell():
+    tokens = (token("▁s", 0), token("st2", 2), token(" sentence", 5), token(":", 14), token(" a", 15), token(":", 17))
+    tokens = (tokens[0].model_copy(update={"text": "s"}), *tokens[1:])
+    assert positions_named(tokens, "sst2") == {0, 1}
+    assert positions_named(tokens, " sst2 sentence: ") == {0, 1, 2, 3}
+    assert positions_named(tokens, ":") == {3, 5}
+    assert positions_named(tokens, "st") == frozenset()
+    assert positions_named(tokens, " ") == frozenset()
+    assert list(runs_named(tokens, "a:")) == [range(4, 6)]

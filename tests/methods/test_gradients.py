@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
-from captum.attr import InputXGradient, LayerIntegratedGradients, Saliency
+from captum.attr import InputXGradient, LayerIntegratedGradients, NoiseTunnel, Saliency
 
-from ecco_reports.methods.gradients import gradients, integrated_gradients
+from ecco_reports.methods.gradients import gradients, integrated_gradients, smooth_grad
 from ecco_reports.methods.targets import Target
 from tests import tiny
 from tests.methods.hand_made import HandMade
@@ -182,3 +183,90 @@ def test_a_wrong_gradient_is_found_out():
     model = Detached(lambda e: e.repeat(1, 1, 2))
     found = gradients(model, reading_like(model, inputs), inputs, [Target(1, 0)], "logit")
     assert found.residuals.item() > 0.5
+
+
+def noisy(inputs, noise, seed, draws):
+    """The noisy inputs that a seed stands for: each draw has a generator of its own."""
+    deviation = noise * inputs.std()
+    shape = tuple(inputs.shape)
+    drawn = [np.random.default_rng([seed, draw]).standard_normal(shape) for draw in range(draws)]
+    return inputs + deviation * torch.from_numpy(np.stack(drawn)).to(inputs)
+
+
+def test_smooth_grad_is_the_mean_of_captums_gradients_at_noisy_inputs():
+    model, ours, reading, inputs = case("gpt2")
+    found = smooth_grad(ours, reading, inputs, TARGETS, "logprob", 0.2, 16, 5)
+    points = noisy(inputs, 0.2, 5, 16)
+    for row, target in zip(found.vectors, TARGETS, strict=True):
+        prefix = points[:, : target.place + 1].clone().requires_grad_(True)
+        forward = lambda e: model(inputs_embeds=e).logits[:, -1].log_softmax(-1)  # noqa: E731
+        theirs = Saliency(forward).attribute(prefix, target=target.token, abs=False).detach()
+        assert row[: target.place + 1].numpy() == pytest.approx(theirs.mean(0).numpy(), abs=1e-5)
+    assert found.parts.mean(0).numpy() == pytest.approx(found.vectors.numpy(), abs=1e-6)
+    assert found.steps.tolist() == [16, 16, 16]
+    assert found.residuals.max() < 0.02
+
+
+def test_smooth_grad_has_the_expectation_of_captums_noise_tunnel():
+    """Other draws of the same noise: both means are within a few standard errors of each other."""
+    model, ours, reading, inputs = case("gpt2")
+    found = smooth_grad(ours, reading, inputs, TARGETS[-1:], "logprob", 0.1, 256, 0)
+    forward = lambda e: model(inputs_embeds=e).logits[:, -1].log_softmax(-1)  # noqa: E731
+    torch.manual_seed(0)
+    length = TARGETS[-1].place + 1
+    theirs = NoiseTunnel(Saliency(forward)).attribute(
+        inputs[None, :length],
+        nt_samples=256,
+        stdevs=float(0.1 * inputs.std()),
+        target=TARGETS[-1].token,
+        abs=False,
+        nt_samples_batch_size=64,
+    )[0]
+    error = found.parts.std(0)[0, :length] / len(found.parts) ** 0.5
+    apart = (found.vectors[0, :length] - theirs.detach()).abs() / (error + 1e-6)
+    assert apart.median() < 2
+    scale = theirs.abs().mean()
+    assert (found.vectors[0, :length] - theirs.detach()).abs().mean() < 0.1 * scale
+
+
+def test_noise_averages_a_kink_away():
+    """The slope of a ReLU at its kink is 0 or 1; of its mean under noise that is as often on either side, a half."""
+    model, inputs = HandMade(lambda e: torch.relu(e - 1.0)), torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+    reading = reading_like(model, inputs)
+    found = smooth_grad(model, reading, inputs, [Target(0, 0)], "logit", 0.5, 2000, 0)
+    assert found.vectors[0, 0, 0].item() == pytest.approx(0.5, abs=0.05)
+    assert found.parts[:, 0, 0, 0].std().item() == pytest.approx((0.25 / 250) ** 0.5, rel=0.6)
+
+
+def test_a_wrong_gradient_of_noisy_inputs_is_found_out():
+    class Detached(HandMade):
+        def logits_from_embeddings(self, reading, embeddings, places):
+            return super().logits_from_embeddings(reading, embeddings + (embeddings * 2).detach(), places)
+
+    model, inputs = Detached(lambda e: e.repeat(1, 1, 2)), torch.tensor([[1.0], [2.0]])
+    found = smooth_grad(model, reading_like(model, inputs), inputs, [Target(1, 0)], "logit", 0.1, 8, 0)
+    assert found.residuals.item() > 0.5
+
+
+def test_chunks_change_no_draw(monkeypatch):
+    _, ours, reading, inputs = case("llama")
+    whole = smooth_grad(ours, reading, inputs, TARGETS, "logprob", 0.1, 24, 1)
+    monkeypatch.setattr("ecco_reports.methods.gradients._TOKENS_AT_ONCE", 40)
+    cramped = smooth_grad(ours, reading, inputs, TARGETS, "logprob", 0.1, 24, 1)
+    assert cramped.parts.numpy() == pytest.approx(whole.parts.numpy(), abs=1e-5)
+
+
+def test_what_is_said_in_two_places_is_one_target():
+    """Log-probabilities add up, probabilities multiply, and so do their gradients by their rules."""
+    _, ours, reading, inputs = case("gpt2", torch.float64)
+    both = Target(7, 3, also=(Target(8, 5),))
+    apart = [Target(7, 3), Target(8, 5)]
+    for score in ("logprob", "logit"):
+        one = gradients(ours, reading, inputs, [both, *apart], score)
+        assert one.vectors[0].numpy() == pytest.approx((one.vectors[1] + one.vectors[2]).numpy(), abs=1e-9)
+        assert one.scores[0].item() == pytest.approx(float(one.scores[1] + one.scores[2]))
+        assert one.residuals.max() < 1e-4
+    product = gradients(ours, reading, inputs, [both, *apart], "probability")
+    assert product.scores[0].item() == pytest.approx(float(product.scores[1] * product.scores[2]))
+    by_rule = product.vectors[1] * product.scores[2] + product.vectors[2] * product.scores[1]
+    assert product.vectors[0].numpy() == pytest.approx(by_rule.numpy(), abs=1e-12)

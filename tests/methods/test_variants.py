@@ -207,3 +207,86 @@ def test_each_token_of_two_texts_keeps_the_text_it_belongs_to():
         told = [number for position, number in enumerate(reading.segments) if position not in gone]
         output = module(torch.tensor([left(reading, row, units)]), token_type_ids=torch.tensor([told]))
         assert values == pytest.approx(output.logits[0].tolist(), abs=1e-4)
+
+
+def test_hidden_parts_are_scored_by_what_the_model_says_without_looking_at_them():
+    _, ours, reading = causal()
+    targets = said(reading)
+    found = Perturbed(ours, reading, UNITS, targets, "logprob").hiding()(ALL)
+    for kept, values in zip(ALL, found.values, strict=True):
+        gone = [position for unit, there in zip(UNITS, kept, strict=True) if not there for position in unit]
+        unseen = torch.zeros(1, len(reading.ids), dtype=torch.bool)
+        unseen[0, gone] = True
+        logprobs = ours.logits_unseen(reading, unseen, [one.place for one in targets])[0].log_softmax(-1)
+        assert values == pytest.approx([float(row[one.token]) for row, one in zip(logprobs, targets, strict=True)])
+    assert found.values[-1] == pytest.approx(own_scores(ours, reading, targets, "logprob"), abs=1e-5)
+    assert np.ptp(found.values, axis=0).min() > 0.1
+
+
+def test_an_answer_as_a_whole_is_scored_by_both_its_ends():
+    from tests.models import families
+
+    ours = families.wrapped("BERT (answers by a span)")
+    reading = ours.read(families.QUESTION, Decoding())
+    start, end = Target(0, 9), Target(1, 11)
+    scores = own_scores(ours, reading, [Target(0, 9, also=(end,)), start, end], "logprob")
+    assert scores[0] == pytest.approx(scores[1] + scores[2])
+    likely = own_scores(ours, reading, [Target(0, 9, 10, also=(Target(1, 11, 12),))], "probability")
+    chances = np.exp(own_scores(ours, reading, [start, end, Target(0, 10), Target(1, 12)], "logprob"))
+    assert likely[0] == pytest.approx(chances[0] * chances[1] - chances[2] * chances[3])
+
+
+LONG = Prompt(name="p", text=" ".join([tiny.TEXT] * 5))
+
+
+def long_case(family, dtype=torch.float32):
+    ours = wrap(tiny.build(family, dtype), tiny.word_tokenizer())
+    reading = ours.read(LONG, Decoding(max_new_tokens=3))
+    units = tuple((position,) for position in range(reading.passage.prompt_length))
+    return ours, reading, units
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+@pytest.mark.parametrize("way", ["deleting", "replacing"])
+def test_reading_from_the_first_change_on_says_what_reading_all_says(family, way, monkeypatch):
+    ours, reading, units = long_case(family)
+    texts = np.concatenate([np.ones((1, 40), bool), ~np.eye(40, dtype=bool), np.zeros((1, 40), bool)])
+    texts = np.concatenate([texts, np.random.default_rng(0).random((20, 40)) < 0.8])
+
+    nothing = ours.mean_embedding().expand(len(reading.ids), -1)
+
+    def scores():
+        variants = Perturbed(ours, reading, units, said(reading), "logprob")
+        scorer = variants.deleting() if way == "deleting" else variants.replacing(nothing)
+        read = []
+        plain = ours.logits_from_embeddings
+        monkeypatch.setattr(ours, "logits_from_embeddings", lambda r, e, p: read.append(len(e)) or plain(r, e, p))
+        found = scorer(texts).values
+        monkeypatch.setattr(ours, "logits_from_embeddings", plain)
+        return found, sum(read)
+
+    found, whole = scores()
+    monkeypatch.setattr(ours, "prefix", lambda reading, length: None)
+    expected, all_of_them = scores()
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert all_of_them == len(texts)
+    # What keeps all its beginnings apart reads whole texts only where something in the first eighth is missing.
+    assert whole < 0.6 * len(texts)
+
+
+@pytest.mark.parametrize("name", ["Mamba", "RWKV", "RecurrentGemma", "Jamba"])
+def test_a_memory_that_cannot_be_cut_is_not_used(name):
+    from tests.models import families
+
+    ours = families.wrapped(name)
+    reading = ours.read(Prompt(name="p", text=tiny.TEXT), Decoding(max_new_tokens=1))
+    assert ours.prefix(reading, len(reading.ids)) is None
+
+
+@pytest.mark.parametrize("name", ["BERT", "T5"])
+def test_who_looks_ahead_remembers_no_beginning(name):
+    from tests.models import families
+
+    ours = families.wrapped(name)
+    reading = ours.read(families.PROMPTS[ours.family], Decoding(max_new_tokens=1))
+    assert ours.prefix(reading, len(reading.ids)) is None

@@ -32,6 +32,8 @@ TOKENS_AT_ONCE, STATES_AT_ONCE = 2048, 20_000_000
 _STEPS = {8: 2, 4: 3, 2: 1}
 # What finding out how to hide positions takes at most: four passes for each of three ways.
 _BLINDING = 12
+# What a causal model reads to remember the beginning of a text, and to prove that it does.
+_REMEMBERING = 2
 
 
 def problems_of(params: AttributionParams, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
@@ -123,7 +125,7 @@ def work_of(params: AttributionParams, extent: Extent) -> Work:
     if params.perturbs:
         # Where the text stands alone once more: for the score that the model itself gives it.
         passes += variants_of(params, unit_count(params, extent)) + 1
-        passes += _BLINDING if params.replacement == "attention" else 0
+        passes += _BLINDING if params.replacement == "attention" else _REMEMBERING
     return Work(passes=passes, backwards=backwards, readouts=readouts, memory=_memory(params, extent, targets))
 
 
