@@ -37,6 +37,7 @@ def test_all_load_together() -> None:
         "heathrow",
         "japan",
         "layers-compared",
+        "leading-space",
         "nature-diary",
         "nature-diary-causal",
         "not-bad",
@@ -46,6 +47,7 @@ def test_all_load_together() -> None:
         "two-readers",
         "verdict",
         "ways-to-write",
+        "weakness",
     }
 
 
