@@ -31,6 +31,9 @@ from ecco_reports.models.reading import Reading
 # captum's own default: the penalty of LIME's linear model on the size of its weights.
 _LASSO = 0.01
 _TEXTS_AT_ONCE = 16
+# How much the whole text and the empty one weigh in Kernel SHAP, in theory infinitely. Against captum's million, a few
+# hundred texts that a line does not fit push the sum off by a thousandth.
+_ENDS = 1e9
 
 
 @dataclass(frozen=True)
@@ -230,6 +233,7 @@ def kernel_shap(scores: Scorer, units: int, variants: int, seed: int) -> Surroga
     found, misfit = [], []
     for target in range(asked.targets):
         method = KernelShap(asked)
+        method.interpretable_model, method.inf_weight = _InDouble(method.interpretable_model), _ENDS
         found.append(asked.attribute(method, target, variants, seed))
         kept = asked.last[2:]
         values, empty = asked.scored(kept).values[:, target], asked.scored(np.zeros((1, units), bool)).values[0, target]
@@ -240,6 +244,22 @@ def kernel_shap(scores: Scorer, units: int, variants: int, seed: int) -> Surroga
 def _exactly(effects: Effects) -> Surrogate:
     """What needs no linear model."""
     return Surrogate(**vars(effects), misfit=np.zeros(len(effects.full)))
+
+
+@dataclass(frozen=True)
+class _InDouble:
+    """A linear model of captum's that is fitted in double precision, which large weights need."""
+
+    linear: Any
+
+    def fit(self, train_data: Any) -> Any:
+        """Fits batches of coalitions, scores and weights."""
+        return self.linear.fit([tuple(part.double() for part in batch) for batch in train_data])
+
+    def representation(self) -> torch.Tensor:
+        """The coefficients."""
+        coefficients: torch.Tensor = self.linear.representation()
+        return coefficients
 
 
 class _Asked:
