@@ -50,15 +50,18 @@ class Surrogate(Effects):
 class _Speaker(nn.Module):
     """A model as captum wants it: embeddings ``[batch, position, width]`` in, scores ``[batch, target]`` out."""
 
-    def __init__(self, model: LanguageModel, reading: Reading, targets: Sequence[Target], score: Score) -> None:
+    def __init__(
+        self, model: LanguageModel, reading: Reading, inputs: torch.Tensor, targets: Sequence[Target], score: Score
+    ) -> None:
         super().__init__()
         self.inside = model.module
         self._asked = (model, reading, targets, score)
+        self._dtype = inputs.dtype  # captum's own points are in single precision at least.
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         model, reading, targets, score = self._asked
         length = max(map(reading.reach, places_of(targets))) + 1
-        logits = model.logits_from_embeddings(reading, embeddings[:, :length], places_of(targets))
+        logits = model.logits_from_embeddings(reading, embeddings[:, :length].to(self._dtype), places_of(targets))
         return score_targets(logits, targets, score)
 
 
@@ -88,7 +91,7 @@ def deep_lift(
     """
     from captum.attr import DeepLift
 
-    speaker = _Speaker(model, reading, targets, score)
+    speaker = _Speaker(model, reading, inputs, targets, score)
     method = DeepLift(speaker)
 
     def of(chosen: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -110,7 +113,8 @@ def deep_lift(
     deltas = torch.cat([part for _, part in parts])
     scale = torch.maximum((scores - elsewhere).abs(), relative_floor(scores))
     ones = torch.ones(len(targets), dtype=torch.long)
-    return Attributions(torch.cat([part for part, _ in parts]), scores, elsewhere, deltas.abs() / scale, ones)
+    vectors = torch.cat([part for part, _ in parts]).to(scores.dtype)
+    return Attributions(vectors, scores, elsewhere, deltas.abs() / scale, ones)
 
 
 def has_rules(model: LanguageModel) -> bool:
@@ -152,7 +156,7 @@ def gradient_shap(
 
     parts = min(samples, PARTS)
     size = -(-samples // parts)
-    speaker = _Speaker(model, reading, targets, score)
+    speaker = _Speaker(model, reading, inputs, targets, score)
     method = GradientShap(speaker)
 
     def of(chosen: Sequence[tuple[int, int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -169,6 +173,7 @@ def gradient_shap(
     deltas = torch.stack([deltas for _, deltas in found]).reshape(parts, len(targets), size)
     with torch.no_grad():
         scores, elsewhere = speaker(torch.stack([inputs, baseline]))
+    vectors = vectors.to(scores.dtype)
     misses = deltas.transpose(0, 1).flatten(1).to(scores.dtype)
     rounding = torch.finfo(inputs.dtype).eps * 10 * scores.abs().clamp_min(1.0)
     error = misses.std(-1) / (parts * size) ** 0.5 + rounding

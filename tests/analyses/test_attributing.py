@@ -447,3 +447,26 @@ def test_a_model_that_takes_no_embeddings_still_shows_where_it_looked(tiny_model
     full = run(tiny_model("gpt2"), methods=("attention", "occlusion"), replacement="attention")
     for one, other in zip(result.methods, full.methods, strict=True):
         assert one.contributions == pytest.approx(other.contributions, abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16"])
+def test_rows_of_attention_and_slopes_of_noisy_inputs_hold_in_other_precisions(dtype, tiny_model):
+    methods = ("attention", "attention_rollout", "smooth_grad", "gradient_shap", "deep_lift", "kernel_shap", "lime")
+    result = run(tiny_model("gpt2", dtype), methods=methods, samples=8)
+    found = {method.method: method for method in result.methods}
+    assert [*found] == list(methods)
+    assert found["attention"].residuals.max() <= {"float64": 1e-6}.get(dtype, 5e-3)
+    assert found["attention_rollout"].residuals.max() < 1e-12
+    assert found["smooth_grad"].residuals.max() < {"float64": 0.01}.get(dtype, 2.0)
+    assert found["gradient_shap"].residuals.max() < 5
+    assert all(np.isfinite(method.contributions).all() for method in result.methods)
+
+
+def test_what_a_sink_takes_is_kept_apart():
+    model = families.wrapped("GPT-OSS")
+    raw, rolled = run(model, methods=("attention", "attention_rollout")).methods
+    assert raw.attended.missing.min() > 0.01
+    # A mean over heads: the head from which most is missing lacks at least as much.
+    assert (1 - raw.contributions.sum(-1) <= raw.attended.missing + 1e-6).all()
+    assert rolled.contributions.sum(-1) == pytest.approx(1.0)
+    assert rolled.attended.layers == tuple(range(model.layers))
