@@ -94,4 +94,4 @@ def _problem(analysis: str, detail: Any, params: type[Record]) -> Problem:
     path = _dotted(detail["loc"])
     if detail["type"] == "extra_forbidden":
         return Problem(f"{analysis}.{path}", 0, 0, "unknown setting.", did_you_mean(path, sorted(params.model_fields)))
-    return Problem(f"{analysis}.{path}", 0, 0, f"{detail['msg']}.")
+    return Problem(f"{analysis}.{path}".rstrip("."), 0, 0, f"{detail['msg'].removeprefix('Value error, ')}.")

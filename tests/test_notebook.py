@@ -59,6 +59,7 @@ def test_a_prompt_may_bring_target_and_foil(facts_model):
         ({"top_k": "many"}, r"logit_lens\.top_k: Input should be a valid integer"),
         ({"layers": [99]}, r"logit_lens\.layers\.0: layer 99 is out of range"),
         ({"positions": [0, 99]}, r"logit_lens\.positions\.1: position 99 is out of range"),
+        ({"beams": 2, "sampling": {}}, r"logit_lens: beams and sampling exclude each other"),
         ({"sampling": {"temperature": -1}}, r"logit_lens\.sampling\.temperature: Input should be greater than 0"),
     ],
 )

@@ -438,7 +438,7 @@ class TestTheOtherPages:
 
     def test_a_shipped_lesson_can_be_read_without_any_result(self):
         pages = {page.path: page for page in render(run_of())}
-        for name in ("generation", "attribution", "logit_lens", "token_ranks"):
+        for name in ("generation", "attribution", "logit_lens", "token_ranks", "neuron_factors"):
             text = read(as_html(pages[f"how-to-read/{name}.md"])[1]).text
             for heading in ("A walk through the picture", "What is computed", "What it does not say", "Settings"):
                 assert heading in text, (name, heading)

@@ -31,15 +31,21 @@ def test_all_load_together() -> None:
         "cicadas",
         "counting",
         "european-union",
+        "faithfulness",
         "fill-in",
         "good-afternoon",
         "heathrow",
         "japan",
+        "layers-compared",
+        "nature-diary",
+        "nature-diary-causal",
         "not-bad",
         "principle",
         "professions",
+        "two-models",
         "two-readers",
         "verdict",
+        "ways-to-write",
     }
 
 
@@ -147,6 +153,22 @@ def test_two_readers_are_asked_for_the_same_facts_and_each_reads_its_own_prompts
         assert left.target.strip().lower() == both.target
 
 
+def test_explanations_are_put_to_the_test_by_deleting_and_by_masking() -> None:
+    experiment = shipped("faithfulness")
+    params = [entry.params for entry in experiment.analyses]
+    assert [one.replacement for one in params] == ["delete", "baseline"]
+    assert all(len(one.methods) >= 4 and one.random_rankings == 100 for one in params)
+    assert all(prompt.foil is not None for prompt in experiment.prompts.values())
+
+
+def test_a_diary_is_read_without_a_mask_by_all_layers_the_first_and_the_last() -> None:
+    experiment = shipped("nature-diary")
+    assert [entry.params.layers for entry in experiment.analyses] == ["all", (0,), (-1,)]
+    assert experiment.analyses[0].params.scree == (2, 4, 6, 8, 12)
+    assert all("[MASK]" not in prompt.text for prompt in experiment.prompts.values())
+    assert set(shipped("nature-diary-causal").models) == {"masked", "causal"}
+
+
 GUIDE = (FOLDER.parent / "site/docs/guide/experiment-file.md").read_text(encoding="utf-8")
 """The page that explains the format: what it shows must be true."""
 
@@ -186,6 +208,6 @@ def test_every_example_of_the_guide_is_part_of_an_experiment(tmp_path: Path) -> 
 
 
 def test_the_guide_names_every_setting_of_every_analysis() -> None:
-    for name in ("generation", "attribution", "logit_lens", "token_ranks"):
+    for name in ("generation", "attribution", "logit_lens", "token_ranks", "neuron_factors"):
         for setting in (*ANALYSES[name].Params.model_fields, *Sampling.model_fields):
             assert f"`{setting}`" in GUIDE, f"{name}: {setting}"

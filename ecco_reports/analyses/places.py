@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ecco_reports.analyses import DecodingParams
-from ecco_reports.analyses.preflight import FoundProblem, Path
+from ecco_reports.analyses.preflight import FoundProblem, Path, tokens_after
 from ecco_reports.models.base import LanguageModel, ModelFacts
 from ecco_reports.models.reading import Reading
 from ecco_reports.records import Family, Passage, Prompt, Token
@@ -52,10 +52,10 @@ def place_problems(
         return
     decodes = facts.family is Family.ENCODER_DECODER
     read = 1 if decodes else len(facts.tokenize.encode(prompt).tokens)
-    writes = facts.family is not Family.MASKED
-    top = read - 1 + (params.max_new_tokens if writes else 0)
+    follow = tokens_after(params, prompt, facts)
+    top = read - 1 + follow
     whose = "its decoder starts with one token" if decodes else f"the prompt {prompt.name!r} has {_tokens(read)}"
-    more = f" and {_tokens(params.max_new_tokens)} may follow" if writes else ""
+    more = f" and {_tokens(follow)} {'may follow' if prompt.continuation is None else 'follow'}" if follow else ""
     for index, position in enumerate(positions):
         if not -read <= position <= top:
             yield (

@@ -137,6 +137,11 @@ def overtaking(ranks: np.ndarray, first: int, second: int) -> int | None:
     return None if behind[-1] == len(ranks) - 1 else int(behind[-1]) + 1
 
 
+def share(probability: float) -> str:
+    """A probability in a sentence; a small one does not read as none at all."""
+    return "under 0.1%" if 0 < probability < 0.0005 else f"{probability:.1%}"
+
+
 def verdict(words: Sequence[str], ranks: np.ndarray, probabilities: np.ndarray, states: Sequence[int]) -> str:
     """Who wins, and where the winner overtook the runner-up; a sentence.
 
@@ -149,7 +154,7 @@ def verdict(words: Sequence[str], ranks: np.ndarray, probabilities: np.ndarray, 
     order = np.lexsort((-probabilities[-1], ranks[-1]))
     best = int(order[0])
     first = f"“{words[best]}”"
-    ends = f"rank {ranks[-1, best]:,} (probability {probabilities[-1, best]:.1%})"
+    ends = f"rank {ranks[-1, best]:,} (probability {share(probabilities[-1, best])})"
     top = layer_in_words(states[-1])
     if len(words) == 1:
         return f"{first} goes from rank {ranks[0, 0]:,} at {layer_in_words(states[0])} to {ends} at {top}."
@@ -164,5 +169,5 @@ def verdict(words: Sequence[str], ranks: np.ndarray, probabilities: np.ndarray, 
         if row == 0
         else f"{first} overtakes {second} {'in' if states[row] else 'at'} {layer_in_words(states[row])} and stays ahead"
     )
-    beaten = f"{second} at rank {ranks[-1, rival]:,} (probability {probabilities[-1, rival]:.1%})"
+    beaten = f"{second} at rank {ranks[-1, rival]:,} (probability {share(probabilities[-1, rival])})"
     return f"{how}; it ends at {ends}, {beaten}."

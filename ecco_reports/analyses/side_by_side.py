@@ -13,8 +13,11 @@ import numpy as np
 
 from ecco_reports.analyses import Between
 from ecco_reports.analyses.layers import layer_in_words, layer_name
+from ecco_reports.analyses.race import share
 from ecco_reports.records import Family, Table
 
+_WORDS = 3
+"""How many words of each model are drawn; the table has all of them."""
 _NO_KL = (
     "The two distributions are not compared as wholes: a KL divergence needs equal vocabularies, and only chosen words "
     "are stored."
@@ -67,19 +70,21 @@ def side_by_side(first: Side, second: Side, names: tuple[str, str]) -> Between |
     from ecco_reports.charts.style import themed
 
     sides = (first, second)
-    summary = f"{_settles(first, names[0])}; {_settles(second, names[1])}."
+    told = f"{_settles(first, names[0])}; {_settles(second, names[1])}."
+    summary = told[0].upper() + told[1:]
     worst = max(first.outcomes, second.outcomes)
 
     def figure(kind: str, measure: Measure, reading: str) -> ChartFigure:
         lines = [
             DepthLine(
-                f"{name}: {label}",
+                name,
+                label,
                 [layer_name(state) for state in side.states],
                 side.depths,
                 (side.ranks if kind == "rank" else side.probabilities)[:, column].tolist(),
             )
             for name, side in zip(names, sides, strict=True)
-            for column, label in enumerate(side.labels)
+            for column, label in enumerate(side.labels[:_WORDS])
         ]
         chart = themed(
             depth_lines(lines, measure),
@@ -94,9 +99,9 @@ def side_by_side(first: Side, second: Side, names: tuple[str, str]) -> Between |
     ranks = figure(
         "rank",
         rank_measure(worst),
-        "Each line is one word in one model, from the embedding on the left to the last layer on the right; rank 1 is "
-        "on top. Depth is the share of its own layers that a model has run, so that models of different size can "
-        f"lie over each other. {_NO_KL}",
+        "Each line is one word in one model (the second is dashed), from the embedding on the left to the last layer "
+        "on the right; rank 1 is on top. Depth is the share of its own layers that a model has run, so that models of "
+        f"different size can lie over each other. {_NO_KL}",
     )
     shares = figure(
         "probability",
@@ -110,14 +115,13 @@ def side_by_side(first: Side, second: Side, names: tuple[str, str]) -> Between |
 def _settles(side: Side, name: str) -> str:
     """Where the first word of a side becomes the first choice for good, in a clause."""
     word, ranks = side.words[0], side.ranks[:, 0]
-    end = f"and ends at rank {ranks[-1]:,} (probability {side.probabilities[-1, 0]:.1%})"
+    end = f"and ends at rank {ranks[-1]:,} (probability {share(side.probabilities[-1, 0])})"
     row = settled(ranks)
+    model = f"in {name} ({side.depth} layers), “{word}” is"
     if row is None:
-        return f"in {name}, “{word}” is never the first choice for good {end}"
-    state = side.states[row]
-    return f"in {name}, “{word}” is the first choice from {side.depths[row]:.0%} of the depth on " + (
-        f"({layer_in_words(state)} of {side.depth} layers) {end}"
-    )
+        return f"{model} never the first choice for good {end}"
+    where = f"{layer_in_words(side.states[row])} on, at {side.depths[row]:.0%} of the depth"
+    return f"{model} the first choice from {where}, {end}"
 
 
 def settled(ranks: np.ndarray) -> int | None:

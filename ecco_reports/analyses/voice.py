@@ -21,6 +21,7 @@ class Voice:
         things: The same in the plural.
         expected: What a place is about: "the next token".
         asked: What a prompt's own target is about, in a sentence: "the next token".
+        those: All of them, in a sentence: "the tokens the model wrote".
         silence: A sentence for a model that said nothing.
         choices: Title of the figure that shows what it could have said.
     """
@@ -30,6 +31,7 @@ class Voice:
     things: str
     expected: str
     asked: str
+    those: str
     silence: str
     choices: str
 
@@ -40,6 +42,7 @@ _WRITER = Voice(
     things="generated tokens",
     expected="next token",
     asked="the next token",
+    those="the tokens the model wrote",
     silence="The model wrote nothing.",
     choices="What it wrote, and what it could have written",
 )
@@ -52,6 +55,7 @@ _VOICES: Mapping[Family, Voice] = {
         things="filled masks",
         expected="token in this place",
         asked="the first mask",
+        those="the masks",
         silence="There is no mask in this text that the model could fill in.",
         choices="What it filled in, and what it could have filled in",
     ),
@@ -61,6 +65,7 @@ _VOICES: Mapping[Family, Voice] = {
         things="classes",
         expected="class",
         asked="the class",
+        those="the classes",
         silence="The model chose no class.",
         choices="The classes it chose between",
     ),
@@ -70,6 +75,7 @@ _VOICES: Mapping[Family, Voice] = {
         things="ends of the answer",
         expected="end of the answer",
         asked="the start of the answer",
+        those="the ends of the answer",
         silence="The model gave no answer.",
         choices="Where the answer starts and ends, and where else it could",
     ),
@@ -79,6 +85,7 @@ _VOICES: Mapping[Family, Voice] = {
         things="words",
         expected="word",
         asked="the next word",
+        those="the words",
         silence="The model has no head and says nothing.",
         choices="What it said",
     ),
@@ -90,6 +97,7 @@ _GIVEN = replace(
     did="was given",
     thing="token of the given continuation",
     things="tokens of the given continuation",
+    those="the tokens of the given continuation",
     silence="The given continuation is empty.",
     choices="The given continuation, and what the model would have written",
 )

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ecco_reports.analyses import Analysis, Between
 from ecco_reports.analyses.layers import layer_name, states_of
-from ecco_reports.analyses.places import SPEAKS_ONCE, place_problems, places_of, stands_at
+from ecco_reports.analyses.places import place_problems, places_of, stands_at
 from ecco_reports.analyses.preflight import layer_problems, target_problems
 from ecco_reports.analyses.race import (
     Watched,
@@ -133,8 +133,7 @@ class Watch(Analysis[WatchParams, WatchResult]):
 
     def work(self, params: WatchParams, extent: Extent) -> Work:
         """The layers are read at the places; twice where it must first be found what to watch."""
-        places = extent.written if extent.family in SPEAKS_ONCE else max(1, len(params.positions))
-        return readout_work(params, extent, places, times=1 if params.tokens else 2)
+        return readout_work(params, extent, len(params.positions), times=1 if params.tokens else 2)
 
     def run(self, model: LanguageModel, prompt: Prompt, params: WatchParams) -> WatchResult:
         """Counts, at every layer, what is more probable than each of the watched words."""

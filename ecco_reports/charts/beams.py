@@ -1,4 +1,4 @@
-"""Beams side by side: the continuations that a search followed, token by token, with their scores."""
+"""Continuations side by side, token by token: the beams that a search followed, or what several models said."""
 
 from __future__ import annotations
 
@@ -18,36 +18,35 @@ ROW = 28
 
 @dataclass(frozen=True)
 class BeamRow:
-    """One beam.
+    """One continuation.
 
     Attributes:
+        name: What stands before it.
         labels: Its tokens.
         logprobs: Natural log-probability of each after those before it.
-        score: What the search ranks it by.
-        total: Natural log-probability of all of them together.
-        parts: The first step at which it differs from the best one, or None.
+        parts: The first step at which it differs from the first row, or None.
     """
 
+    name: str
     labels: Sequence[str]
     logprobs: Sequence[float]
-    score: float
-    total: float
-    parts: int | None
+    parts: int | None = None
 
 
-def beams_chart(beams: Sequence[BeamRow]) -> alt.LayerChart:
-    """One row per beam, the best on top, one column per step; a cell is a token and how probable it was there.
+def beams_chart(rows: Sequence[BeamRow], things: str = "beams") -> alt.LayerChart:
+    """One row per continuation, one column per step; a cell is a token and how probable it was there.
 
     Args:
-        beams: At least one, the best first; they may differ in length.
+        rows: At least one, from the top; they may differ in length.
+        things: What they are.
     """
-    steps = max(len(beam.labels) for beam in beams)
-    longest = max(len(label) for beam in beams for label in beam.labels) * LETTER + 14
+    steps = max(len(row.labels) for row in rows)
+    longest = max(len(label) for row in rows for label in row.labels) * LETTER + 14
     column = max(NARROWEST, min(WIDEST, longest))
-    cells = [cell for row, beam in enumerate(beams) for cell in _cells(row, beam)]
+    cells = [cell for number, row in enumerate(rows) for cell in _cells(number, row)]
     base = alt.Chart(alt.NamedData("cells")).encode(
         x=grid.columns("s", "steps", steps, "step", labelAngle=0, labelFontSize=11),
-        y=grid.rows("b", "beams", len(beams), "", upwards=False, labelFontSize=11, labelLimit=220),
+        y=grid.rows("b", "beams", len(rows), "", upwards=False, labelFontSize=11, labelLimit=220),
     )
     text = base.mark_text(baseline="middle", fontSize=12, limit=column - 6, aria=False, tooltip=None).encode(
         text="token:N"
@@ -60,7 +59,7 @@ def beams_chart(beams: Sequence[BeamRow]) -> alt.LayerChart:
     )
     tooltip = [
         alt.Tooltip("token:N", title="title"),
-        alt.Tooltip("beam:Q", title="beam"),
+        alt.Tooltip("row:Q", title="row"),
         alt.Tooltip("step:Q", title="step"),
         alt.Tooltip("p:Q", title="probability", format=".2%"),
         alt.Tooltip("lp:Q", title="log-probability (nats)", format=".3f"),
@@ -76,28 +75,23 @@ def beams_chart(beams: Sequence[BeamRow]) -> alt.LayerChart:
     )
     chart = chart.add_params(
         style.names("steps", [str(step) for step in range(1, steps + 1)]),
-        style.names("beams", [_name(number, beam) for number, beam in enumerate(beams, start=1)]),
+        style.names("beams", [row.name for row in rows]),
     )
-    return style.themed(chart, f"{len(beams)} beams of up to {steps} tokens, the best on top.")
+    return style.themed(chart, f"{len(rows)} {things} of up to {steps} tokens, one below the other.")
 
 
-def _name(number: int, beam: BeamRow) -> str:
-    """What stands before a row."""
-    return f"{number}\u2003score {beam.score:.3f}\u2003sum {beam.total:.2f}".replace("-", "\u2212")
-
-
-def _cells(row: int, beam: BeamRow) -> list[dict[str, Any]]:
+def _cells(number: int, row: BeamRow) -> list[dict[str, Any]]:
     return [
         {
-            "b": row,
+            "b": number,
             "s": step,
-            "beam": row + 1,
+            "row": number + 1,
             "step": step + 1,
             "token": style.shown(label),
             "p": round(math.exp(logprob), 4),
             "lp": round(logprob, 3),
-            **({"parts": True} if step == beam.parts else {}),
-            "says": f"beam {row + 1}, step {step + 1}: {style.isolated(style.shown(label))}, {math.exp(logprob):.1%}",
+            **({"parts": True} if step == row.parts else {}),
+            "says": f"row {number + 1}, step {step + 1}: {style.isolated(style.shown(label))}, {math.exp(logprob):.1%}",
         }
-        for step, (label, logprob) in enumerate(zip(beam.labels, beam.logprobs, strict=True))
+        for step, (label, logprob) in enumerate(zip(row.labels, row.logprobs, strict=True))
     ]

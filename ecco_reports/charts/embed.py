@@ -19,6 +19,7 @@ from ecco_reports.charts.bundle import VEGA_LITE
 from ecco_reports.charts.factor_strip import factor_strip_html
 from ecco_reports.charts.figure import ChartFigure, FactorStrip, Figure, TokenStrip
 from ecco_reports.charts.grid import ANSWERS
+from ecco_reports.charts.slim import slim
 from ecco_reports.charts.strip import strip_html
 from ecco_reports.charts.thumbs import chart_thumbnail, factors_thumbnail, strip_thumbnail
 from ecco_reports.errors import RenderError
@@ -106,7 +107,7 @@ def static_picture(figure: ChartFigure, spec: Mapping[str, Any]) -> str:
         svg: str = vl_convert.vegalite_to_svg(vl_spec=sized, vl_version=VEGA_LITE, allowed_base_urls=[])
     except ValueError as error:
         raise RenderError(f"the chart {figure.id!r} cannot be drawn: {error}") from error
-    head, rest = svg.split(">", 1)
+    head, rest = slim(svg).split(">", 1)
     label = html.escape(figure.alt_text or figure.title, quote=True)
     title = html.escape(figure.title, quote=False)
     return f'{head} color="{PAPER}" role="img" aria-label="{label}"><title>{title}</title>{rest}'

@@ -163,7 +163,7 @@ def factor_neurons(factors: Sequence[str], neurons: Sequence[Sequence[tuple[str,
             "s:Q",
             title="share of the factor",
             axis=alt.Axis(format=".1%", tickCount=5),
-            scale=alt.Scale(domain=[0, largest * 1.02], range=[room, alt.ExprRef("width")]),
+            scale=alt.Scale(domain=[0, largest * 1.12], range=[room, alt.ExprRef("width")]),
         ),
         color=hues,
         description="says:N",
@@ -176,7 +176,10 @@ def factor_neurons(factors: Sequence[str], neurons: Sequence[Sequence[tuple[str,
     names = base.mark_text(align="left", baseline="middle", fontSize=12, aria=False, tooltip=None).encode(
         x=alt.value(0), text="n:N"
     )
-    chart = alt.LayerChart(layer=[bars, names], datasets={"neurons": rows}).add_params(chosen)
+    weights = base.mark_text(align="left", baseline="middle", dx=5, aria=False, tooltip=None).encode(
+        x=bars.encoding.x, text=alt.Text("w:Q", format=".3~g")
+    )
+    chart = alt.LayerChart(layer=[bars, names, weights], datasets={"neurons": rows}).add_params(chosen)
     return style.themed(
         chart, f"The neurons that carry each of {len(factors)} factors.", width="container", height=22 * most + 4
     )

@@ -1,4 +1,4 @@
-"""How far rankings of the input can be trusted: their measures beside those of random orders, and removal curves."""
+"""How far rankings of the input can be trusted: their measures beside those of random orders."""
 
 from __future__ import annotations
 
@@ -7,18 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import altair as alt
-import numpy as np
 
 from ecco_reports.charts import style
 
 LABEL_WIDTH, NOTE_WIDTH = 132, 112
-ROW, CURVE_HEIGHT = 21, 280
-WAYS: Mapping[str, str] = {
-    "deletion": "removed, most important first",
-    "least": "removed, least important first",
-    "insertion": "put back, most important first",
-}
-"""The three ways of going through a ranking, and what the drop-down calls them."""
+ROW = 21
 LOOKS = ("better", "chance", "worse")
 """What a method can be, compared with chance."""
 _SAID: Mapping[str, str] = {
@@ -51,32 +44,13 @@ class Bar:
     verdict: str
 
 
-@dataclass(frozen=True)
-class Curves:
-    """The curves of one target.
-
-    Attributes:
-        deletion: ``[method, count]``.
-        insertion: ``[method, count]``.
-        last: What is removed last at each count, as an index into the units, ``[method, count]``.
-        random_deletion: Low, mean, high of the random orders, ``[3, count]``.
-        random_insertion: The same, ``[3, count]``.
-    """
-
-    deletion: np.ndarray
-    insertion: np.ndarray
-    last: np.ndarray
-    random_deletion: np.ndarray
-    random_insertion: np.ndarray
-
-
 def trust_chart(
     methods: Sequence[str],
     measures: Sequence[tuple[str, str]],
     outputs: Sequence[str],
     bars: Sequence[Sequence[Sequence[Bar]]],
     unit: str,
-    orders: str,
+    orders: Sequence[str],
 ) -> alt.LayerChart:
     """Methods as rows, best first, once for each measure; the band is where random orders are.
 
@@ -86,7 +60,7 @@ def trust_chart(
         outputs: What can be chosen: the mean of all outputs, and each one.
         bars: ``[output][measure][method]``.
         unit: What the measures are in.
-        orders: What the methods are compared with: "100 random orders".
+        orders: What the methods are compared with, for each measure: "100 random orders".
     """
     step = len(methods) + 1
     rows = [
@@ -99,15 +73,15 @@ def trust_chart(
     y = alt.Y("r:O", axis=None, scale=alt.Scale(domain=list(range(count)), paddingInner=0, paddingOuter=0.1))
     layers = [*_headings(measures, methods, step, y), *_marks(_said(step), y, unit)]
     chart = alt.LayerChart(layer=layers, datasets={"bars": rows}).add_params(
-        *_chosen("output", outputs),
+        *chosen_output("output", outputs),
         style.names("methods", methods),
         style.names("measures", [name for name, _ in measures]),
         style.names("verdicts", [_SAID[look] for look in LOOKS]),
-        alt.param(name="orders", value=orders),
+        style.names("orders", orders),
     )
     return style.themed(
         chart,
-        f"{len(measures)} measures of {len(methods)} methods beside those of {orders}.",
+        f"{len(measures)} measures of {len(methods)} methods beside those of random orders.",
         title=style.footnote(
             [
                 "Grey: the middle 90 % of random orders, and their mean.",
@@ -143,10 +117,14 @@ def _said(step: int) -> alt.Chart:
         alt.Chart(alt.NamedData("bars"))
         .transform_filter("datum.g == output")
         .transform_calculate(
-            name=named, verdict="verdicts[datum.k]", beaten="format(datum.b, ',') + ' of ' + orders", value=value
+            name=named,
+            verdict="verdicts[datum.k]",
+            others=f"orders[floor(datum.r / {step})]",
+            value=value,
         )
+        .transform_calculate(beaten="format(datum.b, ',') + ' of ' + datum.others")
         .transform_calculate(
-            note="datum.value + ' · ' + format(datum.b, ',') + ' of ' + split(orders, ' ')[0]",
+            note="datum.value + ' · ' + format(datum.b, ',') + ' of ' + split(datum.others, ' ')[0]",
             says="datum.name + ': ' + datum.value + ', better than ' + datum.beaten + ', ' + datum.verdict",
         )
     )
@@ -162,15 +140,17 @@ def _marks(rows: alt.Chart, y: alt.Y, unit: str) -> list[alt.Chart]:
         x=_across("mean", unit)
     )
     spread = (
-        base.transform_filter("isValid(datum.from)")
+        base.transform_calculate(
+            start="isValid(datum.from) ? datum.from : datum.v", end="isValid(datum.to) ? datum.to : datum.v"
+        )
         .mark_rule(strokeWidth=2, opacity=0.55, aria=False, tooltip=None)
-        .encode(x=_across("from", unit), x2="to", color=_colour("color"))
+        .encode(x=_across("start", unit), x2="end", color=_colour("color"))
     )
     dot = base.mark_point(size=70, strokeWidth=2, opacity=1).encode(
         x=_across("v", unit),
         color=_colour("color"),
         fill=_colour("fill"),
-        shape=alt.Shape("k:O", legend=None, scale=alt.Scale(domain=[0, 1, 2], range=["circle", "circle", "cross"])),
+        shape=alt.Shape("k:N", legend=None, scale=alt.Scale(domain=[0, 1, 2], range=["circle", "circle", "cross"])),
         description="says:N",
         tooltip=[
             alt.Tooltip("name:N", title="title"),
@@ -224,7 +204,7 @@ def _headings(measures: Sequence[tuple[str, str]], methods: Sequence[str], step:
     ]
 
 
-def _chosen(name: str, outputs: Sequence[str]) -> list[alt.Parameter]:
+def chosen_output(name: str, outputs: Sequence[str]) -> list[alt.Parameter]:
     """The drop-down of outputs, where there is a choice."""
     labels = [style.isolated(style.shown(output)) for output in outputs]
     if len(outputs) == 1:
@@ -233,164 +213,5 @@ def _chosen(name: str, outputs: Sequence[str]) -> list[alt.Parameter]:
     return [alt.param(name=name, value=0, bind=control)]
 
 
-def removal_curves(
-    methods: Sequence[str],
-    units: Sequence[str],
-    outputs: Sequence[str],
-    counts: Sequence[int],
-    curves: Sequence[Curves],
-    measured: str,
-    thing: str,
-) -> alt.LayerChart:
-    """The score of an output while more and more of the input is taken out, or put back.
-
-    Args:
-        methods: One line each.
-        units: Labels of what is taken out.
-        outputs: What can be chosen.
-        counts: How many units are the first ones, along the curves.
-        curves: One for each output.
-        measured: What the score is.
-        thing: What a unit is called.
-    """
-    rows = [row for output, found in enumerate(curves) for row in _lines(output, found)]
-    bands = [
-        {"t": output, "d": _shorts(found.random_deletion), "i": _shorts(found.random_insertion)}
-        for output, found in enumerate(curves)
-    ]
-    turned = "way == 'least' ? number - counts[datum.k] : counts[datum.k]"
-    x = alt.X(
-        "x:Q",
-        title=f"{thing}s removed, or put back",
-        scale=alt.Scale(domain=[0, len(units)], nice=False),
-        axis=alt.Axis(format="d", tickMinStep=1, grid=False),
-    )
-    chart = alt.LayerChart(
-        layer=[*_random(turned, x, measured), *_drawn(methods, turned, thing, measured, x)],
-        datasets={"lines": rows, "bands": bands},
-    ).add_params(
-        *_chosen("target", outputs),
-        alt.param(
-            name="way",
-            value="deletion",
-            bind=alt.binding_select(options=list(WAYS), labels=list(WAYS.values()), name="Parts are "),
-        ),
-        alt.param(
-            name="forward",
-            value=-1,
-            bind=alt.binding_select(
-                options=[-1, *range(len(methods))], labels=["all", *map(style.shown, methods)], name="Method "
-            ),
-        ),
-        style.names("units", units),
-        style.names("methods", methods),
-        alt.param(name="counts", value=list(counts)),
-        alt.param(name="number", value=len(units)),
-    )
-    return style.themed(
-        chart,
-        f"{measured} while the {thing}s are removed or put back in the order of {len(methods)} methods.",
-        title=style.footnote("Grey: the middle 90 % of random orders; dashed: their mean."),
-        width="container",
-        height=CURVE_HEIGHT,
-    )
-
-
-def _upwards(field: str, measured: str) -> alt.Y:
-    return alt.Y(
-        f"{field}:Q",
-        title=measured,
-        scale=alt.Scale(zero=True, nice=True),
-        axis=alt.Axis(domain=False, ticks=False, tickCount=5),
-    )
-
-
-def _lines(output: int, curves: Curves) -> list[dict[str, Any]]:
-    """One row for each method: arrays, because the names of fields would weigh more than the numbers."""
-    return [
-        {"t": output, "m": method, "d": _shorts(deletion), "i": _shorts(insertion), "u": last.tolist()}
-        for method, (deletion, insertion, last) in enumerate(
-            zip(curves.deletion, curves.insertion, curves.last, strict=True)
-        )
-    ]
-
-
-def _random(turned: str, x: alt.X, measured: str) -> list[alt.Chart]:
-    """The band of the random orders and their mean."""
-    base = (
-        alt.Chart(alt.NamedData("bands"))
-        .transform_filter("datum.t == target")
-        .transform_calculate(both="way == 'deletion' ? datum.d : datum.i")
-        .transform_calculate(k="sequence(length(counts))", low="datum.both[0]", v="datum.both[1]", high="datum.both[2]")
-        .transform_flatten(["k", "low", "v", "high"])
-        .transform_calculate(x=turned)
-    )
-    return [
-        base.mark_area(fill=style.INK, opacity=0.13, aria=False, tooltip=None).encode(
-            x=x, y=_upwards("low", measured), y2="high"
-        ),
-        base.mark_line(
-            stroke=style.INK, strokeDash=[5, 4], strokeWidth=1.5, opacity=0.6, aria=False, tooltip=None
-        ).encode(x=x, y=_upwards("v", measured)),
-    ]
-
-
-def _drawn(methods: Sequence[str], turned: str, thing: str, measured: str, x: alt.X) -> list[alt.Chart]:
-    """The lines of the methods, and their points, which answer."""
-    numbers = list(range(len(methods)))
-    legend = alt.Legend(
-        orient="top",
-        columns=2,
-        labelExpr="methods[datum.value]",
-        title=None,
-        symbolType="stroke",
-        symbolStrokeWidth=3,
-        labelLimit=170,
-    )
-    colours = [style.SERIES[number % len(style.SERIES)] for number in numbers]
-    dashes = [[1, 0] if number < len(style.SERIES) else [6, 3] for number in numbers]
-    base = (
-        alt.Chart(alt.NamedData("lines"))
-        .transform_filter("datum.t == target")
-        .transform_calculate(v="way == 'deletion' ? datum.d : datum.i", k="sequence(length(counts))")
-        .transform_flatten(["k", "v", "u"])
-        .transform_calculate(
-            x=turned,
-            method="methods[datum.m]",
-            last="datum.u < 0 ? 'none' : units[datum.u]",
-            done=f"(way == 'insertion' ? 'put back: ' : 'removed: ') + format({turned}, 'd') + ' of ' + number",
-        )
-        .transform_calculate(
-            says=f"datum.method + ', {thing}s ' + datum.done + ': {measured} ' + format(datum.v, '.3f')"
-        )
-        .encode(
-            x=x,
-            y=_upwards("v", measured),
-            color=alt.Color("m:O", legend=legend, scale=alt.Scale(domain=numbers, range=colours)),
-            opacity=alt.condition("forward < 0 || datum.m == forward", alt.value(1), alt.value(0.12)),
-        )
-    )
-    line = base.mark_line(strokeWidth=2.25, aria=False, tooltip=None).encode(
-        strokeDash=alt.StrokeDash("m:O", legend=None, scale=alt.Scale(domain=numbers, range=dashes))
-    )
-    dot = base.mark_point(filled=True, size=38).encode(
-        description="says:N",
-        tooltip=[
-            alt.Tooltip("method:N", title="title"),
-            alt.Tooltip("done:N", title=f"{thing}s"),
-            alt.Tooltip("v:Q", title=measured, format=".3f"),
-            alt.Tooltip("last:N", title=f"the last {thing} of them"),
-        ],
-    )
-    return [line, dot]
-
-
 def _short(value: float) -> float:
     return float(f"{value:.4g}")
-
-
-def _shorts(values: np.ndarray) -> list[Any]:
-    """Numbers with as many digits as a reader can see."""
-    if values.ndim > 1:
-        return [_shorts(row) for row in values]
-    return [float(f"{value:.3g}") for value in values.tolist()]

@@ -32,9 +32,8 @@ def likeness_grid(
     by_key = {f"m{number}": found for number, found in enumerate(grids.values())}
     floor = f"(from == 'least' ? ({_chosen({key: _floor(found) for key, found in by_key.items()})}) : 0)"
     numbered = len(columns) <= NUMBERED
-    angle = -40 if len(columns) > 8 else 0
     base = _cells(by_key, floor).encode(
-        x=grid.columns("c", "columns", len(columns), titles[1], orient="bottom", labelAngle=angle),
+        x=grid.columns("c", "columns", len(columns), titles[1], orient="bottom", labelAngle=-40),
         y=grid.rows("r", "rows", len(rows), titles[0], upwards=True),
     )
     layers = [grid.tiles(base, _colour(floor, style.TEXT_ALPHA if numbered else style.BARE_ALPHA))]

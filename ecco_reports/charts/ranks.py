@@ -141,7 +141,7 @@ def rank_measure(vocab: int) -> Measure:
         ),
         tooltip=alt.Tooltip("v:Q", title="rank", format=","),
         stored=int,
-        said=lambda rank: f"rank {rank:,.0f}",
+        said="'rank ' + format(datum.v, ',')",
         pixel=lambda rank: math.log(rank) / math.log(worst) * HEIGHT,
         value_at=lambda pixel: float(f"{worst ** (pixel / HEIGHT):.6g}"),
     )

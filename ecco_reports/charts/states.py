@@ -159,7 +159,9 @@ def _movement_cells() -> alt.Chart:
             turn=f"isValid(datum.a) ? format({_ANGLE}, '.0f') + '°' : '{_NOTHING}'",
             cosine=f"isValid(datum.a) ? format(datum.a / {THOUSANDTHS}, '.3f') : '{_NOTHING}'",
         )
-        .transform_calculate(says="datum.place + ': length ' + datum.length + ', changed by ' + datum.change")
+        .transform_calculate(
+            says="datum.place + ': length ' + datum.length + (isValid(datum.c) ? ', changed by ' + datum.change : '')"
+        )
     )
 
 

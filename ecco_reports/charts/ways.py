@@ -12,6 +12,9 @@ import numpy as np
 from ecco_reports.charts import grid, style
 from ecco_reports.charts.states import choice
 
+FEW = 80
+"""Up to so many tokens, each is named where its way ends."""
+
 
 def token_ways(
     layers: Sequence[str], tokens: Sequence[str], coordinates: np.ndarray, explained: Sequence[float]
@@ -27,32 +30,32 @@ def token_ways(
     forward = _followed(tokens)
     shares = [f"component {number + 1} ({share:.0%} of the variance)" for number, share in enumerate(explained)]
     third = len(shares) > 2
-    points = _points(shares)
+    points = _points(shares, coordinates)
+    chosen = alt.ParameterPredicate(param="token", empty=False)
     way = points.mark_line(strokeWidth=1.25, color=style.INK, aria=False, tooltip=None).encode(
-        detail="t:N", order="s:Q", opacity=alt.when(forward).then(alt.value(0.4)).otherwise(alt.value(0.05))
+        detail="t:N", order="s:Q", opacity=alt.when(chosen).then(alt.value(0.6)).otherwise(alt.value(0.1))
     )
     dots = (
         points.mark_point(filled=True, size=46, cursor="pointer")
         .encode(
             color=_by_layer(len(layers)),
-            opacity=alt.when(forward).then(alt.value(0.9)).otherwise(alt.value(0.1)),
+            opacity=alt.when(forward).then(alt.value(0.9)).otherwise(alt.value(0.08)),
             tooltip=[alt.Tooltip("token:N", title="title"), alt.Tooltip("layer:N", title="layer")],
             description="says:N",
         )
         .add_params(forward)
         .properties(name="ways")
     )
-    named = (
-        points.transform_filter({"param": "token", "empty": False})
-        .mark_text(align="left", dx=7, fontSize=10, aria=False, tooltip=None)
-        .encode(text="layer:N")
-    )
+    text: dict[str, Any] = {"align": "left", "dx": 7, "fontSize": 9.5, "aria": False, "tooltip": None}
+    steps = points.transform_filter(chosen).mark_text(dy=8, **text).encode(text="layer:N")
+    named = alt.when(forward if len(tokens) <= FEW else chosen).then(alt.value(1)).otherwise(alt.value(0))
+    ends = points.transform_filter("datum.s == upto").mark_text(**text).encode(text="token:N", opacity=named)
     last = len(layers) - 1
-    slider = alt.binding_range(min=0, max=last, step=1, name="Up to state ")
+    slider = alt.binding_range(min=0, max=last, step=1, name="Up to state (0: embedding) ")
     controls = [alt.param(name="upto", value=last, bind=slider)]
     if third:
         controls.append(choice("up", "Upwards ", {2: shares[1], 3: shares[2]}))
-    chart = alt.LayerChart(layer=[way, dots, named], datasets={"cells": _rows(coordinates)}).add_params(
+    chart = alt.LayerChart(layer=[way, dots, steps, ends], datasets={"cells": _rows(coordinates)}).add_params(
         *controls, style.names("layers", layers), style.names("tokens", tokens)
     )
     about = f"The ways of {len(tokens)} tokens through {len(layers)} states."
@@ -68,9 +71,9 @@ def _rows(coordinates: np.ndarray) -> list[dict[str, Any]]:
     return [{"t": token} | dict(zip(names, way, strict=True)) for token, way in enumerate(rounded)]
 
 
-def _points(shares: Sequence[str]) -> alt.Chart:
-    third = len(shares) > 2
-    scale, axis = alt.Scale(zero=False, nice=True), alt.Axis(tickCount=6, domain=False)
+def _points(shares: Sequence[str], coordinates: np.ndarray) -> alt.Chart:
+    """The dots in their places; the frame stays the same whatever is chosen."""
+    third, axis = len(shares) > 2, alt.Axis(tickCount=6, domain=False)
     return (
         grid.flattened("s", ["x", "y", "z"][: len(shares)])
         .transform_filter("datum.s <= upto")
@@ -81,10 +84,22 @@ def _points(shares: Sequence[str]) -> alt.Chart:
             says="tokens[datum.t] + ', layer ' + layers[datum.s]",
         )
         .encode(
-            x=alt.X("x:Q", title=shares[0], scale=scale, axis=axis),
-            y=alt.Y("rise:Q", title="the component chosen above" if third else shares[1], scale=scale, axis=axis),
+            x=alt.X("x:Q", title=shares[0], scale=_frame(coordinates[..., 0]), axis=axis),
+            y=alt.Y(
+                "rise:Q",
+                title="the component chosen above" if third else shares[1],
+                scale=_frame(coordinates[..., 1:]),
+                axis=axis,
+            ),
         )
     )
+
+
+def _frame(values: np.ndarray) -> alt.Scale:
+    """From the least to the largest value, and a little around them."""
+    least, most = float(values.min(initial=0.0)), float(values.max(initial=0.0))
+    margin = 0.04 * (most - least) or 1.0
+    return alt.Scale(domain=[float(f"{least - margin:.4g}"), float(f"{most + margin:.4g}")])
 
 
 def _by_layer(count: int) -> alt.Color:

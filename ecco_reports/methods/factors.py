@@ -22,7 +22,7 @@ import torch
 Matrix: TypeAlias = np.ndarray[Any, np.dtype[np.floating[Any]]]
 Negative: TypeAlias = Literal["split", "zero"]
 
-_AT_ONCE = 4096
+_AT_ONCE = 256
 """Rows whose approximation is held in memory at a time."""
 _SMALL_SWEEPS = 10
 """After so many sweeps over the tokens nothing more moves there than rounding."""
@@ -95,7 +95,7 @@ def rows_of(
     for layer, found in sorted(activations.items()):
         signed = found[list(positions)].T.float().cpu().numpy()
         for below, half in enumerate((np.maximum(signed, 0), np.maximum(-signed, 0))):
-            squares[below] += float(np.square(half, dtype=np.float64).sum())
+            squares[below] += _squares(half)
             alive = np.flatnonzero(half.any(1))
             if not below or negative == "split":
                 parts.append((layer, bool(below), alive, half[alive]))
@@ -128,7 +128,7 @@ class Factorization:
 
     def __init__(self, values: Matrix, tolerance: float, most: int) -> None:
         self._values, self._tolerance, self._most = values, tolerance, most
-        self._total = float(np.square(values, dtype=np.float64).sum())
+        self._total = sum(_squares(values[first:last]) for first, last in _slices(len(values)))
         # There are few tokens, so that singular vectors come exactly, and fast, from the tokens' products.
         squares, vectors = np.linalg.eigh((values.T @ values).astype(np.float64))
         self._singular = np.sqrt(np.maximum(squares[::-1], 0))
@@ -169,8 +169,7 @@ class Factorization:
         order = np.lexsort((loadings.argmax(1), -row_shares.sum(0).round(6)))
         weights, loadings, row_shares = weights[:, order], loadings[order], row_shares[:, order]
         missed = sum(
-            float(np.square(values[first:last] - weights[first:last] @ loadings, dtype=np.float64).sum())
-            for first, last in _slices(len(values))
+            _squares(values[first:last] - weights[first:last] @ loadings) for first, last in _slices(len(values))
         )
         return Factors(
             weights=weights,
@@ -225,6 +224,11 @@ def elbow(counts: Sequence[int], errors: Sequence[float]) -> int:
 
 def _slices(length: int) -> Iterator[tuple[int, int]]:
     return pairwise([*range(0, length, _AT_ONCE), length])
+
+
+def _squares(values: Matrix) -> float:
+    """The sum of squares, in double precision."""
+    return float(np.square(values, dtype=np.float64).sum())
 
 
 def _improve(parts: Matrix, squares: Matrix, products: Matrix) -> None:

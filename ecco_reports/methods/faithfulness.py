@@ -11,7 +11,7 @@ Petsiuk et al. 2018, section 4.3 (deletion and insertion curves and the area und
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -21,7 +21,9 @@ from ecco_reports.methods.perturbation import Scored, Scorer
 
 EVERY_ORDER_UP_TO = 6
 """With so few units all orders (720) are looked at, which takes no more than 64 texts."""
-MIDDLE = (0.05, 0.95)
+SMALL = 0.05
+"""So little luck, or less, tells a ranking from chance: that of one random ranking in twenty."""
+MIDDLE = (SMALL, 1 - SMALL)
 """The part of the random rankings that is shown: beyond either end of it lies one in twenty."""
 _ROUNDING = 1e-9
 _RESAMPLED = 2000
@@ -99,7 +101,7 @@ class Standing:
         orders: How many there are.
         exact: Whether they are all the orders there are, not some that were drawn.
         mean: Their mean.
-        low: The end of the middle 90 per cent of them, below.
+        low: The end of the middle 90 per cent of them, below. Beyond either end ``luck`` or ``bad_luck`` is ``SMALL``.
         high: The same above.
         z: By how many of their standard deviations it is better than their mean; None where they are all alike.
     """
@@ -178,18 +180,25 @@ def removal_scores(scores: Scorer, orders: np.ndarray, grid: Grid) -> Scored:
     return Scored(found.values.reshape(shape), found.bounds.reshape(shape))
 
 
-def removal_variants(grid: Grid, rankings: int, number: int) -> int:
-    """The most texts that the curves of so many rankings, of random ones, and of leaving out each unit need.
+def removal_texts(grid: Grid, rankings: int, orders: np.ndarray) -> Mapping[int, int]:
+    """The most texts that the curves of rankings, of random ones, and leaving out each unit need, by what is kept.
+
+    A ranking has two texts of each length, its first units and its last. There are no more texts of a length than ways
+    to choose so many units.
 
     Args:
         grid: Where curves are measured.
         rankings: How many rankings are tested.
-        number: How many random ones they are compared with.
+        orders: The random ones they are compared with, ``[order, unit]``.
+
+    Returns:
+        How many texts there are at most, by how many units each of them keeps.
     """
-    every = 2**grid.units if grid.units <= 62 else math.inf
-    drawn = (number + 1) // 2
-    texts = 2 + grid.units + 2 * (len(grid.counts) - 2) * (rankings + drawn)
-    return int(every if grid.units <= EVERY_ORDER_UP_TO else min(every, texts))
+    units = grid.units
+    drawn = np.unique(removals(orders, grid).reshape(-1, units), axis=0).sum(1)
+    wanted = {kept: int((drawn == kept).sum()) + 2 * rankings for kept in grid.counts}
+    wanted[units - 1] = wanted.get(units - 1, 0) + units
+    return {kept: min(math.comb(units, kept), texts) for kept, texts in wanted.items()}
 
 
 def measures_of(deletion: np.ndarray, insertion: np.ndarray, grid: Grid) -> Measures:
@@ -210,17 +219,26 @@ def standing_of(value: float, random: np.ndarray, higher_is_better: bool, exact:
     spread = float(random.std())
     rounding = _ROUNDING * max(1.0, float(np.abs(random).max()))
     ahead = sign * (value - random)
-    low, high = np.quantile(random, MIDDLE)
+    ordered, few = np.sort(random), _beyond(len(random), exact)
     return Standing(
         better=int((ahead > rounding).sum()),
         level=int((np.abs(ahead) <= rounding).sum()),
         orders=len(random),
         exact=exact,
         mean=float(random.mean()),
-        low=float(low),
-        high=float(high),
+        low=float(ordered[few]),
+        high=float(ordered[-1 - few]),
         z=sign * (value - float(random.mean())) / spread if spread > rounding else None,
     )
+
+
+def _beyond(orders: int, exact: bool) -> int:
+    """How many random rankings lie beyond either end of their middle: so many that one more there is not told by luck.
+
+    The ranking that is asked about is one of all orders, and one more beside drawn ones.
+    """
+    share = SMALL * orders if exact else SMALL * (orders + 1) - 1
+    return min(max(math.floor(share + _ROUNDING), 0), (orders - 1) // 2)
 
 
 def interval_of(values: np.ndarray, seed: int) -> tuple[float, float]:

@@ -180,10 +180,7 @@ def token_ranks(
     read = readout(model, reading)
     rows_of_places = {place: row for row, place in enumerate(places)}
     rows = [rows_of_places[place] for place, _ in watched]
-    if (largest := max(token for _, token in watched)) >= final.shape[-1]:
-        source, count = model.facts.spec.source, final.shape[-1]
-        raise CapabilityError(source, f"{source} chooses between {count:,} outcomes: there is no number {largest:,}.")
-    tokens = torch.tensor([token for _, token in watched], device=final.device)
+    tokens = _numbers_of(watched, final, model.facts.spec.source)
     in_cache = max(1, _NUMBERS_IN_CACHE // final.shape[-1])
     grain = _grain(final)
     margin = READOUT_TOLERANCE[model.facts.spec.dtype] * grain
@@ -210,16 +207,23 @@ def token_ranks(
         return look
 
     parts = read_in_parts(model, read, "the ranks", [*states, model.layers], places, final.shape[-1], at)
-    order = torch.cat([part[-1].members for part in parts]).argsort()
-    by_state = [[part[index] for part in parts] for index in range(len(states))]
     return Ranks(
-        torch.stack([torch.cat([part.ranks for part in state])[order] for state in by_state]),
-        torch.stack([torch.cat([part.probabilities for part in state])[order] for state in by_state]),
-        torch.stack([torch.cat([part.best for part in state])[order] for state in by_state]),
+        _in_order(parts, len(states), "ranks"),
+        _in_order(parts, len(states), "probabilities"),
+        _in_order(parts, len(states), "best"),
         final.shape[-1],
         float(torch.stack([part[-1].gap for part in parts]).max() / grain),
         int(torch.cat([part[-1].off for part in parts]).max()),
     )
+
+
+def _numbers_of(watched: Sequence[tuple[int, int]], final: torch.Tensor, source: str) -> torch.Tensor:
+    """The outcomes that are watched, ``[watched]``, all of which the model must know."""
+    numbers, count = [number for _, number in watched], final.shape[-1]
+    if max(numbers) >= count:
+        what = f"{source} chooses between {count:,} outcomes: there is no number {max(numbers):,}."
+        raise CapabilityError(source, what)
+    return torch.tensor(numbers, device=final.device)
 
 
 @dataclass(frozen=True)
@@ -241,6 +245,12 @@ class _WatchedPart:
     best: torch.Tensor
     off: torch.Tensor
     gap: torch.Tensor
+
+
+def _in_order(parts: Sequence[Sequence[_WatchedPart]], states: int, name: str) -> torch.Tensor:
+    """One measure of all parts ``[part][state]``, in the order in which it was asked for, ``[state, watched, ...]``."""
+    order = torch.cat([part[-1].members for part in parts]).argsort()
+    return torch.stack([torch.cat([getattr(part[state], name) for part in parts])[order] for state in range(states)])
 
 
 def _ranked(

@@ -7,7 +7,7 @@ Light: numpy only. All of it is computed in double precision.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -86,11 +86,13 @@ class Subspace:
     Attributes:
         basis: How they come and go over the tokens: orthonormal, ``[token, direction]``.
         projected: What each neuron of the centred vectors is along each of them, ``[direction, width]``.
+        shares: What share of the variance lies in the first, the first two and so on, ``[direction]``.
         rank: How many directions there are at all.
     """
 
     basis: np.ndarray
     projected: np.ndarray
+    shares: np.ndarray
     rank: int
 
     @property
@@ -98,22 +100,24 @@ class Subspace:
         """How many were kept."""
         return int(self.basis.shape[1])
 
+    def holding(self, variance: float = VARIANCE_KEPT) -> Subspace:
+        """The fewest of them that hold a share of the variance; all where they do not hold it."""
+        count = int(np.searchsorted(self.shares, variance - 1e-12)) + 1
+        return replace(self, basis=self.basis[:, :count], projected=self.projected[:count], shares=self.shares[:count])
 
-def subspace(states: np.ndarray, variance: float = 1.0) -> Subspace:
-    """The fewest leading directions that hold a share of the variance, and not too many for so many tokens.
+    def shuffled(self, order: np.ndarray) -> Subspace:
+        """That of the same vectors with their tokens in another order."""
+        return replace(self, basis=self.basis[order])
 
-    Args:
-        states: ``[token, width]``.
-        variance: The share, from 0 to 1.
-    """
+
+def subspace(states: np.ndarray) -> Subspace:
+    """The leading directions of a set of vectors ``[token, width]``, as many as so many tokens allow."""
     centred = _centred(states)
     basis, sizes, _ = np.linalg.svd(centred, full_matrices=False)
     rank = int((sizes > _RANK * sizes[0]).sum()) if sizes[0] > 0 else 0
-    shares = np.cumsum(sizes[:rank] ** 2) / max(float((sizes[:rank] ** 2).sum()), np.finfo(float).tiny)
-    wanted = rank if variance >= 1 else int(np.searchsorted(shares, variance - 1e-12)) + 1
-    most = max(1, (len(states) - 1) // TOKENS_PER_DIRECTION)
-    kept = basis[:, : min(wanted, rank, most)]
-    return Subspace(kept, kept.T @ centred, rank)
+    count = min(rank, max(1, (len(states) - 1) // TOKENS_PER_DIRECTION))
+    kept, variances = basis[:, :count], sizes**2
+    return Subspace(kept, kept.T @ centred, np.cumsum(variances[:count]) / (variances.sum() or 1.0), rank)
 
 
 def correlations(first: Subspace, second: Subspace) -> np.ndarray:

@@ -383,6 +383,10 @@ class LanguageModel(ABC):
         """Attention weights by layer, ``[head, query, key]``; hybrid models lack some layers."""
         raise self.lacks(Capability.ATTENTION)
 
+    def layers_of(self, stack: Stack) -> int:
+        """How many layers a stack has; of the one that speaks, the number of block calls in a pass."""
+        return self.layers
+
     @property
     def neuron_stacks(self) -> tuple[Stack, ...]:
         """The stacks whose neurons can be had, the encoder first."""

@@ -396,6 +396,10 @@ class HuggingFaceModel(LanguageModel):
         self._passes.demand_finite(reading, "attention weights", (found.weights for found in maps.values()))
         return {layer: found.weights[0] for layer, found in maps.items()}
 
+    def layers_of(self, stack: Stack) -> int:
+        """How many layers a stack has; of the one that speaks, the number of block calls in a pass."""
+        return self.layers if stack is Stack.MAIN else len(self._anatomy.encoder)
+
     @property
     def neuron_stacks(self) -> tuple[Stack, ...]:
         """The stacks whose neurons can be had, the encoder first."""

@@ -180,14 +180,20 @@ def _chance_gap(output: Any, ids: Sequence[int], decoding: Decoding) -> float:
 def _generating_by(module: Any, decoding: Decoding, start: int | None) -> Iterator[None]:
     """Inside, the decoding is the model's own configuration, from which generate fills whatever one leaves out."""
     own = module.generation_config
-    module.generation_config = _generation_config(own, decoding, start)
+    module.generation_config = _generation_config(own, decoding, start, _has_state(module))
     try:
         yield
     finally:
         module.generation_config = own
 
 
-def _generation_config(own: Any, decoding: Decoding, start: int | None) -> Any:
+def _has_state(module: Any) -> bool:
+    """Whether a model keeps a recurrent state of what it has read, as its class or its configuration says."""
+    layers = getattr(module.config.get_text_config(), "layer_types", None) or ()
+    return bool(getattr(module, "_is_stateful", False)) or "linear_attention" in layers
+
+
+def _generation_config(own: Any, decoding: Decoding, start: int | None, is_stateful: bool) -> Any:
     from transformers import GenerationConfig
 
     sampling = decoding.sampling
@@ -215,6 +221,8 @@ def _generation_config(own: Any, decoding: Decoding, start: int | None) -> Any:
         # Without a preference for long texts or short ones: the mean log-probability of the tokens ranks the beams.
         length_penalty=1.0,
         early_stopping=False,
+        # A recurrent state belongs to one text, and is not always handed on to the beams that go on from it.
+        use_cache=decoding.beams == 1 or not is_stateful,
         return_dict_in_generate=True,
         output_logits=True,
         output_scores=decoding.beams > 1 or decoding.reshapes,

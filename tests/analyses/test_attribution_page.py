@@ -269,3 +269,13 @@ def test_charts_of_many_methods_and_outputs_stay_small_and_say_so():
 
 def test_titles_are_known_for_every_method():
     assert set(METHOD_TITLES) == set(EVERY)
+
+
+def test_of_a_given_continuation_it_is_said_what_stood_before_each_of_its_tokens():
+    given = passage("Heathrow lies in", "London .", forced=True)
+    shown = strip(result(given, FIRST | SECOND), "integrated_gradients")
+    assert "the tokens of the given continuation" in shown.reading
+    assert [token.opens for token in shown.tokens if token.opens] == ["prompt", "given continuation"]
+    notes = json.dumps([row.parts for row in shown.rows])
+    assert "none of it stands before this output" in notes
+    assert "stayed as it was" not in notes

@@ -12,15 +12,17 @@ import ecco_reports
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES, AttributionParams
 from ecco_reports.analyses.faithfulness import Faithfulness, FaithfulnessParams
 from ecco_reports.analyses.faithfulness.judging import judged
+from ecco_reports.analyses.work import Extent
 from ecco_reports.errors import CapabilityError
 from ecco_reports.models.base import Capability, ModelFacts
 from ecco_reports.modelspec import ModelSpec
 from ecco_reports.records import Decoding, Family, Prompt
-from ecco_reports.testing import HEATHROW, check_analysis, check_words, round_trip, same
+from ecco_reports.testing import HEATHROW, check_analysis, check_figure, check_words, round_trip, same
 from tests import tiny
 from tests.analyses.stubborn import silent
 from tests.analyses.test_attribution import with_template
 from tests.models.families import PROMPTS, wrapped
+from tests.passes import counted
 from tests.readings import reading_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -192,6 +194,21 @@ def test_no_text_is_scored_twice(tiny_model):
     assert sum(asked) <= ROOM.variants(params, 8)
 
 
+@pytest.mark.parametrize("replacement", ["delete", "baseline"])
+def test_the_cost_is_known_before_where_every_token_can_be_taken_out(replacement):
+    params = FaithfulnessParams(
+        methods=("occlusion",), random_rankings=20, max_new_tokens=1, replacement=replacement, targets="generated"
+    )
+    model = wrapped("GPT-2")
+    reading = model.read(PROMPT, params.decoding)
+    with counted(model.module, reading) as found:
+        ROOM.run(model, PROMPT, params)
+    extent = Extent(Family.CAUSAL, read=8, written=1, words=8)
+    said = ROOM.work(params, extent).passes
+    # The counted module has one pass of its own besides: what the model said.
+    assert found.passes - 1.01 <= said <= 1.4 * found.passes
+
+
 @pytest.mark.parametrize(("units", "measured"), [("token", "logprob"), ("word", "probability")])
 def test_it_keeps_the_contract_with_other_settings(units, measured, facts_model):
     settings = {"units": units, "measured": measured, "replacement": "baseline", "targets": "given", "steps": 3}
@@ -306,7 +323,10 @@ def test_a_score_that_falls_whatever_goes_is_said_to_do_so(tiny_model):
     drop = 0 * result.random_deletion
     drop[:, :, 0] = 0.9
     brittle = result.model_copy(update={"random_deletion": drop, "full": drop[1, :, 0], "empty": drop[1, :, -1]})
-    assert "Taking out any token at random already costs 100% of all there is to lose" in ROOM.summary(brittle)
+    says = "Whatever token goes first, nearly always 100% of all there is to lose goes with it"
+    assert says in ROOM.summary(brittle)
+    drop[2, :, 1] = 0.5  # Some tokens may go.
+    assert says not in ROOM.summary(result.model_copy(update={"random_deletion": drop, "full": drop[1, :, 0]}))
 
 
 def test_metrics_are_those_of_the_first_method(tiny_model):
@@ -336,7 +356,7 @@ def test_the_table_has_a_row_for_every_method_and_output_and_for_chance(tiny_mod
 
 def test_the_figures_show_the_numbers_of_the_result(tiny_model):
     result = run(tiny_model("gpt2"))
-    trust, curves = ROOM.charts(result)
+    trust, curves, orders = ROOM.charts(result)
     bars = trust.chart.to_dict()["datasets"]["bars"]
     assert len(bars) == 3 * 3 * 3  # Outputs and their mean, measures, methods.
     gaps = sorted((each.gap.value for each in judged(result, None)), reverse=True)
@@ -346,6 +366,11 @@ def test_the_figures_show_the_numbers_of_the_result(tiny_model):
         pytest.approx(each.deletion[0], rel=1e-2, abs=1e-6) for each in result.methods
     ]
     assert lines[0]["u"] == [-1, *result.methods[0].orders[0].tolist()]
+    cells = orders.chart.to_dict()["datasets"]["cells"]
+    best = max(judged(result, None), key=lambda each: each.gap.value).method
+    (order,) = (each.orders[1] for each in result.methods if each.method == best)
+    (places,) = (cell["p"] for cell in cells if (cell["t"], cell["m"]) == (1, 0))
+    assert [places[unit] for unit in order] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_behind_a_server_words_are_left_out_and_bounds_are_counted(facts_model):
@@ -377,3 +402,22 @@ def test_the_bundled_classifier_is_read_right_by_leaving_words_out():
     assert by_name["occlusion"].verdict == "better"
     first = result.units[int(result.methods[-1].orders[0, 0])]
     assert result.word(first) == "weakness"
+
+
+def test_two_models_of_one_prompt_are_compared_method_by_method(tiny_model):
+    first, second = run(tiny_model("gpt2")), run(tiny_model("llama"), methods=("occlusion", "saliency"))
+    found = ROOM.between(first, second, ("one", "other"))
+    assert found is not None
+    for figure in found.figures:
+        check_figure(figure)
+    assert {row[0] for row in found.table.rows} == {"occlusion", "saliency"}
+    rows = {(row[0], row[1]): row for row in found.table.rows}
+    for name, result in (("one", first), ("other", second)):
+        (saliency,) = (each for each in judged(result, None) if each.method == "saliency")
+        assert rows["saliency", name][2:5] == (saliency.gap.value, saliency.gap.standing.better, 20)
+    both = {each.method: each.verdict for each in judged(first, None)}
+    again = ROOM.between(first, first, ("one", "same"))
+    assert ("in both models" in again.summary) == ("better" in both.values())
+    assert " only" not in again.summary
+    assert ROOM.between(first, run(tiny_model("llama"), measured="logprob"), ("one", "other")) is None
+    assert ROOM.between(first, run(silent(tiny_model("llama"))), ("one", "other")) is None

@@ -8,7 +8,7 @@ import torch
 from ecco_reports.analyses.generation import FollowedBeam, Generation, GenerationParams
 from ecco_reports.analyses.work import Extent
 from ecco_reports.records import Family, Prompt, Sampling, Token
-from ecco_reports.testing import check_words, round_trip
+from ecco_reports.testing import check_figure, check_words, round_trip
 from tests import tiny
 from tests.analyses.stubborn import silent
 
@@ -213,3 +213,39 @@ def counted(call, calls):
         return call(*arguments, **settings)
 
     return counting
+
+
+def test_two_models_say_other_things(tiny_model):
+    names = ("one", "two")
+    first, second = (ROOM.run(tiny_model(f), PROMPT, GenerationParams(max_new_tokens=4)) for f in ("gpt2", "neox"))
+    found = ROOM.between(first, second, names)
+    texts = [result.passage.written.strip() for result in (first, second)]
+    assert found.summary == f"one says “{texts[0]}”, and two says “{texts[1]}”."
+    assert [row[:3] for row in found.table.rows] == [
+        (name, step, each.token.label)
+        for name, result in zip(names, (first, second), strict=True)
+        for step, each in enumerate(result.steps)
+    ]
+    check_figure(found.figures[0])
+    same = ROOM.between(first, first, names)
+    share = math.exp(sum(step.logprob for step in first.steps))
+    assert same.summary == f"Both models say “{texts[0]}”: one gives it {share:.1%} and two gives it {share:.1%}."
+
+
+def test_the_same_continuation_costs_two_models_so_many_bits(tiny_model):
+    prompt = PROMPT.model_copy(update={"continuation": "Tokyo and not Paris"})
+    results = [ROOM.run(tiny_model(f), prompt, GenerationParams()) for f in ("gpt2", "neox")]
+    bits = [sum(step.surprisal for step in result.steps) for result in results]
+    found = ROOM.between(*results, ("one", "two"))
+    assert f"one by {bits[0]:.1f} bits and two by {bits[1]:.1f} bits" in found.summary
+    assert found.summary.endswith(f": {('one', 'two')[bits[1] < bits[0]]} expected it more.")
+    assert [check.passed for check in found.checks] == [True]
+    other = prompt.model_copy(update={"continuation": "Tokyo"})
+    mixed = ROOM.between(results[0], ROOM.run(tiny_model("neox"), other, GenerationParams()), ("one", "two"))
+    assert [check.passed for check in mixed.checks] == [False]
+
+
+def test_a_model_that_says_nothing_is_compared_with_none(tiny_model):
+    spoke = ROOM.run(tiny_model("gpt2"), PROMPT, GenerationParams())
+    nothing = ROOM.run(silent(tiny_model("gpt2")), PROMPT, GenerationParams())
+    assert ROOM.between(spoke, nothing, ("one", "two")) is None

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import ecco_reports
 from ecco_reports.analyses.race import favourites, overtaking, verdict, watch_problems
+from ecco_reports.analyses.side_by_side import Side, side_by_side
 from ecco_reports.analyses.watch import Watch, WatchParams
 from ecco_reports.errors import CapabilityError, ExperimentError
-from ecco_reports.records import Prompt
+from ecco_reports.records import Family, Prompt
 from ecco_reports.testing import check_words
 from tests import tiny
 from tests.analyses.stubborn import silent
@@ -16,6 +20,7 @@ from tests.readings import reading_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ROOM = Watch()
+GOLDEN = Path(__file__).parent.parent / "oracles" / "transformer_lens.npz"
 PROMPT = Prompt(name="p", text=tiny.TEXT)
 RACE = Prompt(name="p", text=tiny.TEXT, target="London", foil="Paris")
 
@@ -47,6 +52,17 @@ def test_ranks_and_probabilities_are_those_of_the_logits_of_each_layer(tiny_mode
             assert result.ranks[row, column] == 1 + int((here > here[number]).sum())
             assert result.probabilities[row, column] == pytest.approx(here.softmax(-1)[number].item(), abs=1e-6)
     assert [token.text.strip() for token in result.tokens[:3]] == ["cat", tiny.word_tokenizer().id_to_token(7), "sea"]
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_ranks_and_probabilities_are_those_of_transformer_lens(family, tiny_model):
+    golden = np.load(GOLDEN)[f"{family}_logits"].astype(np.float64)
+    result = run(tiny_model(family), tokens=["London", "Paris", "cat"], positions=[2, 7], max_new_tokens=1)
+    shares = np.exp(golden - np.logaddexp.reduce(golden, -1, keepdims=True))
+    for column, (index, number) in enumerate(zip(result.columns, result.numbers, strict=True)):
+        here = golden[:, result.places[index]]
+        assert result.ranks[:, column].tolist() == [1 + int((row > row[number]).sum()) for row in here]
+        assert result.probabilities[:, column] == pytest.approx(shares[:, result.places[index], number], abs=1e-6)
 
 
 def test_what_is_watched_by_default_is_asked_about_or_first_at_some_layer(tiny_model):
@@ -86,6 +102,7 @@ def test_the_verdict_names_winner_runner_up_and_layer():
     assert verdict(["are"], ranks[:, :1], shares[:, :1], [0, 1, 2]) == (
         "“are” goes from rank 9 at the embedding to rank 1 (probability 75.0%) at layer 1."
     )
+    assert "“is” at rank 2 (probability under 0.1%)" in verdict(["are", "is"], ranks, shares * [1, 0.001], [0, 1, 2])
     level = np.array([[1, 2], [1, 1]])
     assert verdict(["a", "b"], level, np.full((2, 2), 0.5), [0, 1]).startswith("“a” and “b” end level at layer 0;")
 
@@ -203,7 +220,18 @@ def test_two_models_are_laid_over_each_other_by_depth(tiny_model):
     assert max(point["l"] for point in points if point["n"] >= 2) == 0.5
     assert [point["v"] for point in points if point["n"] == 0] == first.ranks[:, 0].tolist()
     assert len(between.table.rows) == 2 * 2 * 4
-    assert "in a, “London”" in between.summary
+    assert between.summary.startswith("In a (3 layers), “London” is ")
+
+
+def test_where_each_model_makes_up_its_mind_is_said_by_layer_and_depth():
+    ranks, shares = np.array([[5], [1], [1]]), np.array([[0.1], [0.5], [0.75]])
+    side = Side(Family.CAUSAL, ["are"], ["·are"], [0, 1, 2], 2, 9, ranks, shares)
+    never = replace(side, ranks=np.array([[5], [1], [2]]), depth=8, states=[0, 4, 8])
+    assert side_by_side(side, never, ("small", "large")).summary == (
+        "In small (2 layers), “are” is the first choice from layer 0 on, at 50% of the depth, and ends at rank 1 "
+        "(probability 75.0%); in large (8 layers), “are” is never the first choice for good and ends at rank 2 "
+        "(probability 75.0%)."
+    )
 
 
 def test_models_that_say_different_kinds_of_things_are_not_compared(tiny_model):

@@ -240,6 +240,20 @@ def test_on_a_phone_only_the_boxes_scroll(visit):
     )
 
 
+def test_the_names_of_rows_stay_in_sight_while_a_wide_grid_is_scrolled(visit):
+    page = visit(wide=390)
+    figure = draw(page, "lens")
+    rows, box = figure.locator(".ecco-chart__rows"), figure.locator(".ecco-chart__box")
+    assert rows.get_attribute("hidden") is not None
+    box.evaluate("box => { box.scrollLeft = 200 }")
+    page.wait_for_function("() => !document.querySelector('#lens .ecco-chart__rows').hidden")
+    assert sorted(rows.locator("span").all_text_contents()) == ["0", "1", "embedding"]
+    name = rows.locator("span").first.bounding_box()
+    assert name["x"] == pytest.approx(box.bounding_box()["x"], abs=1)
+    box.evaluate("box => { box.scrollLeft = 0 }")
+    page.wait_for_function("() => document.querySelector('#lens .ecco-chart__rows').hidden")
+
+
 def test_ink_follows_the_palette_without_drawing_again(visit):
     page = visit()
     draw(page, "rank_lines")

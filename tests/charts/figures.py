@@ -13,10 +13,13 @@ from ecco_reports.charts.beams import BeamRow, beams_chart
 from ecco_reports.charts.bundle import VEGA_LITE
 from ecco_reports.charts.candidates import Candidate, Step, candidates_chart
 from ecco_reports.charts.contributions import Explanation, contribution_matrix
-from ecco_reports.charts.figure import ChartFigure, StripRow, StripToken, TokenStrip
+from ecco_reports.charts.faithfulness import Bar, trust_chart
+from ecco_reports.charts.figure import ChartFigure, FactorRow, FactorStrip, StripRow, StripToken, TokenStrip
 from ecco_reports.charts.lens import LensCell, lens_grid, lens_lines
 from ecco_reports.charts.lines import Race
+from ecco_reports.charts.orders import order_grid
 from ecco_reports.charts.ranks import rank_grid, rank_lines
+from ecco_reports.charts.removals import Curves, removal_curves
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -98,7 +101,17 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
         )
         for index, label in enumerate(labels)
     ]
-    beams = [BeamRow(labels, [-0.1 * (1 + place)] * len(labels), -0.5, -9.5, place or None) for place in (0, 1)]
+    beams = [BeamRow(f"row {place}", labels, [-0.1 * (1 + place)] * len(labels), place or None) for place in (0, 1)]
+    bars = [Bar(0.5, -0.25, 0.0, 0.25, (0.25, 0.75), 99, "better") for _ in labels]
+    curve = np.linspace(1, 0, count + 1)
+    falling = Curves(
+        deletion=np.stack([curve**power for power in range(1, 1 + len(labels[:8]))]),
+        insertion=np.stack([curve[::-1]] * len(labels[:8])),
+        last=np.tile(np.arange(-1, count), (len(labels[:8]), 1)),
+        following=np.tile([*range(count), -1], (len(labels[:8]), 1)),
+        random_deletion=np.stack([curve - 0.1, curve, curve + 0.1]),
+        random_insertion=np.stack([curve[::-1]] * 3),
+    )
     made = {
         "lens": lens(labels).chart,
         "lens_lines": lens_lines(LAYERS, [Race("", labels[:8], np.linspace(0, 1, 3 * len(labels[:8])).reshape(3, -1))]),
@@ -106,6 +119,9 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
         "beams": beams_chart(beams),
         "matrix": contribution_matrix(labels, labels, [Explanation("ig", scores, "nats", True)]),
         "saliency": contribution_matrix(labels, labels, [Explanation("saliency", np.abs(scores), "share", False)]),
+        "trust": trust_chart(labels, [("Gap", "higher is better")], ["first"], [[bars]], "nats", ["100 random orders"]),
+        "removal_lines": removal_curves(labels[:8], labels, ["first"], range(count + 1), [falling], "nats", "token"),
+        "orders": order_grid(["a", "b"], labels, ["first"], np.array([[np.arange(count) + 1] * 2]), "token"),
         "rank_grid": rank_grid(LAYERS, labels, ranks, 1000),
         "rank_lines": rank_lines(LAYERS, [Race("", labels[:8], ranks[:, :8])], 1000),
     }
@@ -173,3 +189,21 @@ def tile_colours(items: Sequence[dict[str, Any]]) -> list[tuple[str, float]]:
 
 
 HUES = {(230, 97, 0): "orange", (42, 123, 214): "blue", (0, 145, 132): "teal"}
+
+
+def factors(labels: Sequence[str] = ("[CLS]", "the", "·cat", "·old", "·dog", ".")) -> FactorStrip:
+    """Two factors over six tokens: the first token was left out, and the last one is in none."""
+    return FactorStrip(
+        id="factors",
+        title="Factors",
+        reading="Choose one.",
+        alt_text="Two factors.",
+        tokens=[
+            StripToken(text=label.replace("·", " "), label=label, position=index, special=index == 0)
+            for index, label in enumerate(labels)
+        ],
+        factors=[
+            FactorRow("“the” “old”", "30.0 %", [None, 1.0, 0.1, 0.5, 0.0, 0.0]),
+            FactorRow("“dog” “cat”", "20.0 %", [None, 0.0, 0.6, 0.4, 1.0, 0.0]),
+        ],
+    )

@@ -30,6 +30,7 @@ LADDER = 30.0
 A_FEW = 3
 
 SETTINGS = {
+    "generation": {USUAL: [{}, {"beams": 4}, {"repetition_penalty": 1.2}]},
     "attribution": {
         LADDER: [{}],
         LOOSE: [
@@ -50,6 +51,10 @@ SETTINGS = {
             {"methods": ["saliency"], "replacement": "baseline", "max_new_tokens": 1},
             {"methods": ["saliency", "occlusion"], "units": "word", "steps": 3, "max_new_tokens": 1},
         ],
+    },
+    "hidden_states": {USUAL: [{}, {"stack": "main"}, {"layers": [0, 2], "measures": []}]},
+    "neuron_factors": {
+        USUAL: [{"n_components": 2, "special_tokens": "keep"}, {"n_components": 2, "stack": "encoder"}],
     },
 }
 """What to try of a room that costs differently with its settings; of the others the defaults."""

@@ -92,8 +92,8 @@ def test_the_error_is_not_larger_than_that_of_the_original_ecco(real, count):
     from sklearn.decomposition import NMF
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # It did not come to rest in 200 sweeps, and did not say so.
-        theirs = NMF(count, init="random", random_state=0, max_iter=200)
+        warnings.simplefilter("ignore")  # Whether it came to rest, it did not say.
+        theirs = NMF(count, init="random", random_state=0, max_iter=500)
         weights = theirs.fit_transform(real)
     assert of(real, count).error <= error(real, weights, theirs.components_) + 1e-4
 

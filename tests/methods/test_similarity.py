@@ -190,8 +190,20 @@ def test_a_share_of_the_variance_keeps_the_fewest_directions_that_hold_it():
     states = chance.normal(size=(500, 4)) * np.array([10.0, 5.0, 1.0, 0.1])
     shares = np.linalg.svd(states - states.mean(0), compute_uv=False) ** 2
     assert shares[0] / shares.sum() < 0.9 < shares[:2].sum() / shares.sum()
-    assert subspace(states, 0.9).directions == 2
-    assert subspace(states).directions == 4
+    assert subspace(states).holding(0.9).directions == 2
+    assert subspace(states).holding(shares[0] / shares.sum()).directions == 1
+    assert subspace(states).holding(1.0).directions == subspace(states).directions == 4
+
+
+def test_tokens_in_another_order_have_the_same_subspace_in_that_order():
+    first, second = drawn(6)
+    order = np.random.default_rng(0).permutation(len(first))
+    assert mean_cca(subspace(first).shuffled(order), subspace(second[order])) == pytest.approx(
+        mean_cca(subspace(first), subspace(second))
+    )
+    assert pwcca(subspace(first).shuffled(order), subspace(second)) == pytest.approx(
+        pwcca(subspace(first[order]), subspace(second))
+    )
 
 
 def test_vectors_that_are_all_the_same_resemble_nothing():

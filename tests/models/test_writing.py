@@ -11,7 +11,7 @@ from ecco_reports.models.chances import chances
 from ecco_reports.models.writing import write
 from ecco_reports.records import Decoding, Prompt, Sampling, written_text
 from tests import tiny
-from tests.models.families import END, PLAIN, raw, wrapped, writers
+from tests.models.families import END, PLAIN, PROMPTS, raw, wrapped, writers
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -129,6 +129,18 @@ def test_beams_of_an_encoder_decoder_are_scored_by_their_own_tokens(name):
         logprobs = forced.log_softmax(-1)[range(len(numbers)), numbers]
         assert [one.logprob for one in beam.reading.spoken] == pytest.approx(logprobs.tolist(), abs=1e-4)
         assert beam.score == pytest.approx(logprobs.mean().item(), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["RWKV", "RecurrentGemma", "Zamba 2", "MiniMax"])
+def test_beams_of_a_recurrent_model_go_on_from_their_own_states(name):
+    model = wrapped(name)
+    reading = model.read(PROMPTS[model.family], Decoding(max_new_tokens=4, beams=3))
+    for beam in reading.beams:
+        spoken = beam.reading.spoken
+        logprobs = model.logits(beam.reading, [one.place for one in spoken]).log_softmax(-1)
+        forced = [logprobs[step, one.outcome].item() for step, one in enumerate(spoken)]
+        assert [one.logprob for one in spoken] == pytest.approx(forced, abs=1e-4)
+        assert beam.score == pytest.approx(sum(forced) / len(forced), abs=1e-4)
 
 
 def small_model(words=9):

@@ -110,7 +110,7 @@ def variants_of(params: AttributionParams, units: int) -> int:
 
 def work_of(params: AttributionParams, extent: Extent) -> Work:
     """What the methods cost at most: the prompt may have a target of its own, and steps are added where they must."""
-    targets = _targets(params, extent)
+    targets = target_count(params, extent)
     passes = backwards = readouts = 0
     if {*params.methods} & {"saliency", "input_x_gradient"}:
         passes += 1 + 2 * _steps(extent)
@@ -124,7 +124,7 @@ def work_of(params: AttributionParams, extent: Extent) -> Work:
         passes += 3 if extent.family is Family.ENCODER_DECODER else 1
         readouts += extent.read + 1 if extent.family is Family.CLASSIFICATION else 0
     if params.perturbs:
-        passes += variants_of(params, _units(params, extent)) + _preparation(params, extent)
+        passes += variants_of(params, unit_count(params, extent)) + _preparation(params, extent)
     return Work(passes=passes, backwards=backwards, readouts=readouts, memory=_memory(params, extent, targets))
 
 
@@ -139,14 +139,14 @@ def _steps(extent: Extent) -> int:
     return _STEPS.get(extent.itemsize, 1)
 
 
-def _targets(params: AttributionParams, extent: Extent) -> int:
+def target_count(params: AttributionParams, extent: Extent) -> int:
     """How many targets there can be; an answer counts as a whole, by its start and by its end."""
     answer = extent.family is Family.QUESTION_ANSWERING
     given, said = (3 if answer else 1), (3 if answer else extent.written)
     return (given if params.targets != "generated" else 0) + (said if params.targets != "given" else 0)
 
 
-def _units(params: AttributionParams, extent: Extent) -> int:
+def unit_count(params: AttributionParams, extent: Extent) -> int:
     """How many units a prompt can have."""
     by_words = params.units in ("word", "sentence") or (params.units == "auto" and extent.family is None)
     return min(extent.words, extent.read) if by_words else extent.read

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
+from ecco_reports.analyses.attributing.settings import PERTURBATIONS
 from ecco_reports.analyses.explained import Explained
 from ecco_reports.analyses.units import Unit
 from ecco_reports.analyses.voice import numbered
@@ -92,7 +93,7 @@ def part_notes(result: AttributionResult, method: MethodResult, index: int, open
 
 def _note(result: AttributionResult, method: MethodResult, value: float, share: float, count: int) -> str:
     if not count:
-        return "stayed as it was"
+        return "stayed as it was" if method.method in PERTURBATIONS else "none of it stands before this output"
     if method.method == "attention" and result.passage.encoder_length:
         return f"attention of its own, which adds up to {value:.2f}"
     if method.method.startswith("attention"):

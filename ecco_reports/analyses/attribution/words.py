@@ -183,11 +183,12 @@ def reading_of(result: AttributionResult, method: MethodResult) -> str:
         else _UNSIGNED.get(method.method, "The stronger the colour, the more the score depends on it; ")
     )
     family, thing = result.passage.family, result.grain
-    choose = _HOW_TO_CHOOSE[family]
+    those = voice_of(result.passage).those
+    choose = _HOW_TO_CHOOSE[family].format(those=those)
     if method.method in PERTURBATIONS and family in WRITING:
         choose = (
-            f"Choose one of the tokens the model wrote: the {thing}s of the prompt take the colour of their "
-            "contribution; what it had written before stayed as it was. "
+            f"Choose one of {those}: the {thing}s of the prompt take the colour of their contribution; what stands "
+            "between stayed as it was. "
         )
     if method.method in ATTENTIONS:
         choose = choose.replace("their contribution", "the attention they got")
@@ -202,10 +203,9 @@ _UNSIGNED: Mapping[Method, str] = {
     "attention_rollout": "This is where the model could have taken it from, layer by layer; not what moved it; ",
 }
 _HOW_TO_CHOOSE: Mapping[Family, str] = {
-    Family.CAUSAL: "Choose one of the tokens the model wrote: the tokens before it take the colour of their "
-    "contribution. ",
-    Family.ENCODER_DECODER: "Choose one of the tokens the model wrote: the text it has read, and the tokens it had "
-    "written by then, take the colour of their contribution. ",
+    Family.CAUSAL: "Choose one of {those}: the tokens before it take the colour of their contribution. ",
+    Family.ENCODER_DECODER: "Choose one of {those}: the text that the encoder has read, and the tokens that stood in "
+    "the decoder by then, take the colour of their contribution. ",
     Family.MASKED: "Choose one of the masks: all tokens of the text take the colour of their contribution to what the "
     "model filled in there. ",
     Family.CLASSIFICATION: "The tokens have the colour of their contribution to the class that is chosen above the "

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from ecco_reports.analyses import Analysis
+from ecco_reports.analyses import Analysis, Between
 from ecco_reports.analyses.faithfulness.computing import examine
-from ecco_reports.analyses.faithfulness.foresight import needs_of, problems_of, target_count, variants_of
+from ecco_reports.analyses.faithfulness.foresight import needs_of, problems_of, target_count, variants_of, work_of
 from ecco_reports.analyses.faithfulness.results import FaithfulnessResult
 from ecco_reports.analyses.faithfulness.settings import FaithfulnessParams
 from ecco_reports.analyses.faithfulness.words import checks, metrics_of, summary_of
+from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Check, Metric, Prompt, Table
 
@@ -40,7 +41,11 @@ class Faithfulness(Analysis[FaithfulnessParams, FaithfulnessResult]):
 
     def variants(self, params: FaithfulnessParams, units: int) -> int:
         """How many variants of a prompt with so many units are scored, at most: each is one pass over the text."""
-        return variants_of(params, units, target_count(params, params.max_new_tokens))
+        return variants_of(params, units, target_count(params))
+
+    def work(self, params: FaithfulnessParams, extent: Extent) -> Work:
+        """What the methods cost, and the texts that test them."""
+        return work_of(params, extent)
 
     def problems(
         self, params: FaithfulnessParams, prompt: Prompt, facts: ModelFacts
@@ -65,7 +70,7 @@ class Faithfulness(Analysis[FaithfulnessParams, FaithfulnessResult]):
         return summary_of(result)
 
     def charts(self, result: FaithfulnessResult) -> Sequence[Figure]:
-        """Methods beside random orders, and the curves that this comes from."""
+        """Methods beside random orders, the curves that this comes from, and what each method ranks where."""
         from ecco_reports.analyses.faithfulness.figures import figures_of
 
         return list(figures_of(result))
@@ -80,3 +85,9 @@ class Faithfulness(Analysis[FaithfulnessParams, FaithfulnessResult]):
             caption="One row per method and output, then the means of the random orders. The gap's interval is that of "
             "a mean over outputs (bootstrap), and of random orders the range of their middle 90 %.",
         )
+
+    def between(self, first: FaithfulnessResult, second: FaithfulnessResult, names: tuple[str, str]) -> Between | None:
+        """Which methods can be told from chance in both models, in one, in none."""
+        from ecco_reports.analyses.faithfulness.comparing import between
+
+        return between(first, second, names)

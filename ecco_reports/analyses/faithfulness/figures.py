@@ -13,8 +13,10 @@ from ecco_reports.analyses.attributing.settings import METHOD_TITLES
 from ecco_reports.analyses.faithfulness.judging import Judgement, Mark, best_first, judged
 from ecco_reports.analyses.faithfulness.results import Examined, FaithfulnessResult
 from ecco_reports.analyses.faithfulness.words import counts_in_words, named, orders_in_words, summary_of, watched
-from ecco_reports.charts.faithfulness import Bar, Curves, removal_curves, trust_chart
+from ecco_reports.charts.faithfulness import Bar, trust_chart
 from ecco_reports.charts.figure import ChartFigure
+from ecco_reports.charts.orders import order_grid
+from ecco_reports.charts.removals import Curves, removal_curves
 
 Cell = str | int | float | bool | None
 
@@ -45,10 +47,11 @@ _NAMED = 5
 
 
 def figures_of(result: FaithfulnessResult) -> Iterator[ChartFigure]:
-    """Methods beside random orders, and the curves that this comes from."""
+    """Methods beside random orders, the curves that this comes from, and what each method ranks where."""
     if result.methods:
         yield _trust(result)
         yield _curves(result)
+        yield _orders(result)
 
 
 def table_rows(result: FaithfulnessResult) -> Iterator[tuple[Cell, ...]]:
@@ -72,9 +75,9 @@ def _trust(result: FaithfulnessResult) -> ChartFigure:
         ordered = [by_method[method] for method in order]
         bars.append(
             [
-                [_bar(each.gap) for each in ordered],
-                [_bar(each.comprehensiveness) for each in ordered],
-                [_bar(each.sufficiency) for each in ordered],
+                [bar_of(each.gap) for each in ordered],
+                [bar_of(each.comprehensiveness) for each in ordered],
+                [bar_of(each.sufficiency) for each in ordered],
             ]
         )
     what, things = watched(result), f"{result.grain}s"
@@ -97,19 +100,20 @@ def _trust(result: FaithfulnessResult) -> ChartFigure:
             [output for _, output in choices],
             bars,
             f"change of the {what}",
-            orders_in_words(judged(result, None)[0].gap),
+            [orders_in_words(judged(result, None)[0].gap)] * len(_MEASURES),
         ),
     )
 
 
 def _curves(result: FaithfulnessResult) -> ChartFigure:
     what, thing = watched(result), result.grain
-    lasts = [_last(result, method) for method in result.methods]
+    around = [_around(result, method) for method in result.methods]
     curves = [
         Curves(
             deletion=np.stack([method.deletion[target] for method in result.methods]),
             insertion=np.stack([method.insertion[target] for method in result.methods]),
-            last=np.stack([last[target] for last in lasts]),
+            last=np.stack([last[target] for last, _ in around]),
+            following=np.stack([following[target] for _, following in around]),
             random_deletion=result.random_deletion[:, target],
             random_insertion=result.random_insertion[:, target],
         )
@@ -137,13 +141,39 @@ def _curves(result: FaithfulnessResult) -> ChartFigure:
     )
 
 
+def _orders(result: FaithfulnessResult) -> ChartFigure:
+    thing = result.grain
+    best = [each.method for each in best_first(judged(result, None))]
+    ordered = sorted(result.methods, key=lambda method: best.index(method.method))
+    places = np.stack([np.argsort(method.orders, axis=1) + 1 for method in ordered], 1)
+    first = ordered[0]
+    word = result.word(result.units[int(first.orders[0, 0])])
+    return ChartFigure(
+        id="orders",
+        title="What each method calls most important",
+        reading=f"Each row is a method, the most faithful on top; the number is the place of a {thing} in its ranking "
+        "for the chosen output. Number 1 is taken out first. Compare the rows that do well with those that do not: "
+        "where their first numbers part is what made the difference.",
+        alt_text=f"Places of {len(result.units)} {thing}s in {len(ordered)} rankings. {METHOD_TITLES[first.method]} "
+        f"puts “{word}” first.",
+        chart=order_grid(
+            [METHOD_TITLES[method.method] for method in ordered],
+            [result.label(unit) for unit in result.units],
+            [target.label for target in result.explained],
+            places,
+            thing,
+        ),
+    )
+
+
 def _choices(result: FaithfulnessResult) -> list[tuple[int | None, str]]:
     """What can be looked at: the mean of all outputs where there are several, and each output."""
     each = [(index, target.label) for index, target in enumerate(result.explained)]
     return [(None, _EVERYTHING), *each] if len(each) > 1 else [*each]
 
 
-def _bar(mark: Mark) -> Bar:
+def bar_of(mark: Mark) -> Bar:
+    """A measure as the chart of trust draws it."""
     standing = mark.standing
     return Bar(
         value=mark.value,
@@ -156,11 +186,12 @@ def _bar(mark: Mark) -> Bar:
     )
 
 
-def _last(result: FaithfulnessResult, method: Examined) -> np.ndarray:
-    """The unit that a ranking takes out last to reach each count, ``[target, count]``; -1 before the first."""
-    counts = np.array(result.counts)
-    lasts = method.orders[:, np.maximum(counts - 1, 0)]
-    return np.where(counts > 0, lasts, -1)
+def _around(result: FaithfulnessResult, method: Examined) -> tuple[np.ndarray, np.ndarray]:
+    """At each count the last of the first units, and the first of the others, ``[target, count]``; -1 for none."""
+    nobody = np.full((len(method.orders), 1), -1)
+    lasts = np.concatenate([nobody, method.orders], 1)
+    following = np.concatenate([method.orders, nobody], 1)
+    return lasts[:, list(result.counts)], following[:, list(result.counts)]
 
 
 def _first(result: FaithfulnessResult, order: np.ndarray) -> str:

@@ -5,13 +5,15 @@ In: params, a prompt, what is known of a model without loading it. Out: problems
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+from ecco_reports.analyses.attributing import asking
 from ecco_reports.analyses.faithfulness.settings import FaithfulnessParams
-from ecco_reports.analyses.preflight import FoundProblem, target_problems
+from ecco_reports.analyses.preflight import FoundProblem
+from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.errors import CapabilityError
-from ecco_reports.methods.faithfulness import Grid, removal_variants
-from ecco_reports.methods.perturbation import shapley_variants
+from ecco_reports.methods.faithfulness import Grid, random_orders, removal_texts
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Family, Prompt
 
@@ -47,19 +49,7 @@ def refuse(model: LanguageModel, params: FaithfulnessParams) -> None:
 
 def problems_of(params: FaithfulnessParams, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
     """What cannot be explained, and what cannot be ranked."""
-    yield from target_problems(prompt, facts)
-    if params.targets == "given" and prompt.target is None:
-        yield (
-            ("targets",),
-            f"targets: given tests the explanation of a prompt's target, and prompt {prompt.name!r} has none.",
-            "Give the prompt a target, or leave targets out to explain what the model says.",
-        )
-    if prompt.foil is not None and prompt.target is None:
-        yield (
-            ("prompt", "foil"),
-            "a foil needs a target to be compared with.",
-            "Write target: as well: the explanation is why the target rather than the foil.",
-        )
+    yield from asking.problems_of(params.attribution, prompt, facts)
     if facts.family is Family.QUESTION_ANSWERING and params.replacement == "delete":
         yield ("replacement",), f"{facts.spec.source}: {_ANSWERS_MOVE}.", "Write replacement: baseline."
     yield from _too_few(params, prompt, facts)
@@ -89,15 +79,33 @@ def variants_of(params: FaithfulnessParams, units: int, targets: int) -> int:
         units: How many units the prompt has.
         targets: How many targets are explained.
     """
+    tested = sum(_texts(params, units, targets).values())
+    return asking.variants_of(params.attribution, units) + tested + SCORED_AGAIN * bool(tested)
+
+
+def work_of(params: FaithfulnessParams, extent: Extent) -> Work:
+    """What the methods cost, and the texts of their test; the whole text is scored once more as the model's own."""
+    explaining = params.attribution
+    masks = extent.written if extent.family is Family.MASKED else 0
+    work, units = asking.work_of(explaining, extent), asking.unit_count(explaining, extent) - masks
+    texts = _texts(params, units, asking.target_count(explaining, extent))
+    if params.replacement == "delete":
+        # What is deleted is not read: so much shorter is a text that keeps so many units.
+        passes = sum(count * (1 - (units - kept) / extent.length) for kept, count in texts.items())
+    else:
+        passes = sum(texts.values())
+    return replace(work, passes=work.passes + passes + (SCORED_AGAIN + 1) * bool(texts))
+
+
+def _texts(params: FaithfulnessParams, units: int, targets: int) -> Mapping[int, int]:
+    """How many texts a test scores at most, by how many units they keep."""
     if units < 2:
-        return 0
+        return {}
     grid = Grid.of(units, params.shares, params.steps)
-    count = removal_variants(grid, len(params.methods) * targets, params.random_rankings) + SCORED_AGAIN
-    count += (units + 1) * ("occlusion" in params.methods)
-    count += shapley_variants(units, params.samples) * ("shapley" in params.methods)
-    return count + params.variants * sum(method in params.methods for method in ("lime", "kernel_shap"))
+    orders = random_orders(units, params.random_rankings, params.seed)
+    return removal_texts(grid, len(params.methods) * targets, orders)
 
 
-def target_count(params: FaithfulnessParams, written: int) -> int:
-    """How many targets there are at most, where the model says so many things: the prompt's own one counts."""
-    return 1 if params.targets == "given" else written + (params.targets == "all")
+def target_count(params: FaithfulnessParams) -> int:
+    """How many targets there are at most, where nothing is known but the settings."""
+    return 1 if params.targets == "given" else params.max_new_tokens + (params.targets == "all")

@@ -12,12 +12,9 @@ import numpy as np
 
 from ecco_reports.analyses.attributing.settings import Method
 from ecco_reports.analyses.faithfulness.results import Examined, FaithfulnessResult
-from ecco_reports.methods.faithfulness import Standing, interval_of, standing_of
+from ecco_reports.methods.faithfulness import SMALL, Standing, interval_of, standing_of
 
 Verdict: TypeAlias = Literal["better", "chance", "worse"]
-
-SMALL = 0.05
-"""Less luck than this is needed to be told from chance: one random ranking in twenty has as much."""
 
 
 @dataclass(frozen=True)

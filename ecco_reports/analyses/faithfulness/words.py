@@ -10,15 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES
-from ecco_reports.analyses.faithfulness.judging import SMALL, Judgement, Mark, best_first, judged
+from ecco_reports.analyses.faithfulness.judging import Judgement, Mark, best_first, judged
 from ecco_reports.analyses.faithfulness.results import FaithfulnessResult
 from ecco_reports.analyses.voice import voice_of
+from ecco_reports.methods.faithfulness import SMALL
 from ecco_reports.records import Check, Direction, Metric
 
 _MEASURED = {"probability": "probability", "logprob": "log-probability"}
 # Changes of the score that are too small to tell rankings apart by: in probability, and in nats.
 _FLAT = {"probability": 0.02, "logprob": 0.05}
-# Where the first removal, of whatever it is, takes that much of all there is to lose, orders hardly differ.
+# Where the first step of nearly every order takes that much of all there is to lose, orders hardly differ.
 _BRITTLE = 0.8
 
 
@@ -164,7 +165,7 @@ def _amounts(result: FaithfulnessResult, best: Judgement) -> str:
 def watched(result: FaithfulnessResult) -> str:
     """What is watched while parts are taken out: a probability, or the difference between two."""
     what = _MEASURED[result.measured]
-    return f"difference in {what}" if any(target.foil is not None for target in result.explained) else what
+    return f"difference in {what}" if all(target.foil is not None for target in result.explained) else what
 
 
 def counts_in_words(result: FaithfulnessResult) -> str:
@@ -197,13 +198,15 @@ def _caveats(result: FaithfulnessResult) -> Iterator[str]:
             "find."
         )
         return
-    to_lose = float((result.full - result.empty).mean())
-    first = float((result.full - result.random_deletion[1, :, 1]).mean())
+    # What nearly all orders have lost after their first step, of what they lose at most on the way.
+    to_lose = float((result.full - result.random_deletion[1].min(-1)).mean())
+    first = float((result.full - result.random_deletion[2, :, 1]).mean())
     if to_lose > _FLAT[result.measured] and first >= _BRITTLE * to_lose:
-        count = f"any {result.grain}" if result.counts[1] == 1 else f"any {result.counts[1]} {result.grain}s"
+        thing = result.grain if result.counts[1] == 1 else f"{result.counts[1]} {result.grain}s"
+        goes = "goes" if result.counts[1] == 1 else "go"
         yield (
-            f"Taking out {count} at random already costs {min(first / to_lose, 1):.0%} of all there is to lose, so "
-            "that orders differ little."
+            f"Whatever {thing} {goes} first, nearly always {first / to_lose:.0%} of all there is to lose goes with it, "
+            "so that orders differ little."
         )
     if result.bounds:
         yield (

@@ -1,6 +1,7 @@
 """What the model said, one step at a time: what it chose, and what it could have chosen.
 
 ``results`` is what is stored, ``computing`` looks at every step again, ``words`` and ``figures`` are what a page shows.
+``between`` lays two models' results side by side.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from ecco_reports.analyses import Analysis
+from ecco_reports.analyses import Analysis, Between
+from ecco_reports.analyses.generation.between import between_of
 from ecco_reports.analyses.generation.computing import generated
 from ecco_reports.analyses.generation.figures import figures_of, table_of
 from ecco_reports.analyses.generation.results import FollowedBeam, GenerationParams, GenerationResult, Step
@@ -77,3 +79,7 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
     def table(self, result: GenerationResult) -> Table:
         """One row per candidate and step."""
         return table_of(result)
+
+    def between(self, first: GenerationResult, second: GenerationResult, names: tuple[str, str]) -> Between | None:
+        """What two models said of the same prompt, and how probable it was for each."""
+        return between_of(first, second, names)

@@ -33,7 +33,7 @@ def _candidates(result: GenerationResult, summary: str) -> ChartFigure:
         ChartStep(
             position=step.position,
             heading=_heading(result.passage, number),
-            chosen=_chosen(result.passage, step),
+            chosen=label_of(result.passage, step),
             candidates=_offered(result.passage, step),
             rank=step.rank,
             probability=step.probability,
@@ -80,13 +80,12 @@ def _beams(result: GenerationResult) -> ChartFigure:
     best = result.beams[0]
     rows = [
         BeamRow(
+            name=f"{number}\u2003score {beam.score:.3f}\u2003sum {beam.total:.2f}".replace("-", "\u2212"),
             labels=[token.label for token in beam.tokens],
             logprobs=beam.logprobs,
-            score=beam.score,
-            total=beam.total,
             parts=beam.parts_from(best),
         )
-        for beam in result.beams
+        for number, beam in enumerate(result.beams, start=1)
     ]
     penalty = result.decoding.repetition_penalty
     return ChartFigure(
@@ -109,7 +108,7 @@ def table_of(result: GenerationResult) -> Table:
     """One row per candidate and step; after them one per token of the other beams."""
     rows: list[tuple[str | int | float | None, ...]] = []
     for number, step in enumerate(result.steps):
-        chosen = _chosen(result.passage, step)
+        chosen = label_of(result.passage, step)
         about = (number, step.position, chosen, step.rank, step.surprisal, step.entropy)
         rows += [
             (1, *about, rank, bar.label, bar.probability, bar.chance)
@@ -160,7 +159,7 @@ def _offered(passage: Passage, step: Step) -> list[Bar]:
     ]
 
 
-def _chosen(passage: Passage, step: Step) -> str:
+def label_of(passage: Passage, step: Step) -> str:
     """Label of what was chosen, as it stands among the candidates."""
     return (
         numbered(passage, step.position) if passage.family is Family.QUESTION_ANSWERING else said(passage, step.token)

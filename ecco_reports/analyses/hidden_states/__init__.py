@@ -19,7 +19,7 @@ from ecco_reports.analyses.hidden_states.words import checks_of, metrics_of, sum
 from ecco_reports.analyses.layers import states_of
 from ecco_reports.analyses.preflight import layer_problems, position_problems
 from ecco_reports.analyses.work import Extent, Work
-from ecco_reports.models.base import Capability, LanguageModel, ModelFacts, Stack
+from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Check, Family, Metric, Prompt, Table
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ class HiddenStates(Analysis[HiddenStatesParams, HiddenStatesResult]):
     ) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
         """A stack, layers or positions that are not there, and positions of the template alone."""
         two = facts.family is Family.ENCODER_DECODER
-        if params.stack is Stack.ENCODER and facts.family is not None and not two:
+        if params.stack == "encoder" and facts.family is not None and not two:
             what = f"the model {facts.spec.source!r} has one stack of layers, not an encoder beside a decoder."
             yield ("stack",), what, "Leave it out."
-        if not two or params.stack is Stack.MAIN:
+        if not two or params.stack == "main":
             yield from layer_problems(params.layers, facts)
         if params.positions == "all":
             return
-        if two and params.stack is Stack.MAIN:
+        if two and params.stack == "main":
             what = "positions are those of the prompt, which the encoder reads and the decoder does not."
             yield ("positions",), what, "Leave them out, or write stack: encoder."
             return
@@ -61,18 +61,18 @@ class HiddenStates(Analysis[HiddenStatesParams, HiddenStatesResult]):
     def work(self, params: HiddenStatesParams, extent: Extent) -> Work:
         """One pass for an encoder's stream; that of other stacks is kept by the pass that all analyses share.
 
-        The model's tail is read out once, for the proof. In memory: the states as the model has them and in single
-        precision, those compared in double precision with their directions, and the inner products of all tokens.
+        The model's tail is read out once, for the proof. In memory, as measured: the states as the model has them, in
+        single precision, and up to three times in double precision; and the inner products of all tokens by state.
         """
-        encoder = extent.family is Family.ENCODER_DECODER and params.stack is not Stack.MAIN
+        encoder = extent.family is Family.ENCODER_DECODER and params.stack != "main"
         speaks = not encoder and extent.family is not Family.NONE
         memory = None
         if extent.layers is not None and extent.width is not None:
             tokens = extent.read if encoder else extent.length
             states = len(states_of(params.layers, extent.layers))
             vectors = tokens * extent.width
-            held = (extent.layers + 1) * vectors * extent.itemsize + states * vectors * (4 + 2 * 8)
-            memory = held + (2 * states + 2) * 8 * tokens**2 + 8 * min(extent.width, states * tokens) ** 2
+            held = (extent.layers + 1) * vectors * extent.itemsize + states * vectors * (4 + 3 * 8)
+            memory = held + (2 * states + 4) * 8 * tokens**2 + 8 * min(extent.width, states * tokens) ** 2
         return Work(passes=float(encoder), readouts=float(speaks), memory=memory)
 
     def run(self, model: LanguageModel, prompt: Prompt, params: HiddenStatesParams) -> HiddenStatesResult:

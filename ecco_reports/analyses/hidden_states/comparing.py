@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecco_reports.analyses.hidden_states.settings import Measure
-from ecco_reports.methods.similarity import VARIANCE_KEPT, Subspace, cka_grid, mean_cca, pwcca, subspace
+from ecco_reports.methods.similarity import Subspace, cka_grid, mean_cca, pwcca, subspace
 
 SHUFFLES = 20
 """How many shuffled pairs of neighbours say what a measure makes of chance."""
@@ -28,7 +28,13 @@ class Side:
     @classmethod
     def of(cls, states: np.ndarray) -> Side:
         """From vectors ``[state, token, width]``."""
-        return cls(tuple(states), [subspace(one) for one in states], [subspace(one, VARIANCE_KEPT) for one in states])
+        whole = [subspace(one) for one in states]
+        return cls(tuple(states), whole, [one.holding() for one in whole])
+
+    def shuffled(self, index: int, order: np.ndarray) -> Side:
+        """One of its states alone, its tokens in another order."""
+        whole, most = self.whole[index].shuffled(order), self.most[index].shuffled(order)
+        return Side([self.states[index][order]], [whole], [most])
 
     def directions(self) -> dict[Measure, np.ndarray]:
         """How many directions of each state are compared, by measure of canonical correlations."""
@@ -45,20 +51,28 @@ def similarity_grid(measure: Measure, first: Side, second: Side) -> np.ndarray:
     return np.array([[of_pair(one, other) for other in theirs] for one in ours])
 
 
-def by_chance(measures: Sequence[Measure], states: np.ndarray) -> dict[Measure, float]:
-    """What the measures say on average of neighbouring states if the tokens of one of them are shuffled.
+def by_chance(
+    measures: Sequence[Measure], first: Side, second: Side, pairs: Sequence[tuple[int, int]]
+) -> dict[Measure, float]:
+    """What the measures say on average of pairs of states if the tokens of the second of each pair are shuffled.
 
     All that is alike then is chance, and what few tokens make alike. The shuffles are the same each time.
+
+    Args:
+        measures: Which.
+        first: The states of one model.
+        second: Those of another, or the same.
+        pairs: Which states are paired; each pair is drawn about as often as the others.
     """
     drawn = np.random.default_rng(0)
+    tokens = len(first.states[0])
     found: dict[Measure, list[float]] = {measure: [] for measure in measures}
-    pairs = len(states) - 1
-    for shuffle in range(max(SHUFFLES, pairs)):
-        lower = shuffle % pairs
-        mixed = states[lower + 1][drawn.permutation(states.shape[1])]
-        one, other = Side.of(states[lower : lower + 1]), Side.of(mixed[None])
+    for shuffle in range(max(SHUFFLES, len(pairs))):
+        one, other = pairs[shuffle % len(pairs)]
+        kept = first.shuffled(one, np.arange(tokens))
+        mixed = second.shuffled(other, drawn.permutation(tokens))
         for measure in measures:
-            found[measure].append(float(similarity_grid(measure, one, other)[0, 0]))
+            found[measure].append(float(similarity_grid(measure, kept, mixed)[0, 0]))
     return {measure: float(np.mean(values)) for measure, values in found.items()}
 
 

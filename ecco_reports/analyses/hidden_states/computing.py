@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ecco_reports.analyses.hidden_states.comparing import Side, by_chance, self_
 from ecco_reports.analyses.hidden_states.results import HiddenStatesResult, MassiveActivation
 from ecco_reports.analyses.hidden_states.settings import HiddenStatesParams, Measure
 from ecco_reports.analyses.layers import states_of
+from ecco_reports.analyses.preflight import layer_problems
 from ecco_reports.errors import CapabilityError
 from ecco_reports.methods import stream
 from ecco_reports.methods.similarity import FEWEST_TOKENS
@@ -28,7 +30,7 @@ def hidden_states(model: LanguageModel, prompt: Prompt, params: HiddenStatesPara
     """The residual stream of a prompt, and what can be said of it."""
     model.demand(frozenset({Capability.STATES}))
     reading = model.read(prompt, params.decoding)
-    stack = params.stack or model.stacks[0]
+    stack = Stack(params.stack) if params.stack else model.stacks[0]
     every = model.residual_states(reading, stack)
     count = len(every) - 1
     _refuse_layers(model, params, stack, count)
@@ -99,17 +101,14 @@ def _positions(params: HiddenStatesParams, passage: Passage, own: range) -> list
 
 
 def _refuse_layers(model: LanguageModel, params: HiddenStatesParams, stack: Stack, count: int) -> None:
-    """Makes sure that the stack has the layers asked for; of an encoder it is not known before.
+    """Makes sure that the stack has the layers asked for; how many an encoder has is not known before it is loaded.
 
     Raises:
         CapabilityError: It has not.
     """
-    listed = params.layers if isinstance(params.layers, tuple) else ()
-    numbers = [layer for layer in listed if isinstance(layer, int)]
-    if wrong := [layer for layer in numbers if not -count <= layer < count]:
+    for _, what, hint in layer_problems(params.layers, replace(model.facts, layers=count)):
         source = model.facts.spec.source
-        what = f"layers: {wrong[0]} is out of range: the {stack} stack of {source} has {count} layers."
-        raise CapabilityError(source, what)
+        raise CapabilityError(source, f"{source}, stack {stack}: {what} {hint}")
 
 
 def _similarities(
@@ -121,7 +120,8 @@ def _similarities(
     side = Side.of(states)
     grids = {measure: similarity_grid(measure, side, side) for measure in measures}
     kept = side.directions()
-    return grids, by_chance(measures, states), {one: kept[one] for one in measures if one in kept}
+    chance = by_chance(measures, side, side, list(pairwise(range(len(states)))))
+    return grids, chance, {one: kept[one] for one in measures if one in kept}
 
 
 def _readout_gap(model: LanguageModel, reading: Reading, stack: Stack) -> float | None:

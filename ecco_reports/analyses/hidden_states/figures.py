@@ -68,13 +68,12 @@ def _likeness(result: HiddenStatesResult) -> ChartFigure:
 
     first, grid = next(iter(result.similarities.items()))
     names, tokens = layer_names(result), len(result.text)
-    chance = ", ".join(f"{_short(measure)} {_plain(value)}" for measure, value in result.chance.items())
     return ChartFigure(
         id="likeness",
         title=f"Which layers{stack_in_words(result)} are alike",
         reading=f"Each cell compares two layers over the {tokens} tokens of the text: do the same tokens lie near "
         "each other in both? 1 is the same up to rotation and size. If the tokens of one layer are shuffled, chance is "
-        f"left: {chance}.{_truncation(result)}",
+        f"left: {_chance(result.chance)}.{_truncation(result)}",
         alt_text=f"{MEASURES[first]}, of {len(names)} states: {neighbours(grid):.2f} on average for neighbours, "
         f"{grid.min():.2f} for the two that are least alike.",
         chart=likeness_grid(names, names, {MEASURES[one]: found for one, found in result.similarities.items()}),
@@ -93,9 +92,10 @@ def _truncation(result: HiddenStatesResult) -> str:
         fewer = (
             f"; SVCCA at {most.min()} to {most.max()}, which hold 99 % of the variance or as much as there is room for"
         )
+    looked = "direction" if limit == 1 else f"{limit} directions"
     return (
         f" Few tokens make everything correlate: {tokens} tokens can tell no {result.width} dimensions apart. So "
-        f"canonical correlations look at the {limit} leading directions only{fewer}."
+        f"canonical correlations look at the leading {looked} only{fewer}."
     )
 
 
@@ -172,6 +172,11 @@ def _massive_words(result: HiddenStatesResult, labels: list[str]) -> str:
     )
 
 
+def _chance(found: Mapping[Measure, float]) -> str:
+    """What each measure makes of chance."""
+    return ", ".join(f"{_short(measure)} {_plain(value)}" for measure, value in found.items())
+
+
 def _short(measure: Measure) -> str:
     return MEASURES[measure].partition(",")[0] + (" (biased)" if measure == "cka_biased" else "")
 
@@ -182,11 +187,15 @@ def _tokens(count: int) -> str:
 
 def _plain(value: float) -> str:
     """Two digits, and no minus before a nought."""
-    return f"{value:.2f}".replace("-0.00", "0.00")
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
 
 
 def likeness_between(
-    grids: Mapping[Measure, np.ndarray], first: HiddenStatesResult, second: HiddenStatesResult, names: tuple[str, str]
+    grids: Mapping[Measure, np.ndarray],
+    chance: Mapping[Measure, float],
+    first: HiddenStatesResult,
+    second: HiddenStatesResult,
+    names: tuple[str, str],
 ) -> ChartFigure:
     """Layers of one model against layers of another."""
     from ecco_reports.charts.figure import ChartFigure
@@ -198,8 +207,8 @@ def likeness_between(
         id="between",
         title=f"Which layers of {names[0]} and of {names[1]} are alike",
         reading="Each cell compares a layer of one model with a layer of the other over the same parts of the text: do "
-        "the same parts lie near each other in both? A bright diagonal means that both do the same things in the same "
-        "order.",
+        "the same parts lie near each other in both? A bright diagonal means that both arrange the text the same way "
+        f"in the same order. If the parts are shuffled for one model, chance is left: {_chance(chance)}.",
         alt_text=f"Most alike are {layer_in_words(first.states[int(row)])} of {names[0]} and "
         f"{layer_in_words(second.states[int(column)])} of {names[1]} ({grid.max():.2f}).",
         chart=likeness_grid(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ecco_reports.analyses import Between
 from ecco_reports.analyses.alignment import aligned_units
-from ecco_reports.analyses.hidden_states.comparing import Side, similarity_grid
+from ecco_reports.analyses.hidden_states.comparing import Side, by_chance, similarity_grid
 from ecco_reports.analyses.hidden_states.figures import likeness_between
 from ecco_reports.analyses.hidden_states.results import HiddenStatesResult
 from ecco_reports.analyses.hidden_states.settings import MEASURES, Measure
@@ -32,7 +32,7 @@ def meeting_of(first: HiddenStatesResult, second: HiddenStatesResult, names: tup
     grids = {measure: similarity_grid(measure, one, other) for measure in measures}
     return Between(
         summary=_summary(grids, first, second, names, len(units)),
-        figures=[likeness_between(grids, first, second, names)],
+        figures=[likeness_between(grids, _chance(measures, one, other), first, second, names)],
         checks=[
             Check(
                 name="the other way round",
@@ -54,6 +54,13 @@ def _shared(first: HiddenStatesResult, second: HiddenStatesResult) -> list[tuple
         for one, other in aligned_units(first.passage, second.passage)
         if all(at in places[0] for at in one) and all(at in places[1] for at in other)
     ]
+
+
+def _chance(measures: Sequence[Measure], one: Side, other: Side) -> dict[Measure, float]:
+    """What the measures find by chance: over states of both, from the bottom to the top."""
+    longer = max(len(one.states), len(other.states))
+    pairs = [(index * len(one.states) // longer, index * len(other.states) // longer) for index in range(longer)]
+    return by_chance(measures, one, other, pairs)
 
 
 def _turned_gap(grids: Mapping[Measure, np.ndarray], one: Side, other: Side) -> float:

@@ -10,7 +10,6 @@ from pydantic import Field
 from ecco_reports.analyses import DecodingParams
 from ecco_reports.analyses.layers import LayerChoice
 from ecco_reports.methods.stream import OUTLIER_TIMES
-from ecco_reports.models.base import Stack
 
 Measure: TypeAlias = Literal["cka", "cka_biased", "cca", "svcca", "pwcca"]
 
@@ -28,7 +27,8 @@ class HiddenStatesParams(DecodingParams):
     """Which states to look at, and how to compare them.
 
     Attributes:
-        layers: ``all``, or a list of layer numbers (negative ones from the end) and ``embedding``.
+        layers: ``all``, a list of layer numbers (negative ones from the end) and ``embedding``, or a range
+            ``{first: 2, last: 8}``.
         positions: ``all`` (prompt and continuation), or a list of positions in the prompt.
         stack: ``encoder`` or ``main`` (the decoder), for a model that has both; left out, the encoder, which reads the
             prompt. Models of one stack have nothing to choose.
@@ -45,7 +45,7 @@ class HiddenStatesParams(DecodingParams):
 
     layers: LayerChoice = "all"
     positions: Literal["all"] | Annotated[tuple[int, ...], Field(min_length=1)] = "all"
-    stack: Stack | None = None
+    stack: Literal["encoder", "main"] | None = None
     measures: tuple[Measure, ...] = tuple(MEASURES)
     template_tokens: bool = False
     centre: Literal["all", "layer"] = "all"

@@ -15,7 +15,7 @@ from ecco_reports.analyses.logit_lens.figures import grid_of, lines_of, names_of
 from ecco_reports.analyses.logit_lens.results import LogitLensResult
 from ecco_reports.analyses.places import place_problems, places_of, right_at, token_at
 from ecco_reports.analyses.preflight import layer_problems, target_problems
-from ecco_reports.analyses.race import asked_about, labels_of
+from ecco_reports.analyses.race import asked_about, labels_of, share
 from ecco_reports.analyses.reading_out import (
     AS_ECCO,
     ReadoutParams,
@@ -149,21 +149,22 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
             "final_rank": Metric(
                 value=float(ranks[-1]),
                 direction=Direction.LOWER,
-                meaning="rank of the first generated token (mask, class) at the last layer read out",
+                meaning="rank of the first token after the prompt (mask, class) at the last layer read out",
             )
         }
         if (first := np.flatnonzero(ranks == 1)).size:
             metrics["first_top_layer"] = Metric(
                 value=float(result.states[int(first[0])] - 1),
                 direction=Direction.NEITHER,
-                meaning="first layer at which the first generated token is top-ranked (-1 is the embedding)",
+                meaning="first layer at which the first token after the prompt is top-ranked (-1 is the embedding)",
             )
         row = settled(ranks)
         if row is not None:
             metrics["settled_layer"] = Metric(
                 value=float(result.states[row] - 1),
                 direction=Direction.NEITHER,
-                meaning="first layer from which the first generated token stays top-ranked (-1 is the embedding)",
+                meaning="first layer from which the first token after the prompt stays top-ranked "
+                "(-1 is the embedding)",
             )
         return metrics
 
@@ -246,7 +247,7 @@ def _finding(result: LogitLensResult) -> str:
         return f"{start} and is never the first choice for good; at {end} it ranks {ranks[-1]:,}."
     where = layer_in_words(result.states[row])
     probability = math.exp(float(result.next_logprob[row, column]))
-    return f"{start}; from {where} on it stays the first choice (probability {probability:.1%} there)."
+    return f"{start}; from {where} on it stays the first choice (probability {share(probability)} there)."
 
 
 def _places(params: LogitLensParams, reading: Reading, right: Mapping[int, int]) -> list[int]:

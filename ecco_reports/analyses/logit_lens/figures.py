@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
     from ecco_reports.charts.lens import LensCell
 
-_NUMBERS_SHOWN = 24_000
+_NUMBERS_SHOWN = 36_000
 """How many numbers a chart holds; more would be slow to draw and large to send."""
 _BESIDE_CANDIDATES = 4
 """Numbers of a cell beside those of its candidates."""

@@ -49,14 +49,18 @@ class NeuronFactors(Analysis[NeuronFactorsParams, NeuronFactorsResult]):
         """A pass for each stack; in memory the activations, the matrix made of them, and its factors."""
         both = extent.family is Family.ENCODER_DECODER and params.stack == "both"
         passes = 2 if both else 1
-        if extent.layers is None or extent.neurons is None:
+        # How many layers an encoder has is not known here; it may have more than its decoder.
+        encoder = extent.family is Family.ENCODER_DECODER and params.stack != "decoder"
+        if encoder or extent.layers is None or extent.neurons is None:
             return Work(passes=passes, memory=None)
         neurons = extent.layers * extent.neurons
         rows = neurons * (2 if params.negative == "split" else 1)
         most = max((*params.counts, *([] if params.n_components == "auto" else [params.n_components])))
         matrix = extent.length * _FLOAT * rows
-        # The matrix, the parts it was put together from, and a copy with the tokens first; W, before and after a sweep.
-        held = neurons * extent.length * extent.itemsize + 3 * matrix + 6 * rows * most * _FLOAT
+        # The matrix, twice: put together from its parts, later with a copy that has the tokens first. Beside it one
+        # layer while it is taken apart, or the weights as they were, as they are, and what moves them.
+        layer = 6 * extent.neurons * extent.length * _FLOAT
+        held = neurons * extent.length * extent.itemsize + 2 * matrix + max(layer, 12 * rows * most * _FLOAT)
         return Work(passes=passes, memory=held)
 
     def run(self, model: LanguageModel, prompt: Prompt, params: NeuronFactorsParams) -> NeuronFactorsResult:

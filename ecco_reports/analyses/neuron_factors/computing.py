@@ -90,7 +90,7 @@ def _factors_of(
     from ecco_reports.methods.factors import Factorization, rows_of
 
     activations = model.neurons(reading, stack)
-    depth = model.layers if stack is Stack.MAIN else max(activations) + 1
+    depth = max(model.layers_of(stack), max(activations) + 1)  # Blocks of an encoder may be called more than once.
     if any(layer_problems(params.layers, replace(model.facts, layers=depth))):
         return f"The {name} has {depth} layers, and others were asked for."
     layers = [layer for layer in blocks_of(params.layers, depth) if layer in activations]

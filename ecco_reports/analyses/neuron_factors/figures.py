@@ -117,9 +117,10 @@ def _neurons(result: NeuronFactorsResult, stack: StackFactors) -> ChartFigure:
     return ChartFigure(
         id=_id(stack, "neurons"),
         title=f"The neurons{_of(stack)} that carry a factor",
-        reading="A neuron's bar is its part of what the factor explains. Short bars mean that the factor is spread "
-        "over very many neurons, and that the ones named here are a sample of it. “Below zero” means that what counts "
-        "is how far the neuron's activation falls below zero.",
+        reading="A neuron's bar is its part of what the factor explains, and the number behind it is its activation, "
+        "by this factor, at the factor's strongest token. Short bars mean that the factor is spread over very many "
+        "neurons, of which these are a sample. “Below zero” means that what counts is how far the activation falls "
+        "below zero.",
         alt_text=f"The {stack.neuron.shape[1]} neurons named for each factor carry {together.min():.0%} to "
         f"{together.max():.0%} of it; of factor 1 the first is {carried[0][0][0]}.",
         chart=factor_neurons(names_of(result, stack), carried),

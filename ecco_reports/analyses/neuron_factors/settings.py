@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
@@ -10,7 +11,7 @@ from pydantic import Field, field_validator
 
 from ecco_reports.analyses import DecodingParams
 from ecco_reports.analyses.layers import BlockChoice
-from ecco_reports.analyses.preflight import FoundProblem, layer_problems
+from ecco_reports.analyses.preflight import FoundProblem, layer_problems, tokens_after
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.records import Family, Prompt
 
@@ -75,13 +76,14 @@ class NeuronFactorsParams(DecodingParams):
 
 def problems(params: NeuronFactorsParams, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
     """Layers out of range, and fewer tokens than it takes to make so many factors."""
-    yield from layer_problems(params.layers, facts)
+    # Of an encoder only its own blocks tell how many it has; where it lacks one, the page says so.
+    deep = facts.family is Family.ENCODER_DECODER and params.stack != "decoder"
+    yield from layer_problems(params.layers, replace(facts, layers=None) if deep else facts)
     if facts.tokenize is None or facts.family is None:
         return
     read = facts.tokenize.encode(prompt).tokens
     given = sum(params.special_tokens == "keep" or not token.special for token in read)
-    writes = facts.family in (Family.CAUSAL, Family.ENCODER_DECODER)
-    written = params.max_new_tokens if writes and "generated" in params.include else 0
+    written = tokens_after(params, prompt, facts) if "generated" in params.include else 0
     given = given if "prompt" in params.include else 0
     path = "scree" if params.n_components == "auto" and params.scree else "n_components"
     if facts.family is Family.ENCODER_DECODER:
@@ -92,13 +94,10 @@ def problems(params: NeuronFactorsParams, prompt: Prompt, facts: ModelFacts) -> 
         most = given + written
     if most > params.fewest:
         return
-    count = "no token" if most == 0 else "1 token" if most == 1 else f"{most} tokens"
+    count = "are no tokens" if most == 0 else "is 1 token" if most == 1 else f"are {most} tokens"
     kept = "" if params.special_tokens == "keep" else " without those of the template"
     at_most = " at most" if written else ""
-    what = f"{_factors(params.fewest)} need at least {params.fewest + 1} tokens, and there are {count}{at_most}{kept}."
+    need = "1 factor needs" if params.fewest == 1 else f"{params.fewest} factors need"
+    what = f"{need} at least {params.fewest + 1} tokens, and there {count}{at_most}{kept}."
     hint = f"Write n_components: {most - 1} or less, or a longer prompt." if most > 1 else "Write a longer prompt."
     yield (path,), what, hint
-
-
-def _factors(count: int) -> str:
-    return "1 factor" if count == 1 else f"{count} factors"

@@ -143,7 +143,7 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
             metrics["median_final_rank"] = Metric(
                 value=float(np.median(result.ranks[-1, list(result.generated)])),
                 direction=Direction.LOWER,
-                meaning="median rank of the generated tokens at the last layer read out",
+                meaning="median rank of what was said, or given to be said, at the last layer read out",
             )
         if result.target.size:
             metrics["target_rank"] = Metric(
@@ -161,7 +161,7 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
 
     def summary(self, result: TokenRanksResult) -> str:
         """How far the tokens climbed, and which watched word won."""
-        first = voice_of(result.passage.family).silence
+        first = voice_of(result.passage).silence
         if result.tokens:
             column = next((index for index, own in enumerate(result.generated) if own), 0)
             first = (
@@ -190,7 +190,7 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
     def table(self, result: TokenRanksResult) -> Table:
         """One row per layer and token."""
         watched = (result.watch_place,) * len(result.watched)
-        kinds = ["generated" if own else "read" for own in result.generated]
+        kinds = [("given" if result.passage.forced else "generated") if own else "read" for own in result.generated]
         groups = (
             (kinds, result.places, result.tokens, result.ranks, result.probabilities),
             (["watched"] * len(watched), watched, result.watched, result.watched_ranks, result.watched_probabilities),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
     from ecco_reports.charts.ranks import RankWords
 
-_NUMBERS_SHOWN = 12_000
+_NUMBERS_SHOWN = 6_400
 """How many numbers a chart holds; more would be slow to draw and large to send."""
 
 
@@ -39,7 +39,7 @@ def rank_grid_of(result: TokenRanksResult, summary: str) -> Figure:
     from ecco_reports.charts.figure import ChartFigure
     from ecco_reports.charts.ranks import rank_grid
 
-    layers, voice = [layer_name(state) for state in result.states], voice_of(result.passage.family)
+    layers, voice = [layer_name(state) for state in result.states], voice_of(result.passage)
     most = max(1, _NUMBERS_SHOWN // (len(layers) * (1 + result.candidates.shape[-1])))
     question = next((place for place, own in zip(result.places, result.generated, strict=True) if own), None)
     shown = window(result.places, question, most)

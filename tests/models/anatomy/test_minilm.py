@@ -12,10 +12,11 @@ import torch
 from ecco_reports.analyses import ANALYSES
 from ecco_reports.errors import CapabilityError
 from ecco_reports.models.anatomy import explore, trace_blocks
-from ecco_reports.models.base import AttentionKind, Capability
+from ecco_reports.models.base import AttentionKind, Capability, Stack
 from ecco_reports.models.huggingface import load
 from ecco_reports.modelspec import ModelSpec
 from ecco_reports.records import Decoding, Family, Prompt
+from ecco_reports.testing import check_analysis
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -97,4 +98,15 @@ def test_it_is_loaded_as_an_encoder_without_a_head_and_says_what_it_lacks(folder
     reading = model.read(Prompt(name="p", text=TEXT), Decoding())
     hidden = encoder[0](**encoder[1], output_hidden_states=True).hidden_states
     assert torch.equal(model.residual_states(reading), torch.cat(hidden))
+    assert model.stacks == (Stack.MAIN,)
     assert [tuple(layer.shape) for layer in model.neurons(reading).values()] == [(len(reading.ids), 1536)] * 6
+
+
+def test_its_hidden_states_have_a_page_although_it_says_nothing(folder, encoder):
+    model = load(ModelSpec(source=str(folder), device="cpu"))
+    room = ANALYSES["hidden_states"]
+    result = check_analysis(type(room), None, model, Prompt(name="p", text=TEXT))
+    hidden = torch.stack(encoder[0](**encoder[1], output_hidden_states=True).hidden_states)[:, 0]
+    assert result.norms == pytest.approx(hidden.norm(dim=-1).numpy(), rel=1e-5)
+    assert result.readout_gap is None
+    assert [figure.id for figure in room.charts(result)] == ["movement", "likeness", "ways", "dimensions"]

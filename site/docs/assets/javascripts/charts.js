@@ -58,6 +58,7 @@
       views.set(figure, result);
       figure.dataset.state = "ready";
       offerSaving(figure, result.view);
+      keepRows(figure.querySelector(".ecco-chart__box"), place);
     } catch (error) {
       figure.dataset.state = "error";
       place.textContent = "";
@@ -81,6 +82,29 @@
     note.setAttribute("role", "status");
     note.textContent = "The interactive chart cannot be drawn here (" + error.message + "). The picture shows it at rest.";
     figure.insertBefore(note, figure.firstChild);
+  }
+
+  /* While a wide grid is scrolled, a copy of the names of its rows stays at the left. */
+  function keepRows(box, place) {
+    const names = Array.from(place.querySelectorAll(".role-axis-label text")).filter(function (name) {
+      return name.getAttribute("text-anchor") === "end" && !/rotate/.test(name.getAttribute("transform") || "");
+    });
+    if (!box || !names.length) return;
+    const copy = document.createElement("div");
+    copy.className = "ecco-chart__rows";
+    copy.setAttribute("aria-hidden", "true");
+    copy.hidden = true;
+    const corner = place.getBoundingClientRect();
+    for (const name of names) {
+      const where = name.getBoundingClientRect();
+      const row = document.createElement("span");
+      row.textContent = name.textContent;
+      row.style.top = where.top - corner.top + "px";
+      row.style.height = row.style.lineHeight = where.height + "px";
+      copy.appendChild(row);
+    }
+    place.insertBefore(copy, place.firstChild);
+    box.addEventListener("scroll", function () { copy.hidden = box.scrollLeft < 8; }, { passive: true });
   }
 
   function offerSaving(figure, view) {
