@@ -417,7 +417,7 @@ def test_what_is_announced_is_what_it_costs(name, method, monkeypatch):
         assert count.backwards >= most
     elif method != "kernel_shap" or result.units:
         # Coalitions are drawn with replacement, and fewer steps of finite differences may be enough.
-        slack = {"kernel_shap": 40, "lime": 40, "together": 60, "shapley": 120}.get(method, 4 + 32)
+        slack = {"kernel_shap": 40, "lime": 40, "together": 60, "shapley": 120}.get(method, 64)
         assert count.passes >= work.passes - slack
     assert (work.memory > 0) == bool(GRADIENTS & {*methods})
 
@@ -470,3 +470,10 @@ def test_what_a_sink_takes_is_kept_apart():
     assert (1 - raw.contributions.sum(-1) <= raw.attended.missing + 1e-6).all()
     assert rolled.contributions.sum(-1) == pytest.approx(1.0)
     assert rolled.attended.layers == tuple(range(model.layers))
+
+
+def test_the_kinks_of_a_text_of_nonsense_do_not_hide_that_the_gradient_is_right(bundled):
+    """A T5 of reviews is asked about capitals: its ReLUs change sides within a hundredth of the way."""
+    asked = Prompt(name="p", text="Heathrow airport is located in the city of", target=" London", foil=" Paris")
+    result = run(bundled("sentiment"), asked, methods=("saliency", "smooth_grad"), max_new_tokens=3, samples=16)
+    assert max(method.residuals.max() for method in result.methods) < 0.02

@@ -29,7 +29,7 @@ LADDER = (32, 64, 128, 256)
 PARTS = 8
 TOKENS_AT_ONCE, STATES_AT_ONCE = 2048, 20_000_000
 # Finite differences: two passes for each step that is tried, by the size of a number.
-_STEPS = {8: 2, 4: 3, 2: 1}
+_STEPS = {8: 2, 4: 4, 2: 1}
 # What finding out how to hide positions takes at most: four passes for each of three ways.
 _BLINDING = 12
 # What a causal model reads to remember the beginning of a text, and to prove that it does; of one that is long enough.
