@@ -27,6 +27,8 @@ class Explanation:
         signed: Whether scores can be negative.
         errors: Standard errors of the scores, ``[output, input]``; None where they have none.
         at_least: Where the true score may be larger, ``[output, input]``; None where it nowhere is.
+        before: Which share of an output's magnitudes lies before the border of the inputs, ``[output]``; NaN where that
+            is no question, None where there is no border.
     """
 
     method: str
@@ -35,6 +37,7 @@ class Explanation:
     signed: bool
     errors: np.ndarray | None = None
     at_least: np.ndarray | None = None
+    before: np.ndarray | None = None
 
 
 def contribution_matrix(
@@ -68,7 +71,7 @@ def contribution_matrix(
         layers.append(base.mark_text(baseline="middle", fontSize=10, aria=False, tooltip=None).encode(text="number:N"))
     if border:
         layers.append(grid.line_before(border, columns))
-    layers.append(grid.answers(base, _tooltip(explanations)))
+    layers.append(grid.answers(base, [*_tooltip(explanations), *grid.of_streams(border)]))
     chart = alt.LayerChart(layer=layers, datasets={"cells": list(_rows(explanations))}).add_params(
         grid.choice("chosen", [each.method for each in explanations], "Method "),
         _scope(),
@@ -77,6 +80,7 @@ def contribution_matrix(
         style.names("units", [each.unit for each in explanations]),
         alt.param(name="signs", value=["+" if each.signed else "" for each in explanations]),
         alt.param(name="tops", value=[float(f"{_largest(each.scores):.4g}") for each in explanations]),
+        alt.param(name="border", value=border),
         alt.param(name="positions", value=list(range(len(inputs)) if positions is None else positions)),
     )
     return style.themed(
@@ -117,6 +121,7 @@ def _cells(explanations: Sequence[Explanation]) -> alt.Chart:
             "format(datum.score, signs[chosen] + '.3g')",
             **uncertain,
         )
+        .transform_calculate(**grid.told_of_streams("before"))
     )
     return cells
 
@@ -179,14 +184,16 @@ def _rows(explanations: Sequence[Explanation]) -> Iterator[dict[str, Any]]:
             while rounded and rounded[-1] is None:
                 rounded.pop()
             row = {"m": method, "o": output, "score": rounded, "largest": float(f"{_largest(scores):.4g}")}
+            if each.before is not None and math.isfinite(each.before[output]):
+                row["before"] = round(100 * float(each.before[output]))
             row |= {name: _beside(each, name, output, len(rounded)) for name in beside}
             yield row
 
 
-def _beside(each: Explanation, name: str, output: int, count: int) -> list[float | None]:
-    """What is known beside the first few scores of an output."""
+def _beside(each: Explanation, name: str, output: int, count: int) -> list[float]:
+    """What is known beside the first few scores of an output; nothing of a method that does not know it."""
     values = {"error": each.errors, "least": each.at_least}[name]
-    return [None] * count if values is None else [float(f"{number:.2g}") for number in values[output, :count].tolist()]
+    return [] if values is None else [float(f"{number:.2g}") for number in values[output, :count].tolist()]
 
 
 def _largest(scores: np.ndarray) -> float:

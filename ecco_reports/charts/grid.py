@@ -137,3 +137,22 @@ def choice(name: str, labels: Sequence[str], title: str) -> alt.Parameter:
     options = list(range(len(labels)))
     shown = [style.isolated(style.shown(label)) for label in labels]
     return alt.param(name=name, value=0, bind=alt.binding_select(options=options, labels=shown, name=title))
+
+
+def told_of_streams(share: str) -> dict[str, str]:
+    """What a cell says of two streams of text, which part at the column ``border`` (a parameter).
+
+    Args:
+        share: The field with the share of the row that lies before it, in hundredths; it may be missing.
+    """
+    return {
+        "stream": "datum.i < border ? 'read by the encoder' : 'written by the decoder'",
+        "shared": f"isValid(datum.{share}) ? datum.{share} + '\u00a0%' : 'not compared'",
+    }
+
+
+def of_streams(border: int) -> list[alt.Tooltip]:
+    """The lines of a tooltip that tell two streams of text; none where there is only one."""
+    if not border:
+        return []
+    return [alt.Tooltip("stream:N", title="stream"), alt.Tooltip("shared:N", title="encoder's share of the row")]

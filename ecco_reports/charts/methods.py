@@ -39,9 +39,11 @@ def methods_grid(
     outputs: Sequence[str],
     scores: np.ndarray,
     units: Sequence[str],
+    signed: Sequence[bool],
     *,
     positions: Sequence[int] | None = None,
     border: int = 0,
+    before: np.ndarray | None = None,
     input_name: str = "input token",
     row_name: str = "method",
 ) -> alt.LayerChart:
@@ -53,8 +55,11 @@ def methods_grid(
         outputs: What one can choose from.
         scores: ``[output, method, input]``; NaN where a method says nothing of an input.
         units: What a score is, method by method.
+        signed: Whether it can be negative, method by method.
         positions: Where the inputs stand in the text; None counts them from 0.
         border: How many of the inputs an encoder reads, if the others are a decoder's; a line parts the two.
+        before: Which share of a row's magnitudes lies before that line, ``[output, method]``; NaN where that is no
+            question.
         input_name: What an input is.
         row_name: What a row is.
     """
@@ -77,15 +82,21 @@ def methods_grid(
         alt.Tooltip("unit:N", title="unit"),
         alt.Tooltip("part:N", title="of the row's total"),
         alt.Tooltip("place:N", title="place by size"),
+        *grid.of_streams(border),
     ]
     layers.append(grid.answers(base, tooltip))
-    rows = [_row(o, m, scores[o, m]) for o in range(len(outputs)) for m in range(len(methods))]
+    rows = [
+        _row(o, m, scores[o, m]) | {"signed": signed[m]} | _before(before, o, m)
+        for o in range(len(outputs))
+        for m in range(len(methods))
+    ]
     chart = alt.LayerChart(layer=layers, datasets={"cells": rows}).add_params(
         grid.choice("chosen", outputs, "Output "),
         style.names("inputs", inputs),
         style.names("outputs", outputs),
         style.names("methods", methods),
         style.names("units", units),
+        alt.param(name="border", value=border),
         alt.param(name="positions", value=list(range(len(inputs)) if positions is None else positions)),
     )
     return style.themed(
@@ -122,8 +133,16 @@ def _cells() -> alt.Chart:
             number=f"datum.share < 0.005 ? '0' : (datum.signed ? {sign} : '') + format(100 * datum.share, '.0f') + '%'",
             says="methods[datum.m] + ', ' + inputs[datum.i] + ' for ' + outputs[datum.o] + ': ' + datum.score",
         )
+        .transform_calculate(**grid.told_of_streams("before"))
     )
     return shown
+
+
+def _before(shares: np.ndarray | None, output: int, method: int) -> dict[str, int]:
+    """The share of a row that lies before the border, in hundredths, where there is one."""
+    if shares is None or not math.isfinite(shares[output, method]):
+        return {}
+    return {"before": round(100 * float(shares[output, method]))}
 
 
 def _row(output: int, method: int, scores: np.ndarray) -> dict[str, Any]:
@@ -140,7 +159,6 @@ def _row(output: int, method: int, scores: np.ndarray) -> dict[str, Any]:
         "largest": float(f"{largest:.4g}"),
         "total": sum(abs(share) for share in shares if share is not None),
         "count": int(known.size),
-        "signed": bool((scores[np.isfinite(scores)] < 0).any()),
     }
 
 
@@ -173,7 +191,7 @@ def agreement_matrix(methods: Sequence[str], outputs: Sequence[str], measures: S
         .transform_flatten(["b", *fields])
         .transform_filter("datum.a != datum.b")
         .transform_calculate(
-            value=f"[{', '.join(f'datum.{field}' for field in fields)}][measure]", chance="datum.chance[measure]"
+            value=f"[{', '.join(f'datum.{field}' for field in fields)}][measure]", by_chance="datum.chance[measure]"
         )
         .transform_calculate(
             share="isValid(datum.value) ? datum.value / 100 : null",
@@ -181,7 +199,7 @@ def agreement_matrix(methods: Sequence[str], outputs: Sequence[str], measures: S
             pair="methods[datum.a] + ' and ' + methods[datum.b]",
             name="measures[measure]",
             output="outputs[datum.o]",
-            random="format(datum.chance / 100, '.2f')",
+            random="format(datum.by_chance / 100, '.2f')",
         )
         .transform_calculate(says="datum.pair + ', ' + datum.output + ': ' + datum.name + ' ' + datum.number")
         .encode(

@@ -17,7 +17,7 @@ from ecco_reports.analyses.explained import Explained
 from ecco_reports.charts.figure import TokenStrip
 from ecco_reports.records import Family, Token
 from ecco_reports.testing import check_words
-from tests.analyses.explanations import passage, result, two_streams
+from tests.analyses.explanations import next_tokens, passage, result, two_streams
 
 ROOM = Attribution()
 TEXT = passage("Heathrow lies in", "London .")
@@ -151,7 +151,7 @@ def test_what_is_ignored_is_grey_and_counts_for_nothing():
     assert [token.ignored for token in made.tokens] == [True, False, False, False, False]
     assert [token.scored for token in made.tokens] == [False, True, True, True, True]
     assert made.rows[0].scores == pytest.approx([0, -2 / 3, 1 / 3])
-    assert "“lies” (−67%), “in” (+33%)" in ROOM.summary(found)
+    assert "“lies” −67%, “in” +33%" in ROOM.summary(found)
     assert [found.word(column) for column in side_by_side(found).columns] == ["lies", "in", "London"]
     kept = list(rows(found, "method", "output", "input", "contribution", "share", "ignored"))
     assert kept[0] == ("integrated_gradients", "·London", "Heathrow", 3.0, None, True)
@@ -202,6 +202,9 @@ def test_the_share_of_the_encoder_is_a_metric_and_a_sentence():
 def test_streams_that_cannot_be_weighed_against_each_other_are_not():
     lost = of_two_streams("occlusion")
     assert list(strip(lost, "occlusion").rows[1].parts)[1] == "stayed as it was"
+    pair = passage("a b", "c d").model_copy(update={"encoder_length": 1, "prompt_length": 1})
+    first = result(pair, {"saliency": [[1, 0, 0, 0]]}, next_tokens(pair)[:1])
+    assert list(strip(first, "saliency").rows[0].parts) == ["100% of the total", "not yet written"]
     assert "encoder_share" not in ROOM.metrics(lost)
     attention = of_two_streams("attention")
     assert strip(attention, "attention").rows[1].parts[0] == "attention of its own, which adds up to 2.00"
@@ -230,16 +233,15 @@ def answer(kind, position, **more):
 def test_the_ends_of_an_answer_are_told_with_their_positions():
     (text, start), (_, end) = answer("start", 2), answer("end", 3)
     found = result(text, {"integrated_gradients": [[1, 2, 3, 4, 5], [5, 4, 3, 2, 1]]}, (start, end))
-    assert [output_name(found, one) for one in found.explained] == ["start: ·the (2)", "end: ·cat (3)"]
+    assert [output_name(one) for one in found.explained] == ["start: ·the (2)", "end: ·cat (3)"]
     outputs = next(param["value"] for param in spec(found, "matrix")["params"] if param["name"] == "outputs")
     assert outputs == ["start: ·the (2)", "end: ·cat (3)"]
     assert set(rows(found, "output", "output position")) == {("start: ·the", 2), ("end: ·cat", 3)}
 
 
 def test_a_whole_answer_is_told_from_where_to_where():
-    text, span = answer("span", 2, end=3)
-    found = result(text, {"integrated_gradients": [[1, 2, 3, 4, 5]]}, (span,))
-    assert output_name(found, span) == "·the (2–3)"
+    _, span = answer("span", 2, end=3)
+    assert output_name(span) == "answer: ·the (2–3)"
 
 
 def test_two_written_tokens_of_one_spelling_are_told_apart():
@@ -248,12 +250,32 @@ def test_two_written_tokens_of_one_spelling_are_told_apart():
     assert outputs == ["·c (2)", "·c (3)"]
 
 
+@pytest.mark.parametrize("name", ["integrated_gradients", "occlusion"])
+@pytest.mark.parametrize("of", [lambda: passage("a b", "c"), two_streams])
+def test_a_given_continuation_is_not_said_to_be_the_models(name, of):
+    text = of().model_copy(update={"forced": True})
+    reading = strip(result(text, {name: np.ones((len(next_tokens(text)), len(text.tokens)))}), name).reading
+    assert reading.startswith("Choose one of the tokens of the given continuation: ")
+    assert "written" not in reading
+
+
+def test_what_moved_nothing_is_not_named():
+    assert "most by “lies” +1.00." in ROOM.summary(result(TEXT, {"integrated_gradients": [[0, 1, 0, 0, 0]] * 2}))
+    nothing = result(TEXT, {"integrated_gradients": np.zeros((2, 5))})
+    assert "the prediction “London” was moved by nothing that the model read." in ROOM.summary(nothing)
+
+
+def test_words_that_stand_in_the_text_twice_are_told_apart_in_sentences():
+    found = result(passage("the cat the dog", "x"), {"saliency": [[3, 2, 4, 1, 0]], "occlusion": [[4, 2, 3, 1, 0]]})
+    assert "was moved most by “the” (2) 40%, “the” (0) 30%, “cat” 20%." in ROOM.summary(found)
+    assert "Put first: “the” (2) by Saliency; “the” (0) by Occlusion." in ROOM.summary(found)
+
+
 def test_the_label_of_a_target_against_a_foil_has_no_position():
     target = Explained(
         token=Token(id=1, text=" a"), foil=Token(id=2, text=" b"), place=1, outcome=1, position=None, after=1
     )
-    found = result(passage("x y"), {"saliency": [[1, 2]]}, (target,))
-    assert output_name(found, target) == "a rather than b"
+    assert output_name(target) == "a rather than b"
 
 
 def test_charts_of_many_methods_and_outputs_stay_small_and_say_so():

@@ -225,7 +225,8 @@ def test_a_tap_pins(visit):
 def test_the_detailed_view_shows_every_score_and_position(visit):
     page = visit()
     page.click("#strip button[data-view=detailed]")
-    assert page.eval_on_selector("#strip .ecco-tok", "each => getComputedStyle(each, '::after').content") == '"+2.00"'
+    content = "each => getComputedStyle(each, '::after').content"
+    assert page.eval_on_selector("#strip .ecco-tok", content) == '"+2.00\\a 67\u00a0%"'
     assert page.eval_on_selector("#strip .ecco-tok", "each => getComputedStyle(each, '::before').content") == '"0"'
     assert page.locator("#strip button[data-view=detailed]").get_attribute("aria-pressed") == "true"
 

@@ -17,6 +17,7 @@ from ecco_reports.charts.faithfulness import Bar, trust_chart
 from ecco_reports.charts.figure import ChartFigure, FactorRow, FactorStrip, StripRow, StripToken, TokenStrip
 from ecco_reports.charts.lens import LensCell, lens_grid, lens_lines
 from ecco_reports.charts.lines import Race
+from ecco_reports.charts.methods import Measure, agreement_matrix, methods_grid
 from ecco_reports.charts.orders import order_grid
 from ecco_reports.charts.ranks import rank_grid, rank_lines
 from ecco_reports.charts.removals import Curves, removal_curves
@@ -122,10 +123,30 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
         "trust": trust_chart(labels, [("Gap", "higher is better")], ["first"], [[bars]], "nats", ["100 random orders"]),
         "removal_lines": removal_curves(labels[:8], labels, ["first"], range(count + 1), [falling], "nats", "token"),
         "orders": order_grid(["a", "b"], labels, ["first"], np.array([[np.arange(count) + 1] * 2]), "token"),
+        "methods": methods_grid(labels[:3], labels, labels[:2], beside(count), ["nats"] * 3, [True, True, False]),
+        "agreement": agreement_matrix(labels, labels[:2], measures(count)),
         "rank_grid": rank_grid(LAYERS, labels, ranks, 1000),
         "rank_lines": rank_lines(LAYERS, [Race("", labels[:8], ranks[:, :8])], 1000),
     }
     return {name: ChartFigure(name, f"The {name}", "Look.", f"A picture of {name}.", made[name]) for name in made}
+
+
+def beside(inputs: int) -> np.ndarray:
+    """Two outputs, three methods: one grows along the text, one shrinks below nought, one says nothing of the last."""
+    up = np.arange(1.0, inputs + 1)
+    scores = np.stack([np.stack([up, -up[::-1], up / 100]), np.stack([up[::-1], up, up * 0])])
+    scores[:, 2, -1] = math.nan
+    return scores
+
+
+def measures(methods: int = 3) -> list[Measure]:
+    """Two measures for two outputs; of the first three methods they are known on paper, of the others one half."""
+    nan = math.nan
+    tau = np.full((2, max(methods, 3), max(methods, 3)), 0.5)
+    tau[:, :3, :3] = [[nan, 0.5, -0.25], [0.5, nan, 1], [-0.25, 1, nan]]
+    tau[1, 0, 1] = tau[1, 1, 0] = nan
+    tau = tau[:, :methods, :methods]
+    return [Measure("tau-b", tau, [0, 0]), Measure("overlap", np.abs(tau), [0.6, 0.3])]
 
 
 def strip(labels: Sequence[str] = ("Heathrow", " is", " in", " London", ".\n", "Yes"), prompt: int = 3) -> TokenStrip:

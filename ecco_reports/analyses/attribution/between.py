@@ -15,6 +15,7 @@ from ecco_reports.analyses.alignment import aligned_units
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES, Method
 from ecco_reports.analyses.attribution.comparing import TOP, decimals
+from ecco_reports.analyses.attribution.parts import quoted
 from ecco_reports.analyses.attribution.words import unit_of
 from ecco_reports.analyses.explained import Explained
 from ecco_reports.analyses.units import Unit
@@ -99,11 +100,19 @@ def between_of(first: AttributionResult, second: AttributionResult, names: tuple
 
 
 def _inputs(first: AttributionResult, second: AttributionResult) -> tuple[Pair, ...]:
-    """The smallest parts of the prompt in which a unit of either result begins and ends, without what is ignored."""
+    """The smallest parts of the prompt in which a unit of either result begins and ends.
+
+    Left out are what either ignores, and what is no unit: signs of a template, and masks to be filled in.
+    """
     pairs = aligned_units(first.passage, second.passage)
     pairs = _joined(_joined(pairs, first, 0), second, 1)
+    in_first, in_second = ({at for unit in result.units for at in unit} for result in (first, second))
     return tuple(
-        (one, other) for one, other in pairs if not ({*first.ignored} >= {*one} or {*second.ignored} >= {*other})
+        (one, other)
+        for one, other in pairs
+        if in_first >= {*one}
+        and in_second >= {*other}
+        and not ({*first.ignored} >= {*one} or {*second.ignored} >= {*other})
     )
 
 
@@ -138,9 +147,12 @@ def _outputs(first: AttributionResult, second: AttributionResult) -> tuple[tuple
 
 
 def _same(one: Explained, other: Explained) -> bool:
+    """Whether two models were asked for the same word, or said it; vocabularies may differ in capitals."""
+
     def identity(target: Explained) -> tuple[object, ...]:
-        foil = target.foil.word if target.foil else None
-        return target.kind, target.token.word, foil, None if foil else target.said
+        foil = target.foil.word.casefold() if target.foil else None
+        kind = "word" if target.kind in ("next", "mask", "class") else target.kind
+        return kind, target.token.word.casefold(), foil, None if foil else target.said
 
     return identity(one) == identity(other)
 
@@ -157,9 +169,15 @@ def _summary(two: _Two, compared: Sequence[Compared]) -> str:
         flips = [flip for each in compared if each.method == method for flip in _flips(two, each)]
         told += [f"opposite signs for {', '.join(dict.fromkeys(flips))}"] if flips else []
         sentences.append(f"{METHOD_TITLES[method]}: {'; '.join(told)}." if told else "")
-    outputs = ", ".join(f"“{two.output(pair)}”" for pair in two.outputs[:3])
+    outputs = ", ".join(two.results[0].explained[index].word for index, _ in two.outputs[:3])
     more = f" and {len(two.outputs) - 3} more" if len(two.outputs) > 3 else ""
     start = f"{one} and {other} are compared for {outputs}{more}, over {len(two.inputs)} parts of the prompt."
+    first, second = (result.explained[index] for result, index in zip(two.results, two.outputs[0], strict=True))
+    if not _same(first, second):
+        start = (
+            f"{one} explains {first.word}, {other} {second.word}: two outputs are compared, over {len(two.inputs)} "
+            "parts of the prompt."
+        )
     return " ".join([start, *filter(None, sentences)])
 
 
@@ -169,25 +187,29 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _flips(two: _Two, each: Compared) -> Iterator[str]:
-    """Inputs among the strongest of either model that one says raise the output and the other that they lower it."""
+    """Inputs among the strongest of either model that one says raise the output and the other that they lower it.
+
+    What is less than a hundredth of all that a model says has a sign by chance.
+    """
     if each.found.same_sign is None:
         return
-    strongest = {int(index) for row in np.abs(each.values) for index in np.argsort(-row, kind="stable")[:TOP]}
+    shares = _shares(each.values)
+    strongest = {int(index) for row in np.abs(shares) for index in np.argsort(-row, kind="stable")[:TOP]}
     for index in sorted(strongest):
-        if each.values[0, index] * each.values[1, index] < 0:
-            yield f"“{two.results[0].word(two.inputs[index][0])}”"
+        if shares[0, index] * shares[1, index] < 0 and np.abs(shares[:, index]).min() >= 0.01:
+            yield quoted(two.results[0], two.inputs[index][0])
 
 
 def _figure(two: _Two, compared: Sequence[Compared]) -> ChartFigure:
     methods = tuple(dict.fromkeys(each.method for each in compared))
-    shares = np.full((len(two.outputs), 2 * len(methods), len(two.inputs)), np.nan)
+    values = np.full((len(two.outputs), 2 * len(methods), len(two.inputs)), np.nan)
     for each in compared:
         row = 2 * methods.index(each.method)
-        shares[two.outputs.index(each.outputs), row : row + 2] = each.values
+        values[two.outputs.index(each.outputs), row : row + 2] = each.values
     alone = len(methods) == 1
     rows = [name if alone else f"{METHOD_TITLES[method]}: {name}" for method in methods for name in two.names]
-    units = [
-        unit_of(result, next(each for each in result.methods if each.method == method))
+    told = [
+        (result, next(each for each in result.methods if each.method == method))
         for method in methods
         for result in two.results
     ]
@@ -202,8 +224,9 @@ def _figure(two: _Two, compared: Sequence[Compared]) -> ChartFigure:
             rows,
             two.labels(),
             [two.output(pair) for pair in two.outputs],
-            shares,
-            units,
+            values,
+            [unit_of(*each) for each in told],
+            [result.is_signed(each) for result, each in told],
             positions=[unit[0] for unit, _ in two.inputs],
             input_name="part of the prompt",
             row_name="model",

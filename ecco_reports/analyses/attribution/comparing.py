@@ -14,6 +14,7 @@ import numpy as np
 
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES, PERTURBATIONS
+from ecco_reports.analyses.attribution.parts import quoted
 from ecco_reports.analyses.units import Unit
 from ecco_reports.methods.rankings import pairwise, rbo_by_chance
 from ecco_reports.records import Direction, Metric
@@ -36,12 +37,14 @@ class SideBySide:
 
     Attributes:
         methods: Those that gave a number to anything.
+        signed: Whether what they say can be negative.
         columns: The inputs, as positions; ignored ones are left out.
         values: ``[target, method, column]``; NaN where a method says nothing, or the input comes after the target.
         compared: Which columns count when methods are compared: those of the text that all methods score, ``[column]``.
     """
 
     methods: tuple[MethodResult, ...]
+    signed: tuple[bool, ...]
     columns: tuple[Unit, ...]
     values: np.ndarray
     compared: np.ndarray
@@ -68,7 +71,8 @@ def side_by_side(result: AttributionResult) -> SideBySide:
     values = np.where(ends <= after[:, None, None], values, np.nan)
     tokens = result.passage.tokens
     of_the_text = [not all(tokens[position].special for position in column) for column in columns]
-    return SideBySide(methods, columns, values, scored & np.array(of_the_text, dtype=bool))
+    signed = tuple(result.is_signed(method) for method in methods)
+    return SideBySide(methods, signed, columns, values, scored & np.array(of_the_text, dtype=bool))
 
 
 def _columns(result: AttributionResult, methods: tuple[MethodResult, ...]) -> tuple[Unit, ...]:
@@ -123,7 +127,7 @@ def agreements(beside: SideBySide) -> Agreements:
     """Each two methods compared, for each target."""
     count = len(beside.methods)
     values = {measure: np.full((len(beside.values), count, count), np.nan) for measure in MEASURES}
-    with_signs = np.array([bool((beside.values[:, number] < 0).any()) for number in range(count)])
+    with_signs = np.array(beside.signed, dtype=bool)
     inputs = []
     for target, rows in enumerate(beside.values):
         kept = rows[:, beside.compared & np.isfinite(rows).all(0)]
@@ -186,15 +190,15 @@ def _strongest(result: AttributionResult, beside: SideBySide) -> Iterator[str]:
     sizes = np.where(kept, np.abs(beside.values[0]), -1.0)
     firsts: dict[str, list[str]] = {}
     for name, row in zip(beside.names, sizes, strict=True):
-        firsts.setdefault(result.word(beside.columns[int(row.argmax())]), []).append(name)
+        firsts.setdefault(quoted(result, beside.columns[int(row.argmax())]), []).append(name)
     ordered = sorted(firsts.items(), key=lambda first: -len(first[1]))
     if len(ordered) == 1:
-        yield f"All put “{ordered[0][0]}” first."
+        yield f"All put {ordered[0][0]} first."
     elif len(beside.names) > _NAMED and len(ordered) < len(beside.names):
-        told = [f"“{word}” by {len(names)}" for word, names in ordered]
+        told = [f"{word} by {len(names)}" for word, names in ordered]
         yield f"Put first: {', '.join(told)} of them."
     elif len(ordered) < len(beside.names) or len(ordered) == 2:
-        named = "; ".join(f"“{word}” by {_listed(names)}" for word, names in ordered)
+        named = "; ".join(f"{word} by {_listed(names)}" for word, names in ordered)
         yield f"Put first: {named}."
     else:
         yield "Each puts another input first."

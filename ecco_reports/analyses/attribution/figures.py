@@ -13,7 +13,7 @@ import numpy as np
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES, PERTURBATIONS
 from ecco_reports.analyses.attribution.comparing import MEASURES, Agreements, SideBySide, agreements, side_by_side
-from ecco_reports.analyses.attribution.parts import output_name, part_notes, shown_columns
+from ecco_reports.analyses.attribution.parts import encoder_share, output_name, part_notes, quoted, shown_columns
 from ecco_reports.analyses.attribution.words import (
     detail_of,
     found_of,
@@ -65,11 +65,13 @@ def methods_figure(result: AttributionResult, beside: SideBySide) -> ChartFigure
         chart=methods_grid(
             beside.names,
             [result.label(column) for column in beside.columns],
-            [output_name(result, target) for target in outputs],
+            [output_name(target) for target in outputs],
             beside.values[: len(outputs)],
             [unit_of(result, method) for method in beside.methods],
+            beside.signed,
             positions=[column[0] for column in beside.columns],
             border=_border(result, beside.columns),
+            before=_encoder_shares(result, beside, len(outputs)),
             input_name=f"input {result.grain}",
         ),
     )
@@ -80,7 +82,7 @@ def agreement_figure(result: AttributionResult, found: Agreements) -> ChartFigur
     count = len(found.names)
     outputs = result.explained[: max(1, _PAIRS // count**2)]
     several = len(outputs) > 1
-    names = [output_name(result, target) for target in outputs]
+    names = [output_name(target) for target in outputs]
     measures = []
     for name, title in MEASURES.items():
         values, chance = found.values[name][: len(outputs)], found.chance(name)[: len(outputs)]
@@ -118,7 +120,7 @@ def _what_they_put_first(result: AttributionResult, beside: SideBySide) -> str:
     for name, row in zip(beside.names, beside.values[0], strict=True):
         sizes = np.where(np.isfinite(row), np.abs(row), -1.0)
         if sizes.max(initial=-1.0) > 0:
-            named.append(f"{name} “{result.word(beside.columns[int(sizes.argmax())])}”")
+            named.append(f"{name} {quoted(result, beside.columns[int(sizes.argmax())])}")
     target = f" for {result.explained[0].phrase}" if named else ""
     return f"Strongest{target}: {', '.join(named)}." if named else ""
 
@@ -143,6 +145,12 @@ def _drawn(result: AttributionResult, beside: SideBySide) -> tuple[Explained, ..
     return result.explained[: max(1, _NUMBERS // max(1, len(beside.methods) * len(beside.columns)))]
 
 
+def _encoder_shares(result: AttributionResult, beside: SideBySide, outputs: int) -> np.ndarray:
+    """Which share of an output came from the encoder, ``[output, method]``; NaN where that is no question."""
+    shares = [[encoder_share(result, method, index) for method in beside.methods] for index in range(outputs)]
+    return np.array(shares, dtype=float).reshape(outputs, len(beside.methods))
+
+
 def _matrix(result: AttributionResult, beside: SideBySide) -> ChartFigure:
     """All targets by all inputs that any of them can depend on, for the method that is chosen."""
     outputs = _drawn(result, beside)
@@ -158,7 +166,7 @@ def _matrix(result: AttributionResult, beside: SideBySide) -> ChartFigure:
         + f". {found_of(result)}",
         chart=contribution_matrix(
             [result.label(column) for column in beside.columns],
-            [output_name(result, target) for target in outputs],
+            [output_name(target) for target in outputs],
             [_explanation(result, beside, number, len(outputs)) for number in range(len(beside.methods))],
             positions=[column[0] for column in beside.columns],
             border=_border(result, beside.columns),
@@ -180,9 +188,10 @@ def _explanation(result: AttributionResult, beside: SideBySide, number: int, out
         METHOD_TITLES[method.method],
         values,
         unit_of(result, method),
-        result.is_signed(method),
+        beside.signed[number],
         None if errors is None else np.stack([errors[:outputs, column].sum(-1) for column in columns], -1),
         None if bounds is None else np.stack([bounds[:outputs, column[0]] for column in columns], -1),
+        _encoder_shares(result, beside, outputs)[:, number] if result.passage.encoder_length else None,
     )
 
 

@@ -14,21 +14,17 @@ from ecco_reports.analyses.attributing.results import AttributionResult, MethodR
 from ecco_reports.analyses.attributing.settings import PERTURBATIONS
 from ecco_reports.analyses.explained import Explained
 from ecco_reports.analyses.units import Unit
-from ecco_reports.analyses.voice import numbered
 
 STREAMS = ("encoder", "decoder")
 
 
-def output_name(result: AttributionResult, target: Explained) -> str:
+def output_name(target: Explained) -> str:
     """How an axis, a menu or a table calls an output, with its position in the text where it has one."""
     position = output_position(target)
     if position is None or target.foil is not None:
         return target.label
-    if target.end is not None and target.end != position:
-        return f"{target.label} ({position}–{target.end})"
-    if target.kind in ("start", "end"):
-        return f"{target.kind}: {numbered(result.passage, position)}"
-    return f"{target.label} ({position})"
+    to = "" if target.end in (None, position) else f"–{target.end}"
+    return f"{target.label} ({position}{to})"
 
 
 def output_position(target: Explained) -> int | None:
@@ -42,6 +38,14 @@ def stream_of(result: AttributionResult, column: Unit) -> str | None:
     return None if not border else STREAMS[column[0] >= border]
 
 
+def quoted(result: AttributionResult, column: Unit) -> str:
+    """How a sentence names an input: “Japan”, and “The” (81) where the word stands in the text more than once."""
+    word = result.word(column)
+    tokens = sum(token.word == word for token in result.passage.tokens)
+    units = sum(result.word(unit) == word for unit in result.units)
+    return f"“{word}”" if max(tokens, units) < 2 else f"“{word}” ({column[0]})"
+
+
 def shown_columns(result: AttributionResult, method: MethodResult) -> tuple[np.ndarray, list[Unit]]:
     """The columns of a method that are not ignored: their numbers among all its columns, and their positions."""
     columns = result.columns(method)
@@ -51,7 +55,7 @@ def shown_columns(result: AttributionResult, method: MethodResult) -> tuple[np.n
 
 def sums_by_part(
     result: AttributionResult, method: MethodResult, index: int, openings: Sequence[int]
-) -> Iterator[tuple[float, float, int]]:
+) -> Iterator[tuple[float, float, int | None]]:
     """What a target took from each part of the text.
 
     Args:
@@ -61,14 +65,17 @@ def sums_by_part(
         openings: Where the parts begin.
 
     Yields:
-        Part by part, the signed sum of its contributions, the sum of their magnitudes, and how many there are.
+        Part by part, the signed sum of its contributions, the sum of their magnitudes, and how many there are; None in
+        the place of the last where the method leaves the part as it is.
     """
     kept, columns = shown_columns(result, method)
     values = result.by_column(method)[index][kept]
     starts = np.array([column[0] for column in columns], dtype=int)
     for begin, end in pairwise([*openings, len(result.passage.tokens)]):
-        inside = (starts >= begin) & (starts < end) & (starts <= result.explained[index].after)
-        yield float(values[inside].sum()), float(np.abs(values[inside]).sum()), int(inside.sum())
+        part = (starts >= begin) & (starts < end)
+        inside = part & (starts <= result.explained[index].after)
+        count = int(inside.sum()) if part.any() else None
+        yield float(values[inside].sum()), float(np.abs(values[inside]).sum()), count
 
 
 def encoder_share(result: AttributionResult, method: MethodResult, index: int) -> float | None:
@@ -91,9 +98,13 @@ def part_notes(result: AttributionResult, method: MethodResult, index: int, open
     return [_note(result, method, value, size / total, count) for value, size, count in found]
 
 
-def _note(result: AttributionResult, method: MethodResult, value: float, share: float, count: int) -> str:
+def _note(result: AttributionResult, method: MethodResult, value: float, share: float, count: int | None) -> str:
     if not count:
-        return "stayed as it was" if method.method in PERTURBATIONS else "none of it stands before this output"
+        return (
+            "stayed as it was"
+            if method.method in PERTURBATIONS or count is None
+            else "none of it stands before this output"
+        )
     if method.method == "attention" and result.passage.encoder_length:
         return f"attention of its own, which adds up to {value:.2f}"
     if method.method.startswith("attention"):

@@ -12,7 +12,7 @@ import numpy as np
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import ATTENTIONS, FROM_BASELINE, METHOD_TITLES, PERTURBATIONS, Method
 from ecco_reports.analyses.attribution.comparing import agreement_sentences, agreements, side_by_side
-from ecco_reports.analyses.attribution.parts import encoder_share, shown_columns
+from ecco_reports.analyses.attribution.parts import encoder_share, quoted, shown_columns
 from ecco_reports.analyses.voice import voice_of
 from ecco_reports.records import Family
 
@@ -40,7 +40,9 @@ def found_of(result: AttributionResult) -> str:
     if not columns:
         return f"{title}: the prompt has nothing that could be left out."
     values = result.by_column(method)[0][kept]
-    order = np.argsort(-np.abs(values), kind="stable")[:3]
+    order = [index for index in np.argsort(-np.abs(values), kind="stable")[:3] if values[index]]
+    if not order:
+        return f"{title}: {target.phrase} was moved by nothing that the model read."
     with_sign, as_shares = result.is_signed(method), result.normalize or not result.is_signed(method)
     total = float(np.abs(values).sum()) or 1.0
     amounts = [
@@ -48,7 +50,7 @@ def found_of(result: AttributionResult) -> str:
         for index in order
     ]
     named = ", ".join(
-        f"“{result.word(columns[int(index)])}” ({minus(amount)})" for index, amount in zip(order, amounts, strict=True)
+        f"{quoted(result, columns[int(index)])} {minus(amount)}" for index, amount in zip(order, amounts, strict=True)
     )
     if method.method in ATTENTIONS:
         found = f"{title}: where {target.phrase} was made, most attention went to {named}."
@@ -192,6 +194,10 @@ def reading_of(result: AttributionResult, method: MethodResult) -> str:
         )
     if method.method in ATTENTIONS:
         choose = choose.replace("their contribution", "the attention they got")
+    if result.passage.forced:
+        choose = choose.replace("the tokens the model wrote", f"the {voice_of(result.passage).things}")
+        choose = choose.replace("what it had written before", "what stood there before")
+        choose = choose.replace("it had written by then", "that stood there by then")
     says = f"{choose}{signs}the detailed view writes the number under each {thing}."
     if result.ignored:
         says += " What is grey was ignored, and shares are of the rest."
@@ -210,7 +216,7 @@ _HOW_TO_CHOOSE: Mapping[Family, str] = {
     "model filled in there. ",
     Family.CLASSIFICATION: "The tokens have the colour of their contribution to the class that is chosen above the "
     "text. ",
-    Family.QUESTION_ANSWERING: "Choose the start or the end of the answer above the text: all tokens take the colour "
-    "of their contribution to that choice. ",
+    Family.QUESTION_ANSWERING: "Choose the answer, its start or its end above the text: all tokens take the colour of "
+    "their contribution to that choice. ",
     Family.NONE: "",
 }
