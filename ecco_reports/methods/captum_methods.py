@@ -31,6 +31,9 @@ from ecco_reports.models.reading import Reading
 # captum's own default: the penalty of LIME's linear model on the size of its weights.
 _LASSO = 0.01
 _TEXTS_AT_ONCE = 16
+# How much the whole text and the empty one weigh in Kernel SHAP, in theory infinitely. Against captum's million, a few
+# hundred texts that a line does not fit push the sum off by a thousandth.
+_ENDS = 1e9
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,18 @@ class Surrogate(Effects):
 class _Speaker(nn.Module):
     """A model as captum wants it: embeddings ``[batch, position, width]`` in, scores ``[batch, target]`` out."""
 
-    def __init__(self, model: LanguageModel, reading: Reading, targets: Sequence[Target], score: Score) -> None:
+    def __init__(
+        self, model: LanguageModel, reading: Reading, inputs: torch.Tensor, targets: Sequence[Target], score: Score
+    ) -> None:
         super().__init__()
         self.inside = model.module
         self._asked = (model, reading, targets, score)
+        self._dtype = inputs.dtype  # captum's own points are in single precision at least.
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         model, reading, targets, score = self._asked
         length = max(map(reading.reach, places_of(targets))) + 1
-        logits = model.logits_from_embeddings(reading, embeddings[:, :length], places_of(targets))
+        logits = model.logits_from_embeddings(reading, embeddings[:, :length].to(self._dtype), places_of(targets))
         return score_targets(logits, targets, score)
 
 
@@ -85,7 +91,7 @@ def deep_lift(
     """
     from captum.attr import DeepLift
 
-    speaker = _Speaker(model, reading, targets, score)
+    speaker = _Speaker(model, reading, inputs, targets, score)
     method = DeepLift(speaker)
 
     def of(chosen: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -107,7 +113,8 @@ def deep_lift(
     deltas = torch.cat([part for _, part in parts])
     scale = torch.maximum((scores - elsewhere).abs(), relative_floor(scores))
     ones = torch.ones(len(targets), dtype=torch.long)
-    return Attributions(torch.cat([part for part, _ in parts]), scores, elsewhere, deltas.abs() / scale, ones)
+    vectors = torch.cat([part for part, _ in parts]).to(scores.dtype)
+    return Attributions(vectors, scores, elsewhere, deltas.abs() / scale, ones)
 
 
 def has_rules(model: LanguageModel) -> bool:
@@ -149,7 +156,7 @@ def gradient_shap(
 
     parts = min(samples, PARTS)
     size = -(-samples // parts)
-    speaker = _Speaker(model, reading, targets, score)
+    speaker = _Speaker(model, reading, inputs, targets, score)
     method = GradientShap(speaker)
 
     def of(chosen: Sequence[tuple[int, int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -166,6 +173,7 @@ def gradient_shap(
     deltas = torch.stack([deltas for _, deltas in found]).reshape(parts, len(targets), size)
     with torch.no_grad():
         scores, elsewhere = speaker(torch.stack([inputs, baseline]))
+    vectors = vectors.to(scores.dtype)
     misses = deltas.transpose(0, 1).flatten(1).to(scores.dtype)
     rounding = torch.finfo(inputs.dtype).eps * 10 * scores.abs().clamp_min(1.0)
     error = misses.std(-1) / (parts * size) ** 0.5 + rounding
@@ -230,6 +238,7 @@ def kernel_shap(scores: Scorer, units: int, variants: int, seed: int) -> Surroga
     found, misfit = [], []
     for target in range(asked.targets):
         method = KernelShap(asked)
+        method.interpretable_model, method.inf_weight = _InDouble(method.interpretable_model), _ENDS
         found.append(asked.attribute(method, target, variants, seed))
         kept = asked.last[2:]
         values, empty = asked.scored(kept).values[:, target], asked.scored(np.zeros((1, units), bool)).values[0, target]
@@ -240,6 +249,22 @@ def kernel_shap(scores: Scorer, units: int, variants: int, seed: int) -> Surroga
 def _exactly(effects: Effects) -> Surrogate:
     """What needs no linear model."""
     return Surrogate(**vars(effects), misfit=np.zeros(len(effects.full)))
+
+
+@dataclass(frozen=True)
+class _InDouble:
+    """A linear model of captum's that is fitted in double precision, which large weights need."""
+
+    linear: Any
+
+    def fit(self, train_data: Any) -> Any:
+        """Fits batches of coalitions, scores and weights."""
+        return self.linear.fit([tuple(part.double() for part in batch) for batch in train_data])
+
+    def representation(self) -> torch.Tensor:
+        """The coefficients."""
+        coefficients: torch.Tensor = self.linear.representation()
+        return coefficients
 
 
 class _Asked:

@@ -35,7 +35,7 @@ _STATES_AT_ONCE = 20_000_000
 # kinks of a ReLU: the next step is tried where the one before leaves more than a trace of a difference.
 _FINITE_DIFFERENCE_STEPS = {
     torch.float64: (1e-3, 1e-4),
-    torch.float32: (1e-2, 3e-3, 1e-3),
+    torch.float32: (1e-2, 3e-3, 1e-3, 3e-4),
     torch.bfloat16: (1e-1,),
     torch.float16: (1e-1,),
 }

@@ -17,7 +17,7 @@ from ecco_reports.analyses.attributing.computing import attribute
 from ecco_reports.analyses.attributing.settings import BY_CAPTUM, GRADIENTS, METHOD_TITLES, AttributionParams
 from ecco_reports.analyses.work import Extent
 from ecco_reports.errors import CapabilityError
-from ecco_reports.methods import gradients
+from ecco_reports.methods import gradients, variants
 from ecco_reports.models.base import Capability
 from ecco_reports.models.huggingface import wrap
 from ecco_reports.records import Family, Prompt
@@ -54,7 +54,7 @@ TOLERANCES = {
     "attention_rollout": 1e-6,
     "occlusion": 1e-4,
     "shapley": 1e-6,
-    "kernel_shap": 1e-3,
+    "kernel_shap": 1e-4,
 }
 
 
@@ -417,7 +417,7 @@ def test_what_is_announced_is_what_it_costs(name, method, monkeypatch):
         assert count.backwards >= most
     elif method != "kernel_shap" or result.units:
         # Coalitions are drawn with replacement, and fewer steps of finite differences may be enough.
-        slack = {"kernel_shap": 40, "lime": 40, "together": 60, "shapley": 120}.get(method, 4 + 32)
+        slack = {"kernel_shap": 40, "lime": 40, "together": 60, "shapley": 120}.get(method, 64)
         assert count.passes >= work.passes - slack
     assert (work.memory > 0) == bool(GRADIENTS & {*methods})
 
@@ -425,6 +425,7 @@ def test_what_is_announced_is_what_it_costs(name, method, monkeypatch):
 def test_the_numbers_that_both_sides_of_the_wall_know_are_the_same():
     assert asking.LADDER == gradients.STEP_LADDER
     assert asking.PARTS == gradients.PARTS
+    assert asking.LONG == variants._LONG
     assert (asking.TOKENS_AT_ONCE, asking.STATES_AT_ONCE) == (gradients._TOKENS_AT_ONCE, gradients._STATES_AT_ONCE)
     steps = {dtype.itemsize: len(tried) for dtype, tried in gradients._FINITE_DIFFERENCE_STEPS.items()}
     assert steps == asking._STEPS
@@ -446,3 +447,33 @@ def test_a_model_that_takes_no_embeddings_still_shows_where_it_looked(tiny_model
     full = run(tiny_model("gpt2"), methods=("attention", "occlusion"), replacement="attention")
     for one, other in zip(result.methods, full.methods, strict=True):
         assert one.contributions == pytest.approx(other.contributions, abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16"])
+def test_rows_of_attention_and_slopes_of_noisy_inputs_hold_in_other_precisions(dtype, tiny_model):
+    methods = ("attention", "attention_rollout", "smooth_grad", "gradient_shap", "deep_lift", "kernel_shap", "lime")
+    result = run(tiny_model("gpt2", dtype), methods=methods, samples=8)
+    found = {method.method: method for method in result.methods}
+    assert [*found] == list(methods)
+    assert found["attention"].residuals.max() <= {"float64": 1e-6}.get(dtype, 5e-3)
+    assert found["attention_rollout"].residuals.max() < 1e-12
+    assert found["smooth_grad"].residuals.max() < {"float64": 0.01}.get(dtype, 2.0)
+    assert found["gradient_shap"].residuals.max() < 5
+    assert all(np.isfinite(method.contributions).all() for method in result.methods)
+
+
+def test_what_a_sink_takes_is_kept_apart():
+    model = families.wrapped("GPT-OSS")
+    raw, rolled = run(model, methods=("attention", "attention_rollout")).methods
+    assert raw.attended.missing.min() > 0.01
+    # A mean over heads: the head from which most is missing lacks at least as much.
+    assert (1 - raw.contributions.sum(-1) <= raw.attended.missing + 1e-6).all()
+    assert rolled.contributions.sum(-1) == pytest.approx(1.0)
+    assert rolled.attended.layers == tuple(range(model.layers))
+
+
+def test_the_kinks_of_a_text_of_nonsense_do_not_hide_that_the_gradient_is_right(bundled):
+    """A T5 of reviews is asked about capitals: its ReLUs change sides within a hundredth of the way."""
+    asked = Prompt(name="p", text="Heathrow airport is located in the city of", target=" London", foil=" Paris")
+    result = run(bundled("sentiment"), asked, methods=("saliency", "smooth_grad"), max_new_tokens=3, samples=16)
+    assert max(method.residuals.max() for method in result.methods) < 0.02

@@ -13,7 +13,7 @@ from ecco_reports.records import Array, Check, Direction, Metric, Record, Table
 from ecco_reports.testing import check_analysis
 
 SETTINGS = {
-    "attribution": {"methods": list(METHOD_TITLES), "samples": 8, "variants": 64},
+    "attribution": {"methods": [*METHOD_TITLES], "samples": 8, "variants": 64, "units": "word", "ignore": [-1]},
     "token_ranks": {"watch": [" London", " Paris"]},
     "neuron_factors": {"n_components": 3, "scree": [2, 3, 5]},
     "watch": {"tokens": [" London", " Paris"], "positions": [-2, -1]},

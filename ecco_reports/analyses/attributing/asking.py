@@ -29,11 +29,12 @@ LADDER = (32, 64, 128, 256)
 PARTS = 8
 TOKENS_AT_ONCE, STATES_AT_ONCE = 2048, 20_000_000
 # Finite differences: two passes for each step that is tried, by the size of a number.
-_STEPS = {8: 2, 4: 3, 2: 1}
+_STEPS = {8: 2, 4: 4, 2: 1}
 # What finding out how to hide positions takes at most: four passes for each of three ways.
 _BLINDING = 12
-# What a causal model reads to remember the beginning of a text, and to prove that it does.
+# What a causal model reads to remember the beginning of a text, and to prove that it does; of one that is long enough.
 _REMEMBERING = 2
+LONG = 32
 
 
 def problems_of(params: AttributionParams, prompt: Prompt, facts: ModelFacts) -> Iterator[FoundProblem]:
@@ -123,10 +124,15 @@ def work_of(params: AttributionParams, extent: Extent) -> Work:
         passes += 3 if extent.family is Family.ENCODER_DECODER else 1
         readouts += extent.read + 1 if extent.family is Family.CLASSIFICATION else 0
     if params.perturbs:
-        # Where the text stands alone once more: for the score that the model itself gives it.
-        passes += variants_of(params, unit_count(params, extent)) + 1
-        passes += _BLINDING if params.replacement == "attention" else _REMEMBERING
+        passes += variants_of(params, unit_count(params, extent)) + _preparation(params, extent)
     return Work(passes=passes, backwards=backwards, readouts=readouts, memory=_memory(params, extent, targets))
+
+
+def _preparation(params: AttributionParams, extent: Extent) -> int:
+    """What is read before any variant is."""
+    if params.replacement == "attention":
+        return _BLINDING
+    return _REMEMBERING if extent.family is Family.CAUSAL and extent.length > LONG else 0
 
 
 def _steps(extent: Extent) -> int:
