@@ -210,6 +210,6 @@ def test_every_example_of_the_guide_is_part_of_an_experiment(tmp_path: Path) -> 
 
 
 def test_the_guide_names_every_setting_of_every_analysis() -> None:
-    for name in ("generation", "attribution", "logit_lens", "token_ranks", "neuron_factors"):
+    for name in ANALYSES:
         for setting in (*ANALYSES[name].Params.model_fields, *Sampling.model_fields):
             assert f"`{setting}`" in GUIDE, f"{name}: {setting}"
