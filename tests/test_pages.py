@@ -315,7 +315,7 @@ class TestExperimentPage:
     def test_a_long_table_is_cut_and_says_so(self):
         one = tale()
         page = rendered(run_of(one, outcomes=[outcome(one, "first", rows=205)]))["experiments/tale.md"]
-        assert "The first 50 rows are shown" in read(as_html(page)[1]).text
+        assert "The first 25 rows are shown" in read(as_html(page)[1]).text
         assert page.assets["assets/experiments/tale/first-m-story.csv"].count(b"\n") == 206
 
     def test_a_gate_stands_on_the_page(self):

@@ -36,8 +36,10 @@ def test_all_load_together() -> None:
         "good-afternoon",
         "heathrow",
         "japan",
+        "keys-filled-in",
         "layers-compared",
         "leading-space",
+        "letter",
         "nature-diary",
         "nature-diary-causal",
         "not-bad",
@@ -131,8 +133,8 @@ def test_every_bundled_model_is_explained() -> None:
 
 
 def test_every_prompt_of_the_masked_model_has_a_mask_and_only_one_leaves_all_open() -> None:
-    texts = [prompt.text for prompt in shipped("fill-in").prompts.values()]
-    assert [text.count("[MASK]") for text in texts] == [1, 1, 1, 2]
+    texts = [prompt.text for name in ("fill-in", "keys-filled-in") for prompt in shipped(name).prompts.values()]
+    assert [text.count("[MASK]") for text in texts] == [1, 2, 1, 1]
 
 
 def test_the_verdict_turns_on_one_word() -> None:

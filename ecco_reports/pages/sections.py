@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ecco_reports.experiment import Experiment
     from ecco_reports.plan import Task
 
-ROWS_SHOWN = 50
+ROWS_SHOWN = 25
 """Rows of a table that stand on the page; the files beside it have all of them."""
 
 CAPABILITY = "CapabilityError"
