@@ -10,27 +10,20 @@ Sources: Simonyan et al. 2013 (saliency); Shrikumar et al. 2016 (input x gradien
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import torch
 
-from ecco_reports.errors import NumericalError
-from ecco_reports.methods.targets import Score, Target, owners_of, places_of, score_targets
+from ecco_reports.methods.slopes import Points, Scores, Slopes, weighted_gradients
+from ecco_reports.methods.targets import Score, Target
 from ecco_reports.models.base import LanguageModel
-from ecco_reports.models.finite import all_finite
-from ecco_reports.models.memory import Memory
 from ecco_reports.models.reading import Reading
 
 STEP_LADDER = (32, 64, 128, 256)
 """Nodes that integrated gradients tries, one after the other, for the targets that are not exact enough."""
 
-# A vectorised backward pass holds the activations of its points x targets x positions at once. Beyond a thousand or two
-# rows of a matrix product nothing is gained; in a large model they would take more memory than its weights.
-_TOKENS_AT_ONCE = 2048
-_STATES_AT_ONCE = 20_000_000
 # Rounding hides small steps (a half-precision score is known to two or three digits), and large ones step over the
 # kinks of a ReLU: the next step is tried where the one before leaves more than a trace of a difference.
 _FINITE_DIFFERENCE_STEPS = {
@@ -46,9 +39,6 @@ _UNRESOLVED = 0.2
 # draws are proved by finite differences, which cost at least two passes each.
 PARTS = 8
 _PROVED = 8
-
-Points: TypeAlias = Callable[[Sequence[int]], torch.Tensor]
-"""Embeddings at some of the points of a path or a cloud, by their numbers: ``[point, position, width]``."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +91,8 @@ def gradients(
     Returns:
         Gradients as ``vectors``.
     """
-    scorer = _Scorer(model, reading, targets, score)
-    slopes = _weighted_gradients(scorer, lambda _: inputs[None], inputs.new_ones(1, 1), inputs)
+    scorer = Scores(model, reading, targets, score)
+    slopes = weighted_gradients(scorer, lambda _: inputs[None], inputs.new_ones(1, 1), inputs)
     gaps = _finite_difference_gaps(scorer, inputs[None], inputs, slopes)
     ones = torch.ones(len(targets), dtype=torch.long)
     return Attributions(slopes.total[0], slopes.scores[0], slopes.scores[0], gaps, ones)
@@ -145,9 +135,9 @@ def smooth_grad(
         drawn = [np.random.default_rng([seed, row]).standard_normal(tuple(inputs.shape)) for row in rows]
         return inputs + deviation * torch.from_numpy(np.stack(drawn)).to(inputs)
 
-    scorer = _Scorer(model, reading, targets, score)
+    scorer = Scores(model, reading, targets, score)
     weights = torch.eye(parts).repeat_interleave(size, dim=1).to(inputs) / size
-    slopes = _weighted_gradients(scorer, points, weights, inputs)
+    slopes = weighted_gradients(scorer, points, weights, inputs)
     with torch.no_grad():
         scores = scorer.scores(inputs[None])[0]
     gaps = _finite_difference_gaps(scorer, points(range(min(parts * size, _PROVED))), inputs, slopes)
@@ -156,7 +146,7 @@ def smooth_grad(
 
 
 def _finite_difference_gaps(
-    scorer: _Scorer, points: torch.Tensor, direction: torch.Tensor, slopes: _Slopes
+    scorer: Scores, points: torch.Tensor, direction: torch.Tensor, slopes: Slopes
 ) -> torch.Tensor:
     """How far the mean slope at the first points is from central differences of the mean score, ``[target]``.
 
@@ -213,7 +203,7 @@ def integrated_gradients(
         what the gaps between one node and the next add up to, if that is more.
     """
     with torch.no_grad():
-        ends = _Scorer(model, reading, targets, score).scores(torch.stack([inputs, baseline]))
+        ends = Scores(model, reading, targets, score).scores(torch.stack([inputs, baseline]))
     path = inputs - baseline
 
     def on_the_path(where: torch.Tensor) -> Points:
@@ -225,8 +215,8 @@ def integrated_gradients(
     open_targets = list(range(len(targets)))
     for nodes in ladder:
         where, weights = _gauss_legendre(nodes, ends)
-        scorer = _Scorer(model, reading, [targets[index] for index in open_targets], score)
-        slopes = _weighted_gradients(scorer, on_the_path(where), weights[None], path)
+        scorer = Scores(model, reading, [targets[index] for index in open_targets], score)
+        slopes = weighted_gradients(scorer, on_the_path(where), weights[None], path)
         vectors[open_targets] = slopes.total[0] * path
         residuals[open_targets] = _incompleteness(slopes, where, weights, ends[:, open_targets], inputs.dtype)
         steps[open_targets] = nodes
@@ -247,23 +237,8 @@ def _gauss_legendre(nodes: int, like: torch.Tensor) -> tuple[torch.Tensor, torch
     return torch.from_numpy((where + 1) / 2).to(like), torch.from_numpy(weights / 2).to(like)
 
 
-@dataclass(frozen=True)
-class _Slopes:
-    """Derivatives of all targets at the points of a path.
-
-    Attributes:
-        total: Weighted sums of the gradients over the points, ``[sum, target, position, width]``.
-        along: Derivative along the path at each point, ``[point, target]``.
-        scores: ``[point, target]``.
-    """
-
-    total: torch.Tensor
-    along: torch.Tensor
-    scores: torch.Tensor
-
-
 def _incompleteness(
-    slopes: _Slopes, where: torch.Tensor, weights: torch.Tensor, ends: torch.Tensor, dtype: torch.dtype
+    slopes: Slopes, where: torch.Tensor, weights: torch.Tensor, ends: torch.Tensor, dtype: torch.dtype
 ) -> torch.Tensor:
     """How far slopes are from adding up to the change of the score, relative, ``[target]``.
 
@@ -285,135 +260,3 @@ def _incompleteness(
     precise = torch.finfo(dtype).eps < 1e-4
     unresolved = (misses > _UNRESOLVED * torch.maximum(rises.abs().sum(0), scale)) & precise
     return torch.where(unresolved, torch.maximum(gaps, misses / scale), gaps)
-
-
-@dataclass(frozen=True)
-class _Scorer:
-    """The passes of a model that some targets need: those after all they can depend on is cut off."""
-
-    model: LanguageModel
-    reading: Reading
-    targets: Sequence[Target]
-    score: Score
-
-    @property
-    def places(self) -> list[int]:
-        """Where the targets are read."""
-        return places_of(self.targets)
-
-    @property
-    def length(self) -> int:
-        """How many positions can move any of the targets."""
-        return max(self.reading.reach(place) for place in self.places) + 1
-
-    def at_once(self, length: int, width: int) -> int:
-        """How many texts of this length are taken back at once, by the size of the states of their residual stream."""
-        tokens = min(_TOKENS_AT_ONCE, _STATES_AT_ONCE // (max(1, self.model.layers) * width))
-        return max(1, tokens // length)
-
-    def scores(self, points: torch.Tensor) -> torch.Tensor:
-        """The targets' scores at points ``[point, position, width]``: ``[point, target]``."""
-
-        def of(rows: Sequence[int]) -> torch.Tensor:
-            logits = self.model.logits_from_embeddings(self.reading, points[list(rows), : self.length], self.places)
-            return score_targets(logits, self.targets, self.score)
-
-        return torch.cat(list(self.model.memory.chunks("the scores", "point", range(len(points)), len(points), of)))
-
-    def scores_and_slopes(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Scores ``[point, target]``, the origin of the logits, and the derivative of the sum of all scores by it."""
-        logits, origin = self.model.logits_and_origin(self.reading, points, self.places)
-        values = score_targets(logits, self.targets, self.score)
-        (slopes,) = torch.autograd.grad(values.sum(), origin, retain_graph=True)
-        return values, origin, slopes
-
-
-def _weighted_gradients(scorer: _Scorer, points: Points, weights: torch.Tensor, direction: torch.Tensor) -> _Slopes:
-    """Gradients of every target at every point, in weighted sums, and their projections on a direction.
-
-    Rows of a batch do not see each other, so one backward pass serves all points of a chunk.
-
-    Args:
-        scorer: Gives the scores.
-        points: Where the gradients are taken.
-        weights: ``[sum, point]``.
-        direction: ``[position, width]``.
-
-    Raises:
-        NumericalError: A gradient is not finite.
-    """
-    length, (positions, width) = scorer.length, direction.shape
-    memory, owners = scorer.model.memory, owners_of(scorer.targets)
-    at_once = scorer.at_once(length * len(scorer.targets), width)
-
-    def of(rows: Sequence[int]) -> _Slopes:
-        inputs = points(rows)[:, :length].detach().requires_grad_(True)
-        with torch.enable_grad():
-            values, origin, slopes = scorer.scores_and_slopes(inputs)
-        most = scorer.at_once(length * len(rows), width)
-        pulled = _pulled_back(slopes, origin, inputs, owners, memory, most).to(values.dtype)
-        return _Slopes(
-            torch.einsum("tpnw,sp->stnw", pulled, weights[:, list(rows)].to(values)),
-            torch.einsum("tpnw,nw->pt", pulled, direction[:length].to(values)),
-            values.detach(),
-        )
-
-    parts = iter(memory.chunks("the gradients", "point", range(weights.shape[1]), at_once, of))
-    first = next(parts)
-    total, along, scores = first.total, [first.along], [first.scores]
-    for part in parts:
-        total = total + part.total
-        along.append(part.along)
-        scores.append(part.scores)
-    padded = torch.nn.functional.pad(total, (0, 0, 0, positions - length))
-    if not all_finite(padded):
-        raise _no_gradient(scorer, padded[0])
-    return _Slopes(padded, torch.cat(along), torch.cat(scores))
-
-
-def _no_gradient(scorer: _Scorer, vectors: torch.Tensor) -> NumericalError:
-    """The error for gradients ``[target, position, width]`` that are not finite: the first target and position."""
-    target, position = (~vectors.isfinite().all(-1)).nonzero()[0].tolist()
-    reading, source = scorer.reading, scorer.model.facts.spec.source
-    said = scorer.model.outcome(reading, scorer.targets[target].token).label
-    return NumericalError(
-        source,
-        f"{source}: the gradient of {said!r} (target {target}) by position {position} "
-        f"({reading.passage.tokens[position].label!r}) is no finite number, although the score is one. In half "
-        "precision this is often an overflow: try dtype: float32. Occlusion and Shapley values need no gradients.",
-        position=position,
-    )
-
-
-def _pulled_back(
-    slopes: torch.Tensor,
-    origin: torch.Tensor,
-    inputs: torch.Tensor,
-    owners: Sequence[int],
-    memory: Memory,
-    at_once: int,
-) -> torch.Tensor:
-    """Takes the slopes of each target from the origin of its logits to the inputs, several targets in one pass.
-
-    Args:
-        slopes: Derivative of the sum of all targets by the origin, ``[point, place, ...]``.
-        origin: Where the logits come from, ``[point, place, ...]``.
-        inputs: ``[point, position, width]``.
-        owners: The target that each place of the origin serves, and no other one.
-        memory: Goes on with fewer targets where they are too many.
-        at_once: How many targets to begin with.
-
-    Returns:
-        ``[target, point, position, width]``.
-    """
-
-    def of(chosen: Sequence[int]) -> torch.Tensor:
-        seeds = slopes.new_zeros(len(chosen), *slopes.shape)
-        for row, target in enumerate(chosen):
-            own = [place for place, owner in enumerate(owners) if owner == target]
-            seeds[row, :, own] = slopes[:, own]
-        # The graph is kept, as it is needed again: for the next targets, or for fewer of these.
-        (part,) = torch.autograd.grad(origin, inputs, seeds, is_grads_batched=True, retain_graph=True)
-        return part
-
-    return torch.cat(list(memory.chunks("the gradients", "target", range(owners[-1] + 1), at_once, of)))

@@ -17,7 +17,7 @@ from ecco_reports.analyses.attributing.computing import attribute
 from ecco_reports.analyses.attributing.settings import BY_CAPTUM, GRADIENTS, METHOD_TITLES, AttributionParams
 from ecco_reports.analyses.work import Extent
 from ecco_reports.errors import CapabilityError
-from ecco_reports.methods import gradients, variants
+from ecco_reports.methods import gradients, slopes, variants
 from ecco_reports.models.base import Capability
 from ecco_reports.models.huggingface import wrap
 from ecco_reports.records import Family, Prompt
@@ -359,16 +359,16 @@ class Count:
     def __init__(self, model, monkeypatch):
         self.passes = self.backwards = self.readouts = 0
         forward, read_out = type(model.module).forward, model.read_out
-        pulled = gradients._pulled_back
+        pulled = slopes._pulled_back
 
         def counted(module, *args, **kwargs):
             texts = kwargs.get("decoder_input_ids", kwargs.get("input_ids"))
             self.passes += len(texts)
             return forward(module, *args, **kwargs)
 
-        def counted_pull(slopes, origin, inputs, owners, memory, at_once):
+        def counted_pull(seeds, origin, inputs, owners, memory, at_once):
             self.backwards += len(inputs) * (owners[-1] + 1)
-            return pulled(slopes, origin, inputs, owners, memory, at_once)
+            return pulled(seeds, origin, inputs, owners, memory, at_once)
 
         def counted_readout(reading, states, places):
             self.readouts += len(states)
@@ -378,7 +378,7 @@ class Count:
             return answer
 
         monkeypatch.setattr(type(model.module), "forward", counted)
-        monkeypatch.setattr(gradients, "_pulled_back", counted_pull)
+        monkeypatch.setattr(slopes, "_pulled_back", counted_pull)
         monkeypatch.setattr(model, "read_out", counted_readout)
 
 
@@ -426,7 +426,7 @@ def test_the_numbers_that_both_sides_of_the_wall_know_are_the_same():
     assert asking.LADDER == gradients.STEP_LADDER
     assert asking.PARTS == gradients.PARTS
     assert asking.LONG == variants._LONG
-    assert (asking.TOKENS_AT_ONCE, asking.STATES_AT_ONCE) == (gradients._TOKENS_AT_ONCE, gradients._STATES_AT_ONCE)
+    assert (asking.TOKENS_AT_ONCE, asking.STATES_AT_ONCE) == (slopes._TOKENS_AT_ONCE, slopes._STATES_AT_ONCE)
     steps = {dtype.itemsize: len(tried) for dtype, tried in gradients._FINITE_DIFFERENCE_STEPS.items()}
     assert steps == asking._STEPS
 

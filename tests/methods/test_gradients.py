@@ -169,7 +169,7 @@ def test_chunks_change_nothing(monkeypatch):
     _, ours, reading, inputs = case("llama")
     baseline = ours.mean_embedding().expand_as(inputs)
     whole = integrated_gradients(ours, reading, inputs, baseline, TARGETS, "logprob", 0.01)
-    monkeypatch.setattr("ecco_reports.methods.gradients._TOKENS_AT_ONCE", 1)
+    monkeypatch.setattr("ecco_reports.methods.slopes._TOKENS_AT_ONCE", 1)
     single = integrated_gradients(ours, reading, inputs, baseline, TARGETS, "logprob", 0.01)
     assert single.vectors.numpy() == pytest.approx(whole.vectors.numpy(), abs=1e-5)
 
@@ -251,7 +251,7 @@ def test_a_wrong_gradient_of_noisy_inputs_is_found_out():
 def test_chunks_change_no_draw(monkeypatch):
     _, ours, reading, inputs = case("llama")
     whole = smooth_grad(ours, reading, inputs, TARGETS, "logprob", 0.1, 24, 1)
-    monkeypatch.setattr("ecco_reports.methods.gradients._TOKENS_AT_ONCE", 40)
+    monkeypatch.setattr("ecco_reports.methods.slopes._TOKENS_AT_ONCE", 40)
     cramped = smooth_grad(ours, reading, inputs, TARGETS, "logprob", 0.1, 24, 1)
     assert cramped.parts.numpy() == pytest.approx(whole.parts.numpy(), abs=1e-5)
 

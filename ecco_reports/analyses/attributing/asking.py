@@ -24,7 +24,7 @@ from ecco_reports.methods.perturbation import shapley_variants
 from ecco_reports.models.base import ModelFacts
 from ecco_reports.records import Family, Prompt, Token
 
-# As in ``methods.gradients``, which imports torch; a test compares them.
+# As in ``methods.gradients`` and ``methods.slopes``, which import torch; a test compares them.
 LADDER = (32, 64, 128, 256)
 PARTS = 8
 TOKENS_AT_ONCE, STATES_AT_ONCE = 2048, 20_000_000
