@@ -21,18 +21,19 @@ from ecco_reports.models.base import AttentionKind, Capability, LanguageModel, M
 from ecco_reports.models.blinding import Blinding, found_blinding
 from ecco_reports.models.discovery import discovered
 from ecco_reports.models.exploring import Findings, explore
-from ecco_reports.models.families import SPEECHES, MaskedSpeech, SpanSpeech, label_token, mask_positions
+from ecco_reports.models.families import SPEECHES, label_token
 from ecco_reports.models.loading import load_module
 from ecco_reports.models.passes import Passes
 from ecco_reports.models.prefix import Prefix, found_prefix
-from ecco_reports.models.reading import Beam, Reading, Scores, Spoken
+from ecco_reports.models.reading import Reading, Scores
 from ecco_reports.models.source import facts_of
+from ecco_reports.models.speaking import Speaker, template_token
 from ecco_reports.models.threads import threads_for
 from ecco_reports.models.tokens import FastTokenizer
 from ecco_reports.models.variants import said_by, without
-from ecco_reports.models.writing import NothingToChooseError, Written, start_of_decoder, write
+from ecco_reports.models.writing import start_of_decoder
 from ecco_reports.modelspec import ModelSpec
-from ecco_reports.records import Decoding, Family, Passage, Prompt, Token, written_text
+from ecco_reports.records import Decoding, Family, Passage, Prompt, Token
 
 # Parameters below which one thread is faster than several, and very much faster on a machine that has other work.
 _SMALL_MODEL = 20_000_000
@@ -180,90 +181,12 @@ class HuggingFaceModel(LanguageModel):
         """Reads a prompt and says what comes next: continues it, fills in its masks, chooses a class or a span."""
         key = (prompt.model_dump_json(exclude={"name", "written", "target", "foil"}), decoding.model_dump_json())
         if key not in self._readings:
-            self._readings = {key: self._read(prompt, decoding)}
+            speaks = Capability.GENERATION in self.capabilities
+            speaker = Speaker(
+                self._module, self.tokenizer, self._speech, self._passes, self.logits, self.outcome, speaks
+            )
+            self._readings = {key: speaker.read(prompt, decoding)}
         return self._readings[key]
-
-    def _read(self, prompt: Prompt, decoding: Decoding) -> Reading:
-        encoding = self.tokenizer.encode(prompt)
-        if self.family in (Family.CAUSAL, Family.ENCODER_DECODER):
-            start = start_of_decoder(self._module) if self.family is Family.ENCODER_DECODER else None
-            given = Passage(tokens=encoding.tokens, prompt_length=len(encoding.tokens))
-            if start is not None:
-                tokens, length = (*given.tokens, self._start_token(start)), given.prompt_length
-                given = Passage(tokens=tokens, prompt_length=length + 1, encoder_length=length)
-            if prompt.continuation is not None:
-                return self._continued(given, prompt.continuation)
-            return self._written(given, start, decoding)
-        reading = self._speech.unspoken(encoding)
-        return self._speech.reading(reading.passage, reading.segments, self._spoken(reading))
-
-    def _written(self, given: Passage, start: int | None, decoding: Decoding) -> Reading:
-        """The reading of a model that writes on."""
-        after = given.tokens[given.encoder_length :]
-        read = given.tokens[: given.encoder_length] or given.tokens
-        ids = torch.tensor([[token.id for token in read]], device=self._passes.device)
-
-        def text_of(numbers: Sequence[int]) -> str:
-            return written_text(self.tokenizer.tokens(numbers, after=after))
-
-        def reading_of(written: Written) -> Reading:
-            return self._going_on(given, self.tokenizer.tokens(written.ids, after=after), written.logprobs)
-
-        try:
-            writing = write(self._module, ids, start, decoding, text_of)
-        except NothingToChooseError as trouble:
-            raise self._passes.unsound(reading_of(Written(trouble.ids, (0.0,) * len(trouble.ids)))) from None
-        beams = tuple(Beam(reading_of(beam), beam.score) for beam in writing.beams)
-        return replace(reading_of(writing.best), beams=beams, chance_gap=writing.chance_gap)
-
-    def _continued(self, given: Passage, continuation: str) -> Reading:
-        """The reading of a text that the model is given to go on with, as if it had written it.
-
-        What it says first is measured on the prompt alone, where nothing can tell it what follows; the rest in one pass
-        over the whole text.
-        """
-        after = given.tokens[given.encoder_length :]
-        tokens = self.tokenizer.tokens(self.tokenizer.continuation_ids(continuation), after=after)
-        given = given.model_copy(update={"forced": True})
-        reading = self._going_on(given, tokens, [0.0] * len(tokens))
-        if not tokens:
-            return reading
-        places, chosen = [one.place for one in reading.spoken], torch.tensor([one.outcome for one in reading.spoken])
-        alone = self.logits(self._speech.reading(given, ()), places[:1])
-        whole = self.logits(reading, places)
-        logprobs = torch.cat([alone, whole[1:]]).log_softmax(-1).cpu().gather(-1, chosen[:, None])[:, 0]
-        return self._going_on(given, tokens, logprobs.tolist())
-
-    def _going_on(self, given: Passage, tokens: Sequence[Token], logprobs: Sequence[float]) -> Reading:
-        """The reading of a prompt and what stands after it."""
-        first = given.prompt_length
-        spoken = tuple(
-            Spoken(first + step - 1, token.id, token, logprob, first + step)
-            for step, (token, logprob) in enumerate(zip(tokens, logprobs, strict=True))
-        )
-        return self._speech.reading(given.model_copy(update={"tokens": (*given.tokens, *tokens)}), (), spoken)
-
-    def _spoken(self, reading: Reading) -> tuple[Spoken, ...]:
-        """What a model says that fills in or chooses."""
-        if Capability.GENERATION not in self.capabilities:
-            return ()
-        if isinstance(self._speech, MaskedSpeech):
-            mask = self.tokenizer.mask
-            masks = [] if mask is None else mask_positions(reading, mask.id)
-            if mask is None or not masks:
-                return ()
-            logprobs = self.logits(reading, masks).log_softmax(-1)
-            return self._speech.spoken(reading, mask.id, logprobs, self.tokenizer.token)
-        if not reading.places:
-            return ()
-        logprobs = self.logits(reading, reading.places).log_softmax(-1)
-        if isinstance(self._speech, SpanSpeech):
-            return self._speech.spoken(reading, logprobs)
-        number = int(logprobs[0].argmax())
-        return (Spoken(0, number, self.outcome(reading, number), float(logprobs[0, number]), None),)
-
-    def _start_token(self, number: int) -> Token:
-        return self.tokenizer.token(number).model_copy(update={"special": True})
 
     def outcome(self, reading: Reading, number: int) -> Token:
         """What a reader sees of an outcome: a token of the vocabulary, the name of a class, a token of the text."""
@@ -444,7 +367,7 @@ class HuggingFaceModel(LanguageModel):
         A causal text of which nothing is left begins with the model's own first token, if it has one.
         """
         number = next((found for kind in ("bos", "eos") if (found := self._special_number(kind)) is not None), None)
-        start = None if number is None else self._start_token(number)
+        start = None if number is None else template_token(self.tokenizer, number)
         variants = [
             without(reading, {position for unit in indices for position in units[unit]}, start) for indices in dropped
         ]
@@ -479,7 +402,7 @@ class HuggingFaceModel(LanguageModel):
         reading = self._speech.unspoken(encoding)
         if self.family is not Family.ENCODER_DECODER:
             return reading
-        start = self._start_token(start_of_decoder(self._module))
+        start = template_token(self.tokenizer, start_of_decoder(self._module))
         text = self.tokenizer.tokens(self.tokenizer.continuation_ids("six five four three"), after=(start,))
         given = len(encoding.tokens)
         passage = Passage(tokens=(*encoding.tokens, start, *text), prompt_length=given + 1, encoder_length=given)
