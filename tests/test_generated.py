@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ecco_reports.analyses import ANALYSES
 from ecco_reports.cli import main
 from ecco_reports.experiment import load_experiment
 
@@ -14,11 +15,17 @@ CHECKOUT = Path(__file__).parents[1]
 README = CHECKOUT / "README.md"
 COMMAND = CHECKOUT / "site" / "docs" / "guide" / "command.md"
 VERBS = re.compile(r"(<!-- verbs: [^\n]* -->\n)(.*?)(<!-- /verbs -->)", re.DOTALL)
+ROOMS = re.compile(r"(<!-- analyses: [^\n]* -->\n)(.*?)(<!-- /analyses -->)", re.DOTALL)
 
 
 def verbs_table() -> str:
     """A row per verb, in the order of work."""
     return "".join(f"| `{name}` | {command.get_short_help_str(200)} |\n" for name, command in main.commands.items())
+
+
+def analyses_table() -> str:
+    """A row per analysis: its name, and the question it answers."""
+    return "".join(f"| `{name}` | {ANALYSES[name].question} |\n" for name in ANALYSES)
 
 
 def help_of_verbs() -> str:
@@ -35,6 +42,12 @@ def test_the_table_of_verbs_is_what_the_command_has() -> None:
     found = VERBS.search(README.read_text(encoding="utf-8"))
     assert found is not None
     assert found[2] == verbs_table()
+
+
+def test_the_table_of_analyses_is_what_there_is() -> None:
+    found = ROOMS.search(README.read_text(encoding="utf-8"))
+    assert found is not None
+    assert found[2] == analyses_table()
 
 
 def test_the_page_of_the_command_is_what_the_command_says() -> None:
@@ -73,6 +86,10 @@ def test_the_first_experiment_has_ten_lines() -> None:
 
 
 if __name__ == "__main__":
-    for file, generated in ((README, verbs_table()), (COMMAND, help_of_verbs())):
+    for file, place, generated in (
+        (README, VERBS, verbs_table()),
+        (README, ROOMS, analyses_table()),
+        (COMMAND, VERBS, help_of_verbs()),
+    ):
         text = file.read_text(encoding="utf-8")
-        file.write_text(VERBS.sub(lambda m, new=generated: m[1] + new + m[3], text), encoding="utf-8")
+        file.write_text(place.sub(lambda m, new=generated: m[1] + new + m[3], text), encoding="utf-8")

@@ -168,10 +168,10 @@ ANALYSES: Registry[AnyAnalysis] = Registry(
         "attribution": "ecco_reports.analyses.attribution:Attribution",
         "faithfulness": "ecco_reports.analyses.faithfulness:Faithfulness",
         "logit_lens": "ecco_reports.analyses.logit_lens:LogitLens",
-        "hidden_states": "ecco_reports.analyses.hidden_states:HiddenStates",
         "token_ranks": "ecco_reports.analyses.token_ranks:TokenRanks",
-        "neuron_factors": "ecco_reports.analyses.neuron_factors:NeuronFactors",
         "watch": "ecco_reports.analyses.watch:Watch",
+        "neuron_factors": "ecco_reports.analyses.neuron_factors:NeuronFactors",
+        "hidden_states": "ecco_reports.analyses.hidden_states:HiddenStates",
     },
     group="ecco_reports.analyses",
 )
