@@ -41,7 +41,7 @@ def resolved(name: str) -> str:
         return f"[`{name}`](../guide/python.md)"
     if owner not in ANALYSES or member not in ANALYSES[owner].Params.model_fields:
         raise LookupError(f"there is no setting {name}")
-    return f"[`{owner}: {member}`](analyses.md#{owner.replace('_', '-')})"
+    return f"[`{owner}: {member}`](analyses.md)"
 
 
 if __name__ == "__main__":

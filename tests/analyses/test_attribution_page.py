@@ -204,7 +204,7 @@ def test_streams_that_cannot_be_weighed_against_each_other_are_not():
     assert list(strip(lost, "occlusion").rows[1].parts)[1] == "stayed as it was"
     pair = passage("a b", "c d").model_copy(update={"encoder_length": 1, "prompt_length": 1})
     first = result(pair, {"saliency": [[1, 0, 0, 0]]}, next_tokens(pair)[:1])
-    assert list(strip(first, "saliency").rows[0].parts) == ["100% of the total", "not yet written"]
+    assert list(strip(first, "saliency").rows[0].parts) == ["100% of the total", "none of it stands before this output"]
     assert "encoder_share" not in ROOM.metrics(lost)
     attention = of_two_streams("attention")
     assert strip(attention, "attention").rows[1].parts[0] == "attention of its own, which adds up to 2.00"

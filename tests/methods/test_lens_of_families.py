@@ -79,7 +79,7 @@ def test_each_state_is_read_out_as_by_hand(name):
     assert len(states) == len(hidden) == ours.layers + 1
     read = ours.read_out(reading, states, reading.places)
     for state in range(ours.layers):
-        assert states[state].numpy() == pytest.approx(hidden[state][0].numpy(), abs=1e-5)
+        assert states[state].numpy() == pytest.approx(hidden[state][0].numpy(), rel=1e-5, abs=1e-5)
         expected = TAILS[name](model, hidden[state])[0]
         limit = 1e-5 * max(1.0, float(expected.abs().max()))
         assert read[state].numpy() == pytest.approx(expected.numpy(), abs=limit)

@@ -56,10 +56,12 @@ def test_where_nothing_of_the_prompt_is_left_the_text_begins_with_the_models_fir
 
 
 def test_a_model_without_a_first_token_says_nothing_of_an_empty_text():
+    nameless = tokenizer_of(Family.CAUSAL)
+    nameless.bos_token = nameless.eos_token = None
     module = zoo.BY_NAME["GPT-2"].build()
     for config in (module.config, module.generation_config):
         config.bos_token_id = config.eos_token_id = None
-    model = wrap(module, tokenizer_of(Family.CAUSAL))
+    model = wrap(module, nameless)
     reading = model.read(Prompt(name="p", text="London"), DECODING)
     with pytest.raises(CapabilityError, match="nothing of the prompt is left"):
         model.scores_without(reading, [(0,)], [[0]])

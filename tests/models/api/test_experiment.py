@@ -129,9 +129,10 @@ def test_the_plan_says_what_it_costs_and_what_is_kept(folder: Path) -> None:
     with serving() as run:
         file = write(folder, f"  api: {{source: 'openai:facts', base_url: '{run.url}', max_calls: 77}}\n")
         before = command("plan", str(file))
-        assert f"openai:facts at {run.url}/completions: at most" in before.output
-        assert "limits: 77 and 1,000,000" in before.output
-        assert "0 answers kept" in before.output
+        assert f"{run.url}/completions" in before.output
+        assert "of 77 allowed" in before.output
+        assert "of 1,000,000 allowed" in before.output
+        assert "which cost nothing" not in before.output
         assert run.manners.bodies == []
         costs = make_plan([load_experiment(file)], Store(folder / ".ecco-reports/store")).costs
         assert command("run", str(file)).exit_code == FINE
@@ -144,7 +145,7 @@ def test_the_plan_says_what_it_costs_and_what_is_kept(folder: Path) -> None:
     after = command("plan", str(file))
     assert "Everything is stored" in after.output
     file.write_text(file.read_text().replace("max_new_tokens: 2", "max_new_tokens: 3"))
-    assert "2 answers kept" in command("plan", str(file)).output
+    assert "2 answers, which cost nothing" in command("plan", str(file)).output
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def test_only_what_a_server_can_do_is_offered() -> None:
         assert set(Capability) - model.capabilities == set(model.reasons)
         with pytest.raises(CapabilityError, match=r"gradients.*shows text and log-probabilities"):
             model.embed(reading)
-        with pytest.raises(CapabilityError, match="readout of intermediate layers"):
+        with pytest.raises(CapabilityError, match="residual stream between its layers"):
             model.residual_states(reading)
         with pytest.raises(CapabilityError, match=r"complete distributions.*most probable tokens only"):
             model.logits(reading, [0])
