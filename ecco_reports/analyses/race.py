@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ecco_reports.analyses.layers import layer_in_words
 from ecco_reports.analyses.preflight import FoundProblem, Path, outcome_of, outcome_problems
-from ecco_reports.analyses.voice import numbered, place_name, said
+from ecco_reports.analyses.voice import numbered, place_name, said, share
 from ecco_reports.models.base import LanguageModel, ModelFacts
 from ecco_reports.records import Family, Passage, Prompt, Token, joined_text
 
@@ -135,11 +135,6 @@ def overtaking(ranks: np.ndarray, first: int, second: int) -> int | None:
     if behind.size == 0:
         return 0
     return None if behind[-1] == len(ranks) - 1 else int(behind[-1]) + 1
-
-
-def share(probability: float) -> str:
-    """A probability in a sentence; a small one does not read as none at all."""
-    return "under 0.1%" if 0 < probability < 0.0005 else f"{probability:.1%}"
 
 
 def verdict(words: Sequence[str], ranks: np.ndarray, probabilities: np.ndarray, states: Sequence[int]) -> str:

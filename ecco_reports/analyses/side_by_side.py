@@ -13,7 +13,7 @@ import numpy as np
 
 from ecco_reports.analyses import Between
 from ecco_reports.analyses.layers import layer_in_words, layer_name
-from ecco_reports.analyses.race import share
+from ecco_reports.analyses.voice import share
 from ecco_reports.records import Family, Table
 
 _WORDS = 3

@@ -135,3 +135,8 @@ def numbered(passage: Passage, position: int | None) -> str:
 def answer(passage: Passage, start: int, end: int) -> str:
     """The text of a span as it stands in the passage."""
     return "".join(token.before + token.text for token in passage.tokens[start : end + 1]).strip()
+
+
+def share(probability: float) -> str:
+    """A probability in a sentence; a small one does not read as none at all."""
+    return "under 0.1%" if 0 < probability < 0.0005 else f"{probability:.1%}"

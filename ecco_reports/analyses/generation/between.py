@@ -12,6 +12,7 @@ from itertools import takewhile
 from ecco_reports.analyses import Between
 from ecco_reports.analyses.generation.figures import label_of
 from ecco_reports.analyses.generation.results import GenerationResult
+from ecco_reports.analyses.voice import share
 from ecco_reports.records import Check, Family, Table
 
 _WRITERS = (Family.CAUSAL, Family.ENCODER_DECODER)
@@ -60,7 +61,8 @@ def _said(first: GenerationResult, second: GenerationResult, names: tuple[str, s
     texts = [_text(result, writes) for result in (first, second)]
     if texts[0] == texts[1]:
         shares = " and ".join(
-            f"{name} gives it {math.exp(result.total):.1%}" for name, result in zip(names, (first, second), strict=True)
+            f"{name} gives it {share(math.exp(result.total))}"
+            for name, result in zip(names, (first, second), strict=True)
         )
         return f"Both models say “{texts[0]}”: {shares}."
     pairs = takewhile(lambda pair: pair[0] == pair[1], zip(*(text.split() for text in texts), strict=False))

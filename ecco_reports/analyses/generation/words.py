@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ecco_reports.analyses.generation.results import GenerationResult
-from ecco_reports.analyses.voice import answer, voice_of
+from ecco_reports.analyses.voice import answer, share, voice_of
 from ecco_reports.records import Check, Direction, Family, Metric
 
 # The log-probability noted while generating (with a cache) against that of one pass over the whole text. Norms may
@@ -138,21 +138,21 @@ def summary_of(result: GenerationResult) -> str:
     if passage.family is Family.QUESTION_ANSWERING:
         return _answered(result)
     if passage.family not in _WRITERS:
-        chosen = " and ".join(f"“{step.token.word}” (probability {step.probability:.1%})" for step in result.steps)
+        chosen = " and ".join(f"“{step.token.word}” (probability {share(step.probability)})" for step in result.steps)
         return f"The model {voice.did} {chosen}."
     if passage.forced:
         return _given(result)
     written, steps = passage.written.strip(), result.shown_steps
     if not written:
-        said = f"The model wrote no text but “{steps[0].token.word}” (probability {steps[0].probability:.1%})."
+        said = f"The model wrote no text but “{steps[0].token.word}” (probability {share(steps[0].probability)})."
     elif len(steps) == 1:
-        said = f"The model wrote “{written}” (probability {steps[0].probability:.1%})."
+        said = f"The model wrote “{written}” (probability {share(steps[0].probability)})."
     else:
         surest, least = max(steps, key=lambda s: s.probability), min(steps, key=lambda s: s.probability)
         said = (
             f"The model wrote “{written}”{'' if written.endswith(('.', '!', '?')) else '.'} {_how(result)}; it was "
-            f"surest of “{surest.token.word}” ({_share(surest.probability)}) and least sure of “{least.token.word}” "
-            f"({_share(least.probability)})."
+            f"surest of “{surest.token.word}” ({share(surest.probability)}) and least sure of “{least.token.word}” "
+            f"({share(least.probability)})."
         )
     return said + _runner_up(result)
 
@@ -184,17 +184,17 @@ def _given(result: GenerationResult) -> str:
     steps, text = result.steps, result.passage.written.strip()
     if len(steps) == 1:
         rank = "" if steps[0].rank is None else f", rank {steps[0].rank:,}"
-        return f"The given continuation “{text}” has a probability of {_share(steps[0].probability)}{rank}."
+        return f"The given continuation “{text}” has a probability of {share(steps[0].probability)}{rank}."
     least = min(steps, key=lambda step: step.logprob)
     own = sum(step.rank == 1 for step in steps)
     instead = ""
     if least.rank != 1 and least.candidates:
         first = least.candidates[0]
-        instead = f", where its first choice was “{first.token.word}” ({_share(first.probability)})"
+        instead = f", where its first choice was “{first.token.word}” ({share(first.probability)})"
     return (
         f"The given continuation “{text}” has a perplexity of {result.perplexity:,.1f}; {own} of its {len(steps)} "
         f"tokens {'is' if own == 1 else 'are'} what the model would have written there. It is most surprised by "
-        f"“{least.token.word}” ({_share(least.probability)}, {least.surprisal:.1f} bits){instead}."
+        f"“{least.token.word}” ({share(least.probability)}, {least.surprisal:.1f} bits){instead}."
     )
 
 
@@ -202,12 +202,7 @@ def _answered(result: GenerationResult) -> str:
     """The answer of a model that points at a span."""
     start, end = result.steps
     text = answer(result.passage, start.position or 0, end.position or 0)
-    return f"The model answered “{text}” (start {start.probability:.1%}, end {end.probability:.1%})."
-
-
-def _share(probability: float) -> str:
-    """A probability in a sentence; what is possible is not nothing."""
-    return "less than 0.1%" if 0 < probability < 0.0005 else f"{probability:.1%}"
+    return f"The model answered “{text}” (start {share(start.probability)}, end {share(end.probability)})."
 
 
 def _minus(number: float) -> str:

@@ -15,7 +15,7 @@ from ecco_reports.analyses.logit_lens.figures import grid_of, lines_of, names_of
 from ecco_reports.analyses.logit_lens.results import LogitLensResult
 from ecco_reports.analyses.places import place_problems, places_of, right_at, token_at
 from ecco_reports.analyses.preflight import layer_problems, target_problems
-from ecco_reports.analyses.race import asked_about, labels_of, share
+from ecco_reports.analyses.race import asked_about, labels_of
 from ecco_reports.analyses.reading_out import (
     AS_ECCO,
     ReadoutParams,
@@ -26,7 +26,7 @@ from ecco_reports.analyses.reading_out import (
     way_to_read,
 )
 from ecco_reports.analyses.side_by_side import Side, settled, side_by_side
-from ecco_reports.analyses.voice import place_name, voice_of
+from ecco_reports.analyses.voice import place_name, share, voice_of
 from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.models.reading import Reading

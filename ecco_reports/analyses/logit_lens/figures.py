@@ -12,7 +12,7 @@ from ecco_reports.analyses.logit_lens.words import grid_reading, grid_title, len
 from ecco_reports.analyses.places import window
 from ecco_reports.analyses.race import labels_of, where
 from ecco_reports.analyses.reading_out import AS_ECCO
-from ecco_reports.analyses.voice import numbered, place_name, said, voice_of
+from ecco_reports.analyses.voice import numbered, place_name, said, share, voice_of
 from ecco_reports.records import Family
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def lines_of(result: LogitLensResult) -> Figure:
         title=f"Probability of {' and '.join(words)} by layer" + ("" if not warning else ", without the final norm"),
         reading=f"{warning}The same lens for {voice_of(result.passage.family).asked} alone, and for chosen candidates "
         "only: the layer where a line climbs is where the model makes up its mind.",
-        alt_text=", ".join(f"{word} ends at {final:.1%}" for word, final in zip(words, finals, strict=True)) + ".",
+        alt_text=", ".join(f"{word} ends at {share(final)}" for word, final in zip(words, finals, strict=True)) + ".",
         chart=lens_lines(
             [layer_name(state) for state in result.states],
             [
