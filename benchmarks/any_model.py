@@ -33,7 +33,10 @@ PARAMS: dict[str, dict[str, Any]] = {
     "generation": {"max_new_tokens": 1},
     "token_ranks": {"max_new_tokens": 1},
     "logit_lens": {"max_new_tokens": 1},
+    "watch": {"max_new_tokens": 1, "tokens": (5, 6)},
     "attribution": {"max_new_tokens": 1, "methods": ("input_x_gradient",)},
+    "hidden_states": {"max_new_tokens": 1, "measures": ()},
+    "neuron_factors": {"max_new_tokens": 1, "n_components": 2, "max_iterations": 1},
 }
 
 
@@ -53,12 +56,15 @@ def main() -> None:
     for name in options.models:
         if not (FOLDER / name / "tokenizer.json").exists():
             apart("saving", name)
-        times, held, bare = apart("times", name), apart("memory", name), apart("bare_memory", name)
+        times, bare = apart("times", name), apart("bare_memory", name)
+        held = [apart("memory", name, "--analyses", analysis) for analysis in options.analyses]
         rows = [(what, ours, passes, ours / passes) for what, (ours, passes) in times["rows"].items()]
         columns = ("what", "CPU s", "bare passes", "ratio")
         report(f"\n{name}, {options.threads} thread(s), {options.tokens} tokens", columns, rows, times)
-        weights = held["weights"]
-        sizes = {"weights": weights, "bare pass, peak": bare["peak"], **held["peaks"]}
+        weights = held[0]["weights"]
+        sizes = {"weights": weights, "bare pass, peak": bare["peak"]}
+        for one in held:
+            sizes |= one["peaks"]
         report(
             f"{name}, {options.long} tokens, resident memory of the whole process",
             ("what", "MiB", "to the weights"),
@@ -67,9 +73,9 @@ def main() -> None:
         )
 
 
-def apart(step: str, model: str) -> dict[str, Any]:
+def apart(step: str, model: str, *more: str) -> dict[str, Any]:
     """What a step finds in a new process, where nothing counts that others have used."""
-    command = [sys.executable, __file__, *sys.argv[1:], "--step", step, "--models", model]
+    command = [sys.executable, __file__, *sys.argv[1:], "--step", step, "--models", model, *more]
     with tempfile.TemporaryDirectory() as empty:  # Nothing is known of the model from an earlier run.
         where = {**os.environ, "XDG_CACHE_HOME": empty}
         ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=where)
@@ -136,7 +142,7 @@ def times(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def memory(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Peaks of the logit lens on a long prompt, and of what comes before it."""
+    """Peak of an analysis on a long prompt, and of what comes before it."""
     import torch
     import transformers.models.auto.modeling_auto
 
@@ -144,8 +150,9 @@ def memory(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     peaks = {"imports": peak()}
     model = ecco_reports.load_model(ModelSpec(source=str(folder), device="cpu"))
     peaks["model, loaded and explored"] = peak()
-    ecco_reports.analyze(model, prompt(options.long, 1), "logit_lens", **PARAMS["logit_lens"])
-    peaks["logit lens"] = peak()
+    (analysis,) = options.analyses
+    ecco_reports.analyze(model, prompt(options.long, 1), analysis, **PARAMS[analysis])
+    peaks[analysis] = peak()
     weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     return {"weights": weights, "peaks": peaks, "transformers": transformers.__version__}
 
@@ -193,6 +200,18 @@ class Bare:
     def token_ranks(self, ids: Any) -> Any:
         """The same at the place where the token was written alone."""
         return self.logit_lens(ids, slice(-2, -1), logits_to_keep=2)
+
+    def watch(self, ids: Any) -> Any:
+        """The same as for ranks."""
+        return self.token_ranks(ids)
+
+    def hidden_states(self, ids: Any) -> Any:
+        """A pass that keeps the states."""
+        return self.generation(ids, output_hidden_states=True)
+
+    def neuron_factors(self, ids: Any) -> Any:
+        """A pass; taking the activations apart is no pass."""
+        return self.generation(ids)
 
     def attribution(self, ids: Any) -> Any:
         """What generation needs, and a pass forwards and backwards from the embeddings; none that proves it."""
