@@ -80,7 +80,8 @@ def _alike(result: HiddenStatesResult) -> str:
         return ""
     row, column = np.unravel_index(int(grid.argmin()), grid.shape)
     least = " and ".join(layer_in_words(result.states[index]) for index in sorted((int(row), int(column))))
-    return f" Neighbours have a CKA of {neighbours(grid):.2f} on average; least alike are {least} ({grid.min():.2f})."
+    smallest = f"{grid.min():.2f}".replace("-", "\u2212")
+    return f" Neighbours have a CKA of {neighbours(grid):.2f} on average; least alike are {least} ({smallest})."
 
 
 def _outliers(result: HiddenStatesResult) -> str:
