@@ -1,0 +1,14 @@
+"""The command ``ecco-reports``: verbs in the order of work. The only room that prints, and the only one that exits.
+
+Everything heavy is imported inside the verbs, so that ``--help`` and ``validate`` answer at once.
+"""
+
+from __future__ import annotations
+
+from ecco_reports.cli.group import FINE, GATE_FAILED, INTERRUPTED, TASK_FAILED, UNEXPECTED, USERS_MISTAKE, main
+from ecco_reports.cli.working import build, doctor, init, plan, run, schema, serve, validate
+
+__all__ = ["FINE", "GATE_FAILED", "INTERRUPTED", "TASK_FAILED", "UNEXPECTED", "USERS_MISTAKE", "main"]
+
+for _verb in (init, validate, plan, run, build, serve, schema, doctor):
+    main.add_command(_verb)

@@ -1,0 +1,131 @@
+"""What several verbs share: options, reading experiments, running them, and saying how that ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ecco_reports.executors.base import Executor
+    from ecco_reports.experiment import Experiment
+    from ecco_reports.gates import Verdicts
+    from ecco_reports.runner import Run
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def files_argument(command: Command) -> Command:
+    """FILES: experiment files and folders of them; by default the folder ``experiments``."""
+    return click.argument("files", nargs=-1, type=click.Path(path_type=Path))(command)
+
+
+def store_option(command: Command) -> Command:
+    """``--store``: where results are and go to."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path(".ecco-reports/store"),
+        show_default=True,
+        help="Folder of the results.",
+    )(command)
+
+
+def jobs_option(command: Command) -> Command:
+    """``--jobs``: how many processes compute."""
+    return click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="Worker processes; 1 works in this one.",
+    )(command)
+
+
+def out_option(command: Command) -> Command:
+    """``--out``: where the site goes."""
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("build/site"),
+        show_default=True,
+        help="Folder of the finished site.",
+    )(command)
+
+
+def load(files: Sequence[Path]) -> tuple[Experiment, ...]:
+    """The experiments of files and folders; says which ones in sub-folders are left out."""
+    from ecco_reports.experiment import load_experiments, subfolders
+
+    asked = files or (Path("experiments"),)
+    experiments = load_experiments(asked)
+    for folder in subfolders(asked):
+        why = ", which need models from the hub" if folder.of_the_hub else ""
+        verb = click.get_current_context().info_name
+        click.echo(
+            f"left out: {counted(folder.experiments, 'experiment')} in {folder.path}{why}: "
+            f"ecco-reports {verb} {folder.path}",
+            err=True,
+        )
+    return experiments
+
+
+def sources(files: Sequence[Path]) -> Iterator[Path]:
+    """What a served site is made of."""
+    for path in (*(files or (Path("experiments"),)), Path("templates"), Path("site")):
+        if path.exists():
+            yield path
+
+
+def executor_for(jobs: int) -> Executor:
+    """Where the work is done: here, or in processes of their own."""
+    if jobs == 1:
+        from ecco_reports.executors.local import LocalExecutor
+
+        return LocalExecutor()
+    from ecco_reports.executors.process import ProcessExecutor
+
+    return ProcessExecutor(jobs)
+
+
+def run_all(experiments: Sequence[Experiment], store: Path, jobs: int) -> Run:
+    """Computes what is missing, with progress on the terminal."""
+    from ecco_reports.plan import make_plan
+    from ecco_reports.progress import shown_progress
+    from ecco_reports.runner import execute
+    from ecco_reports.store import Store
+
+    results = Store(store)
+    made = make_plan(experiments, results)
+    with shown_progress() as progress:
+        return execute(made, executor_for(jobs), results, progress)
+
+
+def finish(done: Run, verdicts: Verdicts) -> int:
+    """Says what failed, and how the command ends."""
+    for outcome in done.failures:
+        task = outcome.task
+        why = outcome.failure.message if outcome.failure else ""
+        click.echo(f"failed: {task.experiment}: {task.prompt.name} · {task.label}: {why}", err=True)
+    for verdict in verdicts.failed:
+        click.echo(
+            f"{verdict.kind} {verdict.status}: {verdict.experiment}: {verdict.name}: {verdict.message}", err=True
+        )
+    return verdicts.exit_code
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Says how long a stage took."""
+    began = time.perf_counter()
+    yield
+    click.echo(f"{name} in {time.perf_counter() - began:.1f} s.")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,219 @@
+"""The verbs that compute and build: from a new project to a served site, and what helps on the way."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ecco_reports.cli.group import FINE, UNEXPECTED, USERS_MISTAKE, explain
+from ecco_reports.cli.shared import (
+    counted,
+    files_argument,
+    finish,
+    jobs_option,
+    load,
+    out_option,
+    run_all,
+    sources,
+    stage,
+    store_option,
+)
+from ecco_reports.errors import EccoReportsError, ExperimentError
+
+if TYPE_CHECKING:
+    from ecco_reports.gates import Verdicts
+    from ecco_reports.runner import Run
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+def init(folder: Path) -> None:
+    """Make a new project in FOLDER: an experiment that runs at once."""
+    from ecco_reports.resources import resource
+
+    source = resource("templates") / "project"
+    written = []
+    for path in sorted(source.rglob("*")):
+        target = folder / path.relative_to(source).with_name(path.name.replace("dot-", "."))
+        if path.is_file() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+            written.append(target)
+    for target in written:
+        click.echo(f"wrote {target}")
+    if not written:
+        click.echo(f"{folder} is a project already; nothing was changed.")
+    step = "" if folder == Path() else f"cd {folder} && "
+    click.echo(f"Next: {step}ecco-reports build")
+
+
+@click.command()
+@files_argument
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+def validate(files: tuple[Path, ...], form: str) -> None:
+    """Check experiments without loading a model."""
+    from ecco_reports.plan import make_plan
+    from ecco_reports.store import Store
+
+    try:
+        experiments = load(files)
+        plan = make_plan(experiments, Store(Path("/nonexistent")))
+    except ExperimentError as error:
+        if form == "text":
+            raise
+        _print_problems(error, form)
+        sys.exit(USERS_MISTAKE)
+    if form == "json":
+        click.echo("[]")
+    elif form == "text":
+        tasks = len(plan.tasks) + sum(model.results for model in plan.out_of_reach)
+        click.echo(f"{counted(len(experiments), 'experiment')} with {counted(tasks, 'task')}: no problems.")
+        for model in plan.out_of_reach:
+            click.echo(f"{model.spec.described} needs the hub, and was checked only as far as that goes without it.")
+
+
+def _print_problems(error: ExperimentError, form: str) -> None:
+    import json
+    from dataclasses import asdict
+
+    if form == "json":
+        click.echo(json.dumps([asdict(problem) for problem in error.problems], indent=2))
+        return
+    for problem in error.problems:
+        # The annotation format of GitHub's workflow commands: % and line ends are written as %25, %0D, %0A.
+        text = f"{problem.message} {problem.hint}".strip()
+        text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        click.echo(f"::error file={problem.file},line={problem.line or 1},col={problem.column or 1}::{text}")
+
+
+@click.command()
+@files_argument
+@store_option
+def plan(files: tuple[Path, ...], store: Path) -> None:
+    """Show what would run, what it costs, and what is stored already."""
+    from ecco_reports.plan import make_plan
+    from ecco_reports.plan.words import described
+    from ecco_reports.store import Store
+
+    for line in described(make_plan(load(files), Store(store))):
+        click.echo(line)
+
+
+@click.command()
+@files_argument
+@store_option
+@jobs_option
+def run(files: tuple[Path, ...], store: Path, jobs: int) -> None:
+    """Compute what is missing; safe to interrupt: running again goes on."""
+    from ecco_reports.gates import judge
+
+    with stage("Ran"):
+        done = run_all(load(files), store, jobs)
+    sys.exit(finish(done, judge(done)))
+
+
+@click.command()
+@files_argument
+@store_option
+@jobs_option
+@out_option
+def build(files: tuple[Path, ...], store: Path, jobs: int, out: Path) -> None:
+    """Run what is missing, render, and assemble the site."""
+    code = _build(files, store, jobs, out)
+    sys.exit(code)
+
+
+@click.command()
+@files_argument
+@store_option
+@jobs_option
+@out_option
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+def serve(files: tuple[Path, ...], store: Path, jobs: int, out: Path, host: str, port: int) -> None:
+    """Build, serve, watch the experiments, and reload the browser when they change."""
+    from mkdocs.livereload import LiveReloadServer
+
+    _build(files, store, jobs, out)
+
+    def again() -> None:
+        try:
+            _build(files, store, jobs, out)
+        except EccoReportsError as error:
+            # A half-typed experiment is no reason to stop serving what is there.
+            explain(error)
+
+    server = LiveReloadServer(builder=again, host=host, port=port, root=str(out))
+    for watched in sources(files):
+        server.watch(str(watched))
+    click.echo(f"Serving {server.url}; Ctrl-C ends it.")
+    try:
+        server.serve()
+    finally:
+        server.shutdown()
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of experiment files, for editors."""
+    import json
+
+    from ecco_reports.experiment import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@click.command()
+@store_option
+def doctor(store: Path) -> None:
+    """Say what this machine has, and what is missing."""
+    from ecco_reports.doctor import examine
+
+    found = examine(store)
+    width = max(len(finding.name) for finding in found)
+    for finding in found:
+        click.echo(f"{'ok  ' if finding.fine else 'LOOK'}  {finding.name:<{width}}  {finding.detail}")
+    sys.exit(FINE if all(finding.fine for finding in found) else UNEXPECTED)
+
+
+def _build(files: Sequence[Path], store: Path, jobs: int, out: Path) -> int:
+    """The river: experiments, plan, run, verdicts, pages, site."""
+    from ecco_reports.gates import judge
+    from ecco_reports.site import describe, is_current, site_stamp
+
+    with stage("Ran"):
+        done = run_all(load(files), store, jobs)
+    verdicts = judge(done)
+    templates = _own_templates()
+    stamp = site_stamp(done, verdicts, templates)
+    if is_current(out, stamp):
+        click.echo("The site is current; nothing was drawn or built.")
+    else:
+        _draw(done, verdicts, templates, stamp, out)
+    site = describe(out)
+    click.echo(f"{counted(site.pages, 'page')}, {site.size / 1e6:.1f} MB. Open {site.index}")
+    return finish(done, verdicts)
+
+
+def _own_templates() -> list[Path]:
+    """The project's folder of templates, whose files come before those of the package."""
+    from ecco_reports.resources import resource
+
+    own = Path("templates")
+    return [own] if own.is_dir() and own.resolve() != resource("templates") else []
+
+
+def _draw(done: Run, verdicts: Verdicts, templates: Sequence[Path], stamp: str, out: Path) -> None:
+    from ecco_reports.pages import KeptDrawings, render
+    from ecco_reports.site import publish
+
+    with stage("Drew"):
+        pages = render(done, verdicts, templates, KeptDrawings(out.with_name(".cache") / "drawings"))
+    with stage("Built"):
+        publish(pages, out, stamp=stamp)
+    for trouble in pages.problems:
+        click.echo(f"not drawn: {trouble.page}#{trouble.anchor}: {trouble.message}", err=True)
