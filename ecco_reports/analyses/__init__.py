@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
+from ecco_reports.analyses.measures import Drift, Measure, Trace
 from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Check, Decoding, Metric, Prompt, Record, Table
@@ -51,6 +52,8 @@ class Analysis(ABC, Generic[P, R]):
         requires: What a model must be able to do.
         Params: Its settings, from YAML.
         Result: Its outcome, to the store.
+        measures: The metrics it has, of one result (``metrics``) and of two (``drift``), by name.
+        Trace: What it keeps of a result for later comparisons; None where it keeps its metrics alone.
     """
 
     name: ClassVar[str]
@@ -60,6 +63,8 @@ class Analysis(ABC, Generic[P, R]):
     requires: ClassVar[frozenset[Capability]]
     Params: type[P]
     Result: type[R]
+    measures: ClassVar[Mapping[str, Measure]] = {}
+    Trace: ClassVar[type[Trace] | None] = None
 
     def needs(self, params: P) -> frozenset[Capability]:
         """What a model must be able to do for these settings; for most analyses the same as for any others."""
@@ -109,7 +114,7 @@ class Analysis(ABC, Generic[P, R]):
 
     @abstractmethod
     def metrics(self, result: R) -> Mapping[str, Metric]:
-        """The numbers a gate may watch."""
+        """The numbers of one result that a gate may watch, each of them in ``measures``."""
 
     @abstractmethod
     def summary(self, result: R) -> str:
@@ -132,6 +137,30 @@ class Analysis(ABC, Generic[P, R]):
             names: What the page calls the two models.
         """
         return None
+
+    def trace(self, result: R) -> Trace | None:
+        """What a later comparison needs of a result, of the class ``Trace``. Pure."""
+        return None
+
+    def drift(self, before: Any, after: Any) -> Drift:
+        """How far a result has moved. Pure; the traces are of the class ``Trace``.
+
+        Args:
+            before: Of the baseline.
+            after: Of the candidate, which may have another tokenizer (words are aligned by their characters) and
+                other layers (they are aligned by relative depth).
+        """
+        return Drift()
+
+    def drift_figures(self, before: Any, after: Any, names: tuple[str, str]) -> Sequence[Figure]:
+        """Figures of what moved, the most telling first. Pure; imports ``charts`` inside.
+
+        Args:
+            before: Trace of the baseline.
+            after: Trace of the candidate.
+            names: What the page calls the two.
+        """
+        return ()
 
 
 AnyAnalysis: TypeAlias = Analysis[Any, Any]

@@ -1,0 +1,60 @@
+"""What is known of a metric before anything is computed, and what two results say about each other in numbers.
+
+In: nothing, or the traces of two results. Out: descriptions and numbers. Light: no torch, no drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ecco_reports.records import Direction, Record
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number that a gate may watch.
+
+    Attributes:
+        direction: Which way is better.
+        meaning: What it is, as the end of a sentence.
+        unit: ``nats``, ``layers``, ``rank``, ``share``; empty for a bare number.
+        noise: The largest change that rounding alone (half precision, another order of adding) should make: what is not
+            larger counts as the same.
+        equal: For a number that describes two results of one question: its value for equal results (1 for an
+            agreement, 0 for a distance). None for a number that describes one result.
+    """
+
+    direction: Direction
+    meaning: str
+    unit: str = ""
+    noise: float = 0.0
+    equal: float | None = None
+
+    @property
+    def of_two(self) -> bool:
+        """Whether it describes two results rather than one."""
+        return self.equal is not None
+
+
+class Trace(Record):
+    """What a later comparison needs of a result: words and rounded numbers, no arrays.
+
+    It is written into baselines, which people commit: keep it small (a few kilobytes for a sentence), and round what
+    nobody could tell apart.
+    """
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far two results of one question are from each other.
+
+    Attributes:
+        values: The measures of two results, by name; one that cannot be had is absent.
+        finding: The most telling difference as one plain sentence with its numbers; empty where there is none.
+        remarks: What could not be compared, and why, a sentence each.
+    """
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    finding: str = ""
+    remarks: Sequence[str] = ()
