@@ -53,7 +53,7 @@ class Analysis(ABC, Generic[P, R]):
         Params: Its settings, from YAML.
         Result: Its outcome, to the store.
         measures: The metrics it has, of one result (``metrics``) and of two (``drift``), by name.
-        Trace: What it keeps of a result for later comparisons; None where it keeps its metrics alone.
+        Traced: What it keeps of a result for later comparisons; None where it keeps its metrics alone.
     """
 
     name: ClassVar[str]
@@ -64,7 +64,7 @@ class Analysis(ABC, Generic[P, R]):
     Params: type[P]
     Result: type[R]
     measures: ClassVar[Mapping[str, Measure]] = {}
-    Trace: ClassVar[type[Trace] | None] = None
+    Traced: ClassVar[type[Trace] | None] = None
 
     def needs(self, params: P) -> frozenset[Capability]:
         """What a model must be able to do for these settings; for most analyses the same as for any others."""
@@ -139,11 +139,11 @@ class Analysis(ABC, Generic[P, R]):
         return None
 
     def trace(self, result: R) -> Trace | None:
-        """What a later comparison needs of a result, of the class ``Trace``. Pure."""
+        """What a later comparison needs of a result, of the class ``Traced``. Pure."""
         return None
 
     def drift(self, before: Any, after: Any) -> Drift:
-        """How far a result has moved. Pure; the traces are of the class ``Trace``.
+        """How far a result has moved. Pure; the traces are of the class ``Traced``.
 
         Args:
             before: Of the baseline.
