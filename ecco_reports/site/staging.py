@@ -17,6 +17,7 @@ import yaml
 
 from ecco_reports.errors import SiteError
 from ecco_reports.resources import bundled_models, resource
+from ecco_reports.site.settings import merged
 from ecco_reports.site.stamp import STAMP
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def stage(
         pages: Rendered pages, in the order of the navigation.
         folder: An empty folder.
         bundle: The script that draws charts.
-        settings: MkDocs settings that replace those of ``mkdocs.yml``.
+        settings: MkDocs settings that are laid over those of ``mkdocs.yml``.
         source: The folder with ``mkdocs.yml`` and hand-written ``docs``; by default the package's own.
 
     Returns:
@@ -108,7 +109,7 @@ def stage(
     made += _model_cards(docs)
     _write(docs, str(BUNDLE), bundle)
     config = yaml.safe_load((source / "mkdocs.yml").read_text(encoding="utf-8"))
-    config |= dict(settings or {})
+    config = merged(config, settings or {})
     config["nav"], unlisted = expand_nav(config.get("nav", []), made, docs)
     if unlisted:
         config["not_in_nav"] = "\n".join(f"/{path}" for path in unlisted)
