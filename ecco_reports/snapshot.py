@@ -66,8 +66,8 @@ class Entry(Record):
         failure: Why there is no result; None where there is one.
         lacking: Whether there is none only because the model cannot do what was asked.
         metrics: The finite numbers of the result, by name.
-        unmeasured: Why a number is absent that should be there, by name (``""`` stands for all of them, ``"trace"`` for the
-            trace).
+        unmeasured: Why a number is absent that should be there, by name; ``""`` stands for all of them, and ``"trace"``
+            for the trace.
         trace: What the analysis keeps for comparisons, or None.
         unproven: The checks that did not pass, a sentence each.
     """
@@ -195,7 +195,7 @@ def _entry(outcome: Outcome, analysis: AnyAnalysis) -> Entry:
         key=task.key,
         failure=outcome.failure.message if outcome.failure else None,
         lacking=outcome.failure is not None and outcome.failure.kind == "CapabilityError",
-        metrics=metrics,
+        metrics=dict(sorted(metrics.items())),
         unmeasured=unmeasured | untraced,
         trace=trace,
         unproven=_unproven(outcome, analysis),
