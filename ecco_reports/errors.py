@@ -13,6 +13,7 @@
     ├── NotFiniteError         a result holds NaN or infinity (store)
     ├── StoreError             the store cannot be read or written (store)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
+    ├── ReportError            a report cannot be written as it was asked for (reporting)
     └── SiteError              MkDocs refused the pages (site)
 
 Errors carry data; only ``cli`` turns them into sentences on a terminal.
@@ -180,6 +181,10 @@ class StoreError(EccoReportsError):
 
 class RenderError(EccoReportsError):
     """A chart or a page cannot be made."""
+
+
+class ReportError(EccoReportsError):
+    """A report cannot be written as it was asked for."""
 
 
 class SiteError(EccoReportsError):
