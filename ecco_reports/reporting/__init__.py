@@ -1,12 +1,11 @@
 """What a comparison found and what gates say of it, as files for people and machines, and on a terminal.
 
-In: comparisons and verdicts. Out: ``.md``, ``.json``, ``.html``, ``.junit.xml``, lines. Never: sites (``site`` publishes
-them), judging, torch. Light to import: each form brings what it needs.
+In: comparisons and verdicts. Out: ``.md``, ``.json``, ``.html``, ``.junit.xml``, lines. Never: sites (``site``
+publishes them), judging, torch. Light to import: each form brings what it needs.
 """
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ COMMENT_BYTES = 60_000
 
 LINK_LIMIT = 2_000
 """Longer addresses do not work everywhere, and a comment must always have room for its link."""
+LINK_STARTS = ("https://", "http://", "file:///", "./", "../")
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Report:
     def __post_init__(self) -> None:
         if len(self.link) > LINK_LIMIT:
             raise ReportError(f"the link of a report has {len(self.link):,} characters, and {LINK_LIMIT:,} are allowed")
-        if self.link and not self.link.startswith(("https://", "http://", "./", "../", "file:///")):
+        if self.link and not self.link.startswith(LINK_STARTS):
             raise ReportError(
-                f"the link of a report begins with https://, http://, file:///, ./ or ../, and not like {self.link[:40]!r}"
+                f"the link of a report begins with {', '.join(LINK_STARTS)}, and this one with {self.link[:40]!r}"
             )
 
 
@@ -125,7 +125,7 @@ def _replace(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(content)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise ReportError(f"{path} cannot be written: {error.strerror or error}.") from error
