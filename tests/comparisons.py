@@ -91,7 +91,7 @@ def _trace(label: str, prompt: Prompt, lost: bool) -> Mapping[str, Any] | None:
     if label != "generation":
         return None
     said = (prompt.target or "").strip()
-    return {"said": " Rome, of course" if lost else f" {said}, of course"}
+    return {"text": " Rome, of course" if lost else f" {said}, of course"}
 
 
 def _entry(model: str, prompt: Prompt, label: str, version: int = 1, **more: Any) -> Entry:
@@ -250,7 +250,7 @@ def comparison(experiment: str = "capitals") -> Comparison:
     ]
     return Comparison(
         before=_snapshot(
-            experiment, [pair.before for pair in pairs], "2026-01-02T03:04:05+00:00", "c0ffee" * 6 + "c0ff"
+            experiment, [pair.before for pair in pairs], "2026-01-02T03:04:05+00:00", "c0ffee" * 6
         ),
         after=_snapshot(experiment, [pair.after for pair in pairs], "2026-02-03T04:05:06+00:00", None),
         names=NAMES,
