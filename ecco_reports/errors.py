@@ -11,6 +11,7 @@
     │   ├── ModelMemoryError   a single step of an analysis is too much for the memory (models, worker)
     │   └── ModelApiError      a model behind an API answered with an error (models)
     ├── NotFiniteError         a result holds NaN or infinity (store)
+    ├── BaselineError          two snapshots cannot be held against each other (comparison, baselines)
     ├── StoreError             the store cannot be read or written (store)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
     └── SiteError              MkDocs refused the pages (site)
@@ -176,6 +177,10 @@ class NotFiniteError(EccoReportsError):
 
 class StoreError(EccoReportsError):
     """The store cannot be read or written."""
+
+
+class BaselineError(EccoReportsError):
+    """A baseline cannot be used: it is damaged, of an older schema, or has nothing in common with the candidate."""
 
 
 class RenderError(EccoReportsError):
