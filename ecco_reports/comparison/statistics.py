@@ -103,7 +103,7 @@ def bootstrap_interval(
 
 
 def _bootstrap(sample: np.ndarray, method: str, seed: int, confidence: float) -> tuple[float, float]:
-    from scipy import stats
+    from scipy import stats  # type: ignore[import-untyped]
 
     with warnings.catch_warnings():
         # A degenerate BCa gives NaN, which the caller sees; it need not be said as well.
