@@ -11,9 +11,10 @@
     │   ├── ModelMemoryError   a single step of an analysis is too much for the memory (models, worker)
     │   └── ModelApiError      a model behind an API answered with an error (models)
     ├── NotFiniteError         a result holds NaN or infinity (store)
-    ├── BaselineError          two snapshots cannot be held against each other (comparison, baselines)
     ├── StoreError             the store cannot be read or written (store)
+    ├── BaselineError          there is nothing usable to hold a run against, or nothing fit to bless (comparison, baselines)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
+    ├── ReportError            a report cannot be written as it was asked for (reporting)
     └── SiteError              MkDocs refused the pages (site)
 
 Errors carry data; only ``cli`` turns them into sentences on a terminal.
@@ -180,11 +181,15 @@ class StoreError(EccoReportsError):
 
 
 class BaselineError(EccoReportsError):
-    """A baseline cannot be used: it is damaged, of an older schema, or has nothing in common with the candidate."""
+    """There is nothing usable to hold a run against, or a run is not fit to be held against."""
 
 
 class RenderError(EccoReportsError):
     """A chart or a page cannot be made."""
+
+
+class ReportError(EccoReportsError):
+    """A report cannot be written as it was asked for."""
 
 
 class SiteError(EccoReportsError):
