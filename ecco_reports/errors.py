@@ -12,6 +12,7 @@
     │   └── ModelApiError      a model behind an API answered with an error (models)
     ├── NotFiniteError         a result holds NaN or infinity (store)
     ├── StoreError             the store cannot be read or written (store)
+    ├── SpanError              an attribution says nothing of a part of the prompt that was named (analyses, gates)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
     └── SiteError              MkDocs refused the pages (site)
 
@@ -176,6 +177,10 @@ class NotFiniteError(EccoReportsError):
 
 class StoreError(EccoReportsError):
     """The store cannot be read or written."""
+
+
+class SpanError(EccoReportsError):
+    """A part of a prompt, or a method, was named of which an attribution says nothing."""
 
 
 class RenderError(EccoReportsError):
