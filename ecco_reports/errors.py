@@ -13,7 +13,9 @@
     ├── NotFiniteError         a result holds NaN or infinity (store)
     ├── StoreError             the store cannot be read or written (store)
     ├── SpanError              an attribution says nothing of a part of the prompt that was named (analyses, gates)
+    ├── BaselineError          there is nothing usable to hold a run against, or nothing fit to bless (baselines)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
+    ├── ReportError            a report cannot be written as it was asked for (reporting)
     └── SiteError              MkDocs refused the pages (site)
 
 Errors carry data; only ``cli`` turns them into sentences on a terminal.
@@ -183,8 +185,16 @@ class SpanError(EccoReportsError):
     """A part of a prompt, or a method, was named of which an attribution says nothing."""
 
 
+class BaselineError(EccoReportsError):
+    """There is nothing usable to hold a run against, or a run is not fit to be held against."""
+
+
 class RenderError(EccoReportsError):
     """A chart or a page cannot be made."""
+
+
+class ReportError(EccoReportsError):
+    """A report cannot be written as it was asked for."""
 
 
 class SiteError(EccoReportsError):
