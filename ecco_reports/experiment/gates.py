@@ -163,9 +163,7 @@ class GateReader:
         entry = self._entry(label)
         return self._analyses[entry.analysis].measures.get(name) if entry else None
 
-    def _metric(
-        self, node: Node, fields: GateFields, models: Sequence[str], prompts: Sequence[str]
-    ) -> None:
+    def _metric(self, node: Node, fields: GateFields, models: Sequence[str], prompts: Sequence[str]) -> None:
         """Notes what is wrong with a gate on a number."""
         if fields.metric is None:
             message = "a gate names what it watches."
@@ -225,7 +223,7 @@ class GateReader:
         concerned = [name for name in prompts if concerns(found, self._prompts[name])]
         for about, kind in ((About.TARGET, "target"), (About.FOIL, "foil")):
             if about in pattern.about and not any(getattr(self._prompts[name], kind) for name in prompts):
-                yield f"none of its prompts has a {kind}.", f"Write one: `{{text: ..., {kind}: \" London\"}}`."
+                yield f"none of its prompts has a {kind}.", f'Write one: `{{text: ..., {kind}: " London"}}`.'
                 return
         if not concerned:
             words = sorted({word for name in prompts for word in _words(self._prompts[name])})

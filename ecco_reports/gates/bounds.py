@@ -230,7 +230,11 @@ def _against(bound: str, amount: float, sample: Sample, before: str, outside: bo
         return f"is {by} {way} than the baseline's {before}{tail}"
     smaller, larger = sorted((value, reference))
     times = f"{said(larger / smaller, amount)} times" if smaller > 0 else "infinitely"
-    tail = f"; at most a factor of {said(amount)} is allowed" if outside else f", and a factor of {said(amount)} is allowed"
+    tail = (
+        f"; at most a factor of {said(amount)} is allowed"
+        if outside
+        else f", and a factor of {said(amount)} is allowed"
+    )
     return f"is {times} {way} than the baseline's {before}{tail}"
 
 

@@ -22,6 +22,9 @@ from ecco_reports.snapshot import Entry, Snapshot
 if TYPE_CHECKING:
     from ecco_reports.experiment import Gate
 
+OF_ONE_AGAINST = frozenset({"max_drop", "max_ratio"})
+"""The bounds that hold a number of one result against the same number of the baseline."""
+
 UNKNOWN = Measure(Direction.NEITHER, "")
 """What is known of a metric whose analysis does not list its metrics."""
 
@@ -107,7 +110,7 @@ class Evidence:
             return Finding(entry, measure, status=Status.NOT_RUN, reason=f"its task failed: {_inner(entry.failure)}")
         if reason := entry.unmeasured.get(""):
             return Finding(entry, measure, status=Status.ERROR, reason=_inner(reason))
-        if measure.of_two:
+        if measure.of_two or (gate.against and not gate.bounds.keys() & OF_ONE_AGAINST):
             return self._of_two(gate, entry, measure, pair)
         if reason := entry.unmeasured.get(gate.name):
             return Finding(entry, measure, status=Status.FAIL, reason=_inner(reason))
@@ -118,9 +121,7 @@ class Evidence:
             return Finding(entry, measure, after) if after is not None else _missing(entry, measure)
         return self._against(gate, entry, measure, pair, after)
 
-    def _against(
-        self, gate: Gate, entry: Entry, measure: Measure, pair: Pair | None, after: float | None
-    ) -> Finding:
+    def _against(self, gate: Gate, entry: Entry, measure: Measure, pair: Pair | None, after: float | None) -> Finding:
         """One result held against the one of the baseline."""
         if (obstacle := self._obstacle(pair)) is not None:
             return _missing(entry, measure) if after is None else Finding(entry, measure, after, None, *obstacle)
@@ -146,6 +147,9 @@ class Evidence:
             return Finding(entry, measure, None, None, *obstacle)
         assert pair is not None, "only a pair has no obstacle"
         change = pair.change(gate.name)
+        if not measure.of_two and change is not None:
+            reason = "this metric describes one result, not a pair"
+            return Finding(entry, measure, None, None, Status.NOT_COMPARABLE, reason)
         after = change.after if change else None
         if after is None:
             if pair.remarks:

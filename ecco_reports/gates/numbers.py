@@ -68,11 +68,13 @@ def cases_of(gate: Gate, evidence: Evidence, blank: Verdict) -> list[Case]:
         evidence: Where it looks.
         blank: A verdict about the gate that says nothing yet.
     """
+    if not gate.bounds:
+        return [Case(gate, replace(blank, message="a gate without a bound stops nothing"))]
     findings = evidence.findings(gate)
     if all(finding.missing for finding in findings):
         known = evidence.known(gate)
         message = f"no result carries the metric {gate.metric!r}. {did_you_mean(gate.metric, known)}"
-        return [Case(gate, replace(blank, status=Status.ERROR, message=message.rstrip(".")))]
+        return [Case(gate, replace(blank, message=message.rstrip(".")))]
     if gate.over is None:
         return [_alone(gate, finding, blank) for finding in findings]
     models = dict.fromkeys(finding.entry.model for finding in findings)
@@ -91,7 +93,9 @@ def _together(gate: Gate, findings: Sequence[Finding], blank: Verdict) -> Case:
     if (decides := gravest(findings)) is not None:
         others = sum(one.status is decides.status for one in findings) - 1
         more = f" (and {others} more)" if others else ""
-        return Case(gate, replace(about, status=decides.status, message=f"{decides.entry.prompt}: {decides.reason}{more}"))
+        return Case(
+            gate, replace(about, status=decides.status, message=f"{decides.entry.prompt}: {decides.reason}{more}")
+        )
     return _case(gate, findings, about)
 
 
@@ -217,8 +221,8 @@ def _verdict(case: Case, sample: Sample) -> Verdict:
     last = list(case.bounds)[-1]
     message = _over(case, sentence(last, case.bounds[last], sample, False))
     if _improved(case, sample):
-        case.verdict = replace(case.verdict, **dict(zip(("p", "adjusted"), case.better or (None, None), strict=True)))
-        return replace(case.verdict, status=Status.IMPROVED, message=f"better: {message}")
+        p, adjusted = case.better or (None, None)
+        return replace(case.verdict, status=Status.IMPROVED, message=f"better: {message}", p=p, adjusted=adjusted)
     return replace(_with_test(case, last), status=Status.PASS, message=message)
 
 

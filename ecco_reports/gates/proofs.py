@@ -21,12 +21,13 @@ def proofs(outcome: Outcome, analyses: Registry[AnyAnalysis]) -> Iterator[Verdic
         return
     for check in checks:
         relation = "is within" if check.passed else "is above"
+        residual = f"the residual {check.residual:.3g} {relation} its tolerance {check.tolerance:.3g}"
         yield Verdict(
             kind=Kind.PROOF,
             status=Status.PASS if check.passed else Status.FAIL,
             experiment=experiment,
             name=check.name,
-            message=f"the residual {check.residual:.3g} {relation} its tolerance {check.tolerance:.3g}: {check.meaning}",
+            message=f"{residual}: {check.meaning}",
             model=model,
             prompt=prompt,
             label=label,

@@ -1,7 +1,7 @@
 """Whether a mean is out of its bound by more than chance makes.
 
-In: the excess of each prompt. Out: p-values, and how few prompts can say nothing. The tests are those of scipy, which is
-imported inside.
+In: the excess of each prompt. Out: p-values, and how few prompts can say nothing. The tests are those of scipy, which
+is imported inside.
 """
 
 from __future__ import annotations
