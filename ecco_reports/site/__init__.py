@@ -66,8 +66,8 @@ def publish(
         staging: Where the MkDocs project is kept that the site is built from; by default ``docs`` beside a folder
             named ``site``, and ``NAME-docs`` beside any other.
         stamp: What ``site_stamp`` said, so that ``is_current`` can tell next time.
-        settings: MkDocs settings that replace those of the source (``site_name``, ``site_url``). With ``site_url`` there
-            are a sitemap, canonical links and cards; without it there is no sitemap.
+        settings: MkDocs settings that replace those of the source (``site_name``, ``site_url``). With ``site_url``
+            there are a sitemap, canonical links and cards; without it there is no sitemap.
         source: The folder with ``mkdocs.yml`` and hand-written ``docs``; by default the package's own.
 
     Raises:

@@ -1,6 +1,6 @@
 """Social cards: the picture that is shown where somebody shares the address of a page.
 
-In: a title and a small picture. Out: a PNG of 1200 x 630 pixels. Never: text outside the card, or a font from elsewhere.
+In: a title and a small picture. Out: a PNG of 1200 x 630 pixels. Never: text outside the card.
 """
 
 from __future__ import annotations
