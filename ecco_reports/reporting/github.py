@@ -1,0 +1,61 @@
+"""Text from users and models that stays text in a comment on GitHub, and nothing else.
+
+GitHub reads a comment twice: as Markdown, where character references mean nothing but their character, and then once
+more as finished text, in which it looks for mentions, references to issues, emoji, formulas and addresses. The second
+reading looks into no ``<code>``; elsewhere a word joiner, which nobody sees, takes what follows a sign away from it.
+
+In: any string. Out: Markdown of one line. Never: what is said.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from ecco_reports.records import control_sign
+
+JOINER = "\u2060"
+NAME, SPEECH, SENTENCE = 120, 400, 600
+"""Characters that a name, a text of a model and a sentence may have; more are cut, and the cut is shown."""
+
+_PLAIN = frozenset(" ,;()%")
+_LIVE = re.compile(r"(://|[@#:$]|\bGH-|\bwww\.)(?=\S)", re.IGNORECASE)
+"""What GitHub's second reading begins at: mentions, issues, emoji, formulas, addresses."""
+_LINES = {"\n": "⏎", "\r": "␍", "\t": "⇥"}
+
+
+def prose(text: str, limit: int = SENTENCE) -> str:
+    """A sentence that may hold text of users: every sign is a character reference, and none begins anything."""
+    return _references(_LIVE.sub(lambda found: found[0] + JOINER, _cut(_one_line(text), limit)))
+
+
+def code(text: str, limit: int = NAME) -> str:
+    """A text of users as it is, in the face of code."""
+    return f"<code>{_references(_cut(_one_line(text), limit)) or '(nothing)'}</code>"
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def _one_line(text: str) -> str:
+    return "".join(_LINES.get(char) or _sign(char) for char in text)
+
+
+def _sign(char: str) -> str:
+    """Control characters, halves of characters and what turns text around, as signs."""
+    if char < " " or char == "\x7f":
+        return control_sign(char)
+    if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} and char != "\u200d":
+        return f"⟨U+{ord(char):04X}⟩"
+    return char
+
+
+def _references(text: str) -> str:
+    return "".join(char if _inert(char) else f"&#{ord(char)};" for char in text)
+
+
+def _inert(char: str) -> bool:
+    if char.isascii():
+        return char.isalnum() or char in _PLAIN
+    return unicodedata.category(char)[0] in "LNSP"
