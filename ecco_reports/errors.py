@@ -12,6 +12,7 @@
     │   └── ModelApiError      a model behind an API answered with an error (models)
     ├── NotFiniteError         a result holds NaN or infinity (store)
     ├── StoreError             the store cannot be read or written (store)
+    ├── BaselineError          there is nothing usable to hold a run against, or nothing fit to bless (baselines)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
     ├── ReportError            a report cannot be written as it was asked for (reporting)
     └── SiteError              MkDocs refused the pages (site)
@@ -177,6 +178,10 @@ class NotFiniteError(EccoReportsError):
 
 class StoreError(EccoReportsError):
     """The store cannot be read or written."""
+
+
+class BaselineError(EccoReportsError):
+    """There is nothing usable to hold a run against, or a run is not fit to be held against."""
 
 
 class RenderError(EccoReportsError):

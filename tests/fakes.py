@@ -200,6 +200,7 @@ class FakeExperiment:
     seed: int = 0
     gates: Sequence[Any] = ()
     path: Path = field(default=Path("demo.yaml"))
+    title: str = "A demonstration"
 
     def problem(self, path, message, hint="", key=False):
         return Problem(f"{self.name}.yaml", len(path), 1, f"{'.'.join(map(str, path))}: {message}", hint)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from ecco_reports import __version__
-from ecco_reports.errors import EccoReportsError, ExperimentError, ModelError
+from ecco_reports.errors import BaselineError, EccoReportsError, ExperimentError, ModelError
 
 FINE, UNEXPECTED, USERS_MISTAKE, GATE_FAILED, TASK_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -33,7 +33,7 @@ class Verbs(click.Group):
             if ctx.params.get("debug"):
                 raise
             explain(error)
-            sys.exit(USERS_MISTAKE if isinstance(error, ExperimentError | ModelError) else UNEXPECTED)
+            sys.exit(USERS_MISTAKE if isinstance(error, ExperimentError | ModelError | BaselineError) else UNEXPECTED)
         except KeyboardInterrupt:
             click.echo("\nInterrupted. What was finished is stored; the same command goes on from there.", err=True)
             sys.exit(INTERRUPTED)
