@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from ecco_reports.records import control_sign
+from ecco_reports.reporting.text import cut, one_line
 
 JOINER = "\u2060"
 NAME, SPEECH, SENTENCE = 120, 400, 600
@@ -21,34 +21,16 @@ NAME, SPEECH, SENTENCE = 120, 400, 600
 _PLAIN = frozenset(" ,;()%")
 _LIVE = re.compile(r"(://|[@#:$]|\bGH-|\bwww\.)(?=\S)", re.IGNORECASE)
 """What GitHub's second reading begins at: mentions, issues, emoji, formulas, addresses."""
-_LINES = {"\n": "⏎", "\r": "␍", "\t": "⇥"}
 
 
 def prose(text: str, limit: int = SENTENCE) -> str:
     """A sentence that may hold text of users: every sign is a character reference, and none begins anything."""
-    return _references(_LIVE.sub(lambda found: found[0] + JOINER, _cut(_one_line(text), limit)))
+    return _references(_LIVE.sub(lambda found: found[0] + JOINER, cut(one_line(text), limit)))
 
 
 def code(text: str, limit: int = NAME) -> str:
     """A text of users as it is, in the face of code."""
-    return f"<code>{_references(_cut(_one_line(text), limit)) or '(nothing)'}</code>"
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
-
-
-def _one_line(text: str) -> str:
-    return "".join(_LINES.get(char) or _sign(char) for char in text)
-
-
-def _sign(char: str) -> str:
-    """Control characters, halves of characters and what turns text around, as signs."""
-    if char < " " or char == "\x7f":
-        return control_sign(char)
-    if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} and char != "\u200d":
-        return f"⟨U+{ord(char):04X}⟩"
-    return char
+    return f"<code>{_references(cut(one_line(text), limit)) or '(nothing)'}</code>"
 
 
 def _references(text: str) -> str:
