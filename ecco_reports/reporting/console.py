@@ -29,8 +29,8 @@ from ecco_reports.comparison.words import (
     probability,
     tally,
 )
+from ecco_reports.gates.words import outcomes, tone, unpassed, verdict_line
 from ecco_reports.reporting.text import cut, one_line
-from ecco_reports.reporting.verdict import tone, unpassed, verdict_line
 
 if TYPE_CHECKING:
     from ecco_reports.gates import Verdict
@@ -61,6 +61,8 @@ def say(report: Report, stream: TextIO | None = None) -> None:
 
 def _pieces(report: Report, lively: bool) -> Iterator[Text | Table]:
     yield _text(f"{verdict_line(report.verdicts)}.", tone(report.verdicts, report.comparisons), bold=True)
+    if report.verdicts and report.verdicts.gates:
+        yield _text(f"Gates: {outcomes(report.verdicts)}")
     if found := unpassed(report.verdicts):
         yield _gates(found, lively)
         yield from _more(len(found) - GATES, "gate")
@@ -127,7 +129,7 @@ def _gates(verdicts: Sequence[Verdict], lively: bool) -> Table:
             _text(verdict.status.value, TONES.get(verdict.status.value, "doubtful")),
             _text(cut(verdict.name, 60)),
             _text(where),
-            _text(cut(verdict.message, 300)),
+            _text(cut(verdict.message, 160)),
         )
     return table
 

@@ -19,6 +19,10 @@ NAME, SPEECH, SENTENCE = 120, 400, 600
 """Characters that a name, a text of a model and a sentence may have; more are cut, and the cut is shown."""
 
 _PLAIN = frozenset(" ,;()%")
+_LATER_PLAIN = _PLAIN | frozenset(".-/'\"=+")
+"""These mean something at the start of a line only, which a text may happen to begin."""
+_START = 12
+"""As far as the sign of a list can reach: nine digits and a point."""
 _LIVE = re.compile(r"(://|[@#:$]|\bGH-|\bwww\.)(?=\S)", re.IGNORECASE)
 """What GitHub's second reading begins at: mentions, issues, emoji, formulas, addresses."""
 
@@ -34,10 +38,14 @@ def code(text: str, limit: int = NAME) -> str:
 
 
 def _references(text: str) -> str:
-    return "".join(char if _inert(char) else f"&#{ord(char)};" for char in text)
+    later = _PLAIN if "www" in text.lower() else _LATER_PLAIN
+    return "".join(
+        char if _inert(char, _PLAIN if index < _START else later) else f"&#{ord(char)};"
+        for index, char in enumerate(text)
+    )
 
 
-def _inert(char: str) -> bool:
+def _inert(char: str, plain: frozenset[str]) -> bool:
     if char.isascii():
-        return char.isalnum() or char in _PLAIN
+        return char.isalnum() or char in plain
     return unicodedata.category(char)[0] in "LNSP"

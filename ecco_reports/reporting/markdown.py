@@ -27,8 +27,8 @@ from ecco_reports.comparison.words import (
     tally,
 )
 from ecco_reports.errors import ReportError
+from ecco_reports.gates.words import outcomes, tone, unpassed, verdict_line
 from ecco_reports.reporting.github import SPEECH, code, prose
-from ecco_reports.reporting.verdict import tone, unpassed, verdict_line
 
 if TYPE_CHECKING:
     from ecco_reports.gates import Verdict
@@ -71,7 +71,7 @@ def summary(report: Report, max_bytes: int | None = None) -> str:
     Raises:
         ReportError: That is less than the verdict and the link may need.
     """
-    must = "\n".join([MARKER, *_must(report), ""])
+    must = "\n".join([MARKER, *_must(report)])
     parts = [part for part in _parts(report) if part.items]
     if max_bytes is None:
         return must + "".join(part.head + "".join(part.items) + part.tail for part in parts)
@@ -139,14 +139,14 @@ def _must(report: Report) -> Iterator[str]:
     icon = ICONS[tone(report.verdicts, report.comparisons)]
     names = [comparison.after.experiment for comparison in report.comparisons]
     about = f" · {prose(names[0], 80)}" if len(names) == 1 else ""
-    yield f"## {icon} {verdict_line(report.verdicts)}{about}"
-    yield ""
+    yield f"## {icon} {verdict_line(report.verdicts)}{about}\n"
     if report.link:
-        yield f"**[Full report]({_address(report.link)})**"
-        yield ""
+        yield f"**[Full report]({_address(report.link)})**\n"
     elif report.elsewhere:
-        yield f"The full report is in {prose(report.elsewhere)}."
-        yield ""
+        yield f"The full report is in {prose(report.elsewhere)}.\n"
+    if report.verdicts and report.verdicts.gates:
+        yield f"Gates: {outcomes(report.verdicts)}.\n"
+    yield ""
 
 
 def _parts(report: Report) -> Iterator[Part]:
@@ -193,11 +193,11 @@ def _facts(title: str, where: str, facts: Sequence[Fact]) -> Part:
 
 
 def _fact(fact: Fact) -> str:
-    target = f" {code(fact.prompt.target, 60)}" if fact.prompt.target is not None else ""
+    target = f" {code(fact.prompt.target.strip(), 60)}" if fact.prompt.target is not None else ""
     ranks = f"rank {fact.before:g} → {fact.after:g}"
     said = ""
     if None not in fact.said and fact.said[0] != fact.said[1]:
-        before, after = (code(text or "", 100) for text in fact.said)
+        before, after = (code((text or "").strip(), 100) for text in fact.said)
         said = f"; said {before}, says {after}"
     return f"- {code(fact.prompt.name, 60)} ({code(models(fact.models), 60)}):{target} {ranks}{said}\n"
 
@@ -255,7 +255,8 @@ def _prompt(changed: ChangedPrompt) -> str:
         else:
             texts = ["nothing is known" if text is None else code(text, SPEECH) for text in (said.before, said.after)]
             lines.append(f"- said {texts[0]}, says {texts[1]}")
-    lines += [f"- {code(pair.label, 60)}: {prose(pair.finding)}" for pair in changed.pairs if pair.finding]
+    told = [(pair.label, pair.reason or pair.finding) for pair in changed.pairs]
+    lines += [f"- {code(label, 60)}: {prose(sentence)}" for label, sentence in told if sentence]
     lines += [_moved(pair.label, change) for pair in changed.pairs for change in pair.changes[:12] if _loud(change)]
     return "\n".join([*lines, "", "</details>\n\n"])
 

@@ -5,7 +5,7 @@ In: verdicts and comparisons. Out: sentences and an order. Never: markup.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ecco_reports.comparison.words import counted, tally
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 ORDER = ("error", "fail", "not-run", "not-comparable", "insufficient-data", "no-baseline", "warn", "improved", "pass")
 """The outcomes of gates, what needs a look first."""
+PASSING = frozenset({"pass", "improved"})
 
 
 def tone(verdicts: Verdicts | None, comparisons: Sequence[Comparison]) -> str:
     """``broken``, ``doubtful`` or ``sound``: how the whole looks at a glance."""
     if verdicts is not None and verdicts.exit_code:
         return "broken"
-    if verdicts is not None and any(verdict.status.value not in {"pass", "improved"} for verdict in verdicts.gates):
+    if verdicts is not None and any(not verdict.passed for verdict in verdicts.gates):
         return "doubtful"
     marks = {mark.value for comparison in comparisons for mark in tally(comparison.pairs)}
     if verdicts is None or not verdicts.gates:
@@ -53,22 +54,15 @@ def verdict_line(verdicts: Verdicts | None) -> str:
     return ", ".join([whole if passed != 1 or rest else "The gate passed", *rest])
 
 
-PASSING = frozenset({"pass", "improved"})
+def outcomes(verdicts: Verdicts) -> str:
+    """How many gates ended in which way, what needs a look first: ``2 fail, 1 warn, 37 pass``."""
+    counts = sorted(verdicts.counts.items(), key=lambda item: ORDER.index(item[0].value))
+    return ", ".join(f"{number:,} {status.value}" for status, number in counts)
 
 
 def unpassed(verdicts: Verdicts | None, experiment: str | None = None) -> tuple[Verdict, ...]:
     """Gates and proofs that are not a pass, those first that need a look first."""
     if verdicts is None:
         return ()
-    found = [
-        verdict
-        for verdict in verdicts.all
-        if verdict.status.value not in PASSING and experiment in (None, verdict.experiment)
-    ]
+    found = [verdict for verdict in verdicts.all if not verdict.passed and experiment in (None, verdict.experiment)]
     return tuple(sorted(found, key=lambda verdict: (not verdict.failed, ORDER.index(verdict.status.value))))
-
-
-def place(verdict: Verdict) -> Mapping[str, str]:
-    """Where a verdict is about, as far as it is about one place."""
-    named = {"model": verdict.model, "prompt": verdict.prompt}
-    return {what: name for what, name in named.items() if name}
