@@ -99,10 +99,13 @@ def run(files: tuple[Path, ...], store: Path, jobs: int) -> None:
 @store_option
 @jobs_option
 @out_option
-def build(files: tuple[Path, ...], store: Path, jobs: int, out: Path) -> None:
+@click.option("--base-url", metavar="URL", help="Where the site will be found: for its sitemap, links and cards.")
+def build(files: tuple[Path, ...], store: Path, jobs: int, out: Path, base_url: str | None) -> None:
     """Run what is missing, render, and assemble the site."""
-    code = _build(files, store, jobs, out)
-    sys.exit(code)
+    from ecco_reports.site import base_url as checked
+
+    settings = {"site_url": checked(base_url)} if base_url is not None else {}
+    sys.exit(_build(files, store, jobs, out, settings))
 
 
 @click.command()
@@ -158,13 +161,13 @@ def doctor(store: Path) -> None:
     sys.exit(FINE if all(finding.fine for finding in found) else UNEXPECTED)
 
 
-def _build(files: Sequence[Path], store: Path, jobs: int, out: Path) -> int:
+def _build(files: Sequence[Path], store: Path, jobs: int, out: Path, base: Mapping[str, Any] | None = None) -> int:
     """The river: experiments, plan, run, verdicts, pages, site."""
     from ecco_reports.gates import judge
     from ecco_reports.site import describe, is_current, site_stamp
     from ecco_reports.site.settings import project_settings
 
-    settings = project_settings()
+    settings = project_settings() | dict(base or {})
     with stage("Ran"):
         done = run_all(load(files), store, jobs)
     verdicts = judge(done)
