@@ -1,8 +1,7 @@
-"""The actions of others that the workflows use: at which commit, with which inputs, and what they do as far as we rely on it."""
+"""The actions of others that the workflows use: at which commit, with which inputs, and what they do as far as needed."""
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import shutil
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 Inputs = Mapping[str, str]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What GitHub would have refused, or an action would have failed at."""
 
 
@@ -69,7 +68,7 @@ def _setup_python(job: Job, inputs: Inputs) -> dict[str, str]:
 def _restore(job: Job, inputs: Inputs) -> dict[str, str]:
     keys = [inputs["key"], *inputs.get("restore-keys", "").split()]
     if any("," in key or len(key) > 512 for key in keys):
-        raise Refused(f"a key of a cache holds a comma, or is too long: {keys}")
+        raise RefusedError(f"a key of a cache holds a comma, or is too long: {keys}")
     found = job.github.restored(keys, job.event.ref, job.workspace / inputs["path"])
     return {"cache-hit": "true" if found == inputs["key"] else "", "cache-matched-key": found}
 
@@ -88,15 +87,16 @@ def _upload(job: Job, inputs: Inputs) -> dict[str, str]:
     target = job.github.artifacts(job.run_id) / inputs.get("name", "artifact")
     if target.exists():
         if inputs.get("overwrite") != "true":
-            raise Refused(f"this run has an artifact {target.name} already")
+            raise RefusedError(f"this run has an artifact {target.name} already")
         shutil.rmtree(target)
     searched = [job.workspace / line.strip() for line in inputs["path"].splitlines() if line.strip()]
     tops = [_before_wildcards(path) for path in searched]
-    found = [Path(file) for path in searched for file in glob.glob(str(path)) if Path(file).exists()]
+    patterns = [path.relative_to(job.workspace).as_posix() for path in searched]
+    found = [path for pattern in patterns for path in job.workspace.glob(pattern)]
     files = [file for path in found for file in (path.rglob("*") if path.is_dir() else [path])]
     files = [file for file in files if file.is_file() and not _hidden(file.relative_to(job.workspace))]
     if not files:
-        raise Refused(f"there is nothing to upload: {inputs['path']}")
+        raise RefusedError(f"there is nothing to upload: {inputs['path']}")
     top = Path(os.path.commonpath(tops))
     for file in files:
         copy = target / file.relative_to(top.parent if top.is_file() else top)
@@ -119,12 +119,12 @@ def _download(job: Job, inputs: Inputs) -> dict[str, str]:
     run = job.run_id
     if "run-id" in inputs:
         if not inputs.get("github-token"):
-            raise Refused("an artifact of another run takes a token")
+            raise RefusedError("an artifact of another run takes a token")
         job.needs_permission("actions", "read")
         run = int(inputs["run-id"])
     source = job.github.artifacts(run) / inputs["name"]
     if not source.is_dir():
-        raise Refused(f"run {run} has no artifact {source.name}")
+        raise RefusedError(f"run {run} has no artifact {source.name}")
     shutil.copytree(source, job.workspace / inputs["path"], dirs_exist_ok=True, symlinks=True)
     return {}
 
@@ -139,7 +139,7 @@ def _upload_pages(job: Job, inputs: Inputs) -> dict[str, str]:
     target = job.github.artifacts(job.run_id) / "github-pages"
     source = job.workspace / inputs["path"]
     if any(path.is_symlink() for path in source.rglob("*")) or not any(source.iterdir()):
-        raise Refused("a site holds files, and no links")
+        raise RefusedError("a site holds files, and no links")
     shutil.copytree(source, target)
     return {}
 
@@ -148,7 +148,7 @@ def _deploy_pages(job: Job, inputs: Inputs) -> dict[str, str]:
     job.needs_permission("pages", "write")
     job.needs_permission("id-token", "write")
     if job.environment != "github-pages" or job.event.ref != f"refs/heads/{DEFAULT}":
-        raise Refused("Pages are deployed from the default branch, in the environment github-pages")
+        raise RefusedError("Pages are deployed from the default branch, in the environment github-pages")
     shutil.rmtree(job.github.pages, ignore_errors=True)
     shutil.copytree(job.github.artifacts(job.run_id) / "github-pages", job.github.pages)
     owner, name = job.github.repository.split("/")

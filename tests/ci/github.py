@@ -1,4 +1,4 @@
-"""What GitHub keeps of a repository, as folders and one JSON file: commits, caches, artifacts, comments, the Pages site."""
+"""What GitHub keeps of a repository, as folders and one JSON file: commits, caches, artifacts, comments, the site."""
 
 from __future__ import annotations
 
@@ -125,7 +125,8 @@ class GitHub:
     def push(self, project: Path) -> Event:
         """Takes what is on the default branch of a clone."""
         git(project, "push", "--quiet", str(self.origin), f"HEAD:refs/heads/{DEFAULT}")
-        return Event("push", {"repository": self._described()}, git(project, "rev-parse", "HEAD"), f"refs/heads/{DEFAULT}")
+        sha = git(project, "rev-parse", "HEAD")
+        return Event("push", {"repository": self._described()}, sha, f"refs/heads/{DEFAULT}")
 
     def pull_request(self, project: Path, number: int, branch: str, source: str | None = None) -> Event:
         """Takes what is checked out in a clone as the head of a pull request.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -15,15 +14,16 @@ from typing import Any
 
 import yaml
 
-from tests.ci.actions import KNOWN, Refused
+from tests.ci.actions import KNOWN, RefusedError
 from tests.ci.expressions import Declared, calls, evaluated, filled, truth
-from tests.ci.github import DEFAULT, Event, GitHub
+from tests.ci.github import Event, GitHub
 
 CHECKOUT = Path(__file__).parents[2]
 OURS = "ecco-reports/ecco_reports"
 PATIENCE = 240
 """Seconds that a step may take."""
 
+_FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")
 _STATUS = {"success", "failure", "always", "cancelled"}
 
 
@@ -99,7 +99,7 @@ class Job:
     def needs_permission(self, what: str, least: str) -> None:
         """Refuses what the token may not do."""
         if self.permissions.get(what) not in (least, "write"):
-            raise Refused(f"403: the job {self.name} may not {least} {what}")
+            raise RefusedError(f"403: the job {self.name} may not {least} {what}")
 
 
 @dataclass
@@ -265,7 +265,7 @@ def _run_step(
     assert not unknown | missing, f"{reference}: unknown {unknown}, missing {missing}"
     try:
         outputs = known.act(job, {key: value for key, value in inputs.items() if value})
-    except (Refused, subprocess.CalledProcessError) as error:
+    except (RefusedError, subprocess.CalledProcessError) as error:
         return Step(name, "failure", f"{error}\n{getattr(error, 'stderr', None) or ''}\n"), {}
     assert set(outputs) <= set(known.outputs)
     return Step(name, "success"), outputs
@@ -308,7 +308,7 @@ def _run_command(
     folder.mkdir()
     script = folder / "script.sh"
     script.write_text(step["run"], encoding="utf-8")
-    files = {kind: folder / kind.lower() for kind in ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")}
+    files = {kind: folder / kind.lower() for kind in _FILES}
     for file in files.values():
         file.touch()
     event = folder / "event.json"
