@@ -353,6 +353,7 @@ def _environment(job: Job) -> dict[str, str]:
         "GITHUB_SERVER_URL": "https://github.com",
         "GITHUB_SHA": job.event.sha,
         "GITHUB_REF": job.event.ref,
+        "GITHUB_REF_NAME": job.event.ref.removeprefix("refs/heads/"),
         "RUNNER_TEMP": str(job.folder / "temp"),
         "RUNNER_OS": "Linux",
         "FAKE_GITHUB": str(job.github.state),
