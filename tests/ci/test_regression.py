@@ -95,7 +95,7 @@ class TestAPullRequestThatPasses:
     def test_the_summary_is_the_report(self, first_push: Run) -> None:
         summary = first_push.jobs["check"].summary
         assert summary.startswith(MARKER)
-        assert "Where is it?" in summary
+        assert "All 4 gates passed" in summary
 
     def test_one_comment_says_so_and_leads_to_the_run(self, github: GitHub, first_push: Run) -> None:
         (made,) = [path for method, path in github.read()["calls"] if method == "POST"][:1]
