@@ -15,6 +15,7 @@ class WeightsTrace(Trace):
     weights: tuple[float, ...]
     said: str = ""
     accident: str = ""
+    layers: int = 1
 
 
 class Weighing:

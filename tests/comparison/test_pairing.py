@@ -205,3 +205,9 @@ def test_another_tokenizer_dtype_and_version_are_told_first():
 def test_an_unknown_tokenizer_is_not_called_another_one():
     after = snapshot(entry(), models={"m": traced_model("m", tokenizer="")})
     assert compared(snapshot(entry()), after).notes == ()
+
+
+def test_another_number_of_layers_is_told_first():
+    before = snapshot(entry(weights=None), entry("q", trace={"layers": 4}))
+    found = compared(before, snapshot(entry(weights=None), entry("q", trace={"layers": 6})))
+    assert found.notes == ("m has 6 layers instead of 4: they are compared by their relative depth.",)
