@@ -17,6 +17,7 @@ from ecco_reports.errors import (
     BaselineError,
     EccoReportsError,
     ExperimentError,
+    HistoryError,
     ModelError,
     PublishingError,
     ReportError,

@@ -71,7 +71,12 @@ def regressions(
     lines = history.mainline
     made = trends(lines, analyses) if found is None else found
     all_of_them = [
-        *(_stepped(history.experiment, trend, step) for trend in made for step in trend.steps if _lastingly_worse(step)),
+        *(
+            _stepped(history.experiment, trend, step)
+            for trend in made
+            for step in trend.steps
+            if _lastingly_worse(step)
+        ),
         *_began(history.experiment, lines),
     ]
     return tuple(sorted(all_of_them, key=lambda one: one.line.moment, reverse=True))
@@ -114,7 +119,9 @@ def _began(experiment: str, lines: Sequence[Line]) -> Iterator[Regression]:
             for prompt in after.lost:
                 if prompt not in before.lost:
                     text = f"The answer to {prompt}, which the baseline has, is not the first choice any more."
-                    yield Regression(experiment, after, before, f"lost {prompt}", f"The answer to {prompt} is lost", text)
+                    yield Regression(
+                        experiment, after, before, f"lost {prompt}", f"The answer to {prompt} is lost", text
+                    )
 
 
 def feed(
@@ -143,7 +150,9 @@ def feed(
     _put(root, "updated", _when(newest))
     _put(ElementTree.SubElement(root, "author"), "name", "ecco-reports")
     if base_url:
-        ElementTree.SubElement(root, "link", rel="self", type="application/atom+xml", href=f"{base_url}history/feed.xml")
+        ElementTree.SubElement(
+            root, "link", rel="self", type="application/atom+xml", href=f"{base_url}history/feed.xml"
+        )
         ElementTree.SubElement(root, "link", rel="alternate", type="text/html", href=f"{base_url}history/index.html")
     for one in entries[:MOST]:
         _entry(root, one, base_url)

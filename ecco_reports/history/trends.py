@@ -128,9 +128,7 @@ def trends(lines: Sequence[Line], analyses: Registry[AnyAnalysis] = ANALYSES) ->
     return tuple(sorted(made, key=lambda trend: trend.worry))
 
 
-def _trend(
-    model: str, label: str, name: str, points: Sequence[Point], analyses: Registry[AnyAnalysis]
-) -> Trend:
+def _trend(model: str, label: str, name: str, points: Sequence[Point], analyses: Registry[AnyAnalysis]) -> Trend:
     asked = points[-1].line.asked.get(label)
     known = asked is not None and asked.analysis in analyses
     measure = analyses[asked.analysis].measures.get(name, UNKNOWN) if asked and known else UNKNOWN
