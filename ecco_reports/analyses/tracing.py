@@ -23,9 +23,16 @@ Logprob: TypeAlias = Annotated[float, Field(le=0, allow_inf_nan=False)]
 Listed: TypeAlias = Mapping[str, Share]
 """The most probable outcomes by label. What is not listed is less probable than each of them."""
 
+TARGET_NOISE, GAP_NOISE, DIVERGENCE_NOISE = 0.15, 0.2, 1e-3
+"""What half precision does to the log-probability of a word, to the gap between two, and to a KL divergence, in nats;
+how it was measured stands beside the numbers of the generation room."""
+RANK_NOISE = 0.03
+"""What it does to a rank, as a share of the rank."""
 OTHER_TOKENS = "The two tokenizers cut the prompt into other tokens: what they say is compared as it is spelled."
 NO_DIVERGENCE = f"{OTHER_TOKENS} Their distributions are over other things, so there is no KL divergence."
 _LETTERS = 80
+_SEEN = 0.02
+"""What a probability has to move before a sentence speaks of it."""
 _UNSEEN = 1e-5
 """Probability below which what is left of a list is rounding: ten candidates, each rounded to six decimals."""
 T = TypeVar("T")
@@ -131,6 +138,13 @@ def moved(label: str, ranks: tuple[int | None, int | None], shares: tuple[float,
 
 def _worse(before: int | None, after: int | None) -> bool:
     return before is not None and after is not None and after > before
+
+
+def has_moved(ranks: tuple[int | None, int | None], shares: tuple[float, float]) -> bool:
+    """Whether a sentence should speak of it: the probability moved visibly, or the rank, and not by rounding alone."""
+    if abs(shares[0] - shares[1]) > _SEEN:
+        return True
+    return ranks[0] != ranks[1] and min(shares) * math.exp(TARGET_NOISE) < max(shares)
 
 
 def quoted(text: str) -> str:
