@@ -36,8 +36,8 @@ def figures_of_drift(before: GenerationTrace, after: GenerationTrace, names: tup
         ChartFigure(
             id="drift-candidates",
             title="Candidates of the first step, before and after",
-            reading=f"Two bars for each candidate: the upper one before ({names[0]}), the lower one after ({names[1]}). What "
-            f"is not listed is less probable than what is: below {least[0]} before, and below {least[1]} after.",
+            reading=f"Two bars for each candidate: the upper one before ({names[0]}), the lower after ({names[1]}). "
+            f"Candidates that are not listed are below {least[0]} before, and below {least[1]} after.",
             alt_text=drift_of(before, after).finding
             or f"The first step was {firsts[0]} before, and is {firsts[1]} after.",
             chart=shifts_chart(rows),
