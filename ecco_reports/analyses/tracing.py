@@ -125,19 +125,25 @@ def word(label: str) -> str:
 
 def moved(label: str, ranks: tuple[int | None, int | None], shares: tuple[float, float]) -> str:
     """How a word moved, as a clause: "“London” falls from rank 1 (82.1%) to rank 7 (2.0%)"."""
-    down = shares[1] < shares[0] if ranks[0] == ranks[1] or None in ranks else _worse(*ranks)
-    verb = "falls" if down else "rises"
+    verb = _verb(ranks, shares)
+    if ranks[0] == ranks[1] and ranks[0] is not None:
+        return f"“{word(label)}” {verb} from {share(shares[0])} to {share(shares[1])} and stays at rank {ranks[0]:,}"
     places = [
         share(odds) if rank is None else f"rank {rank:,} ({share(odds)})"
         for rank, odds in zip(ranks, shares, strict=True)
     ]
-    if ranks[0] == ranks[1] and ranks[0] is not None:
-        return f"“{word(label)}” {verb} from {share(shares[0])} to {share(shares[1])} and stays at rank {ranks[0]:,}"
     return f"“{word(label)}” {verb} from {places[0]} to {places[1]}"
 
 
-def _worse(before: int | None, after: int | None) -> bool:
-    return before is not None and after is not None and after > before
+def _verb(ranks: tuple[int | None, int | None], shares: tuple[float, float]) -> str:
+    """Which way a word moved; where its rank went one way and its probability the other, neither."""
+    fell, rose = shares[1] < shares[0], shares[1] > shares[0]
+    if ranks[0] is not None and ranks[1] is not None and ranks[0] != ranks[1]:
+        sank = ranks[1] > ranks[0]
+        if (sank and rose) or (not sank and fell):
+            return "goes"
+        fell = sank
+    return "falls" if fell else "rises"
 
 
 def has_moved(ranks: tuple[int | None, int | None], shares: tuple[float, float]) -> bool:

@@ -194,7 +194,16 @@ def test_the_figure_shows_both_and_reads_without_eyes():
     assert "main" in figure.reading
 
 
+def test_the_figure_knows_the_target_where_it_is_not_among_the_candidates():
+    after = AFTER.model_copy(update={"steps": (step("Paris", Paris=0.9),)})
+    (figure,) = ROOM.drift_figures(BEFORE, after, ("main", "candidate"))
+    bars = figure.chart.to_dict()["datasets"]["bars"]
+    london = {bar["side"]: bar for bar in bars if bar["token"] == "·London"}
+    assert (london["before"]["p"], london["after"]["p"]) == (0.8, 0.02)
+    assert [bar["note"] for bar in bars if bar["token"] == "·Paris"] == ["10.0\u00a0%", "90.0\u00a0%"]
+
+
 @pytest.mark.parametrize("family", ["gpt2", "t5"])
 def test_every_kind_of_writer_leaves_a_trace(family, tiny_model):
     prompt = Prompt(name="p", text=tiny.TEXT)
-    check_trace(ROOM, ROOM.run(tiny_model(family), prompt, GenerationParams(max_new_tokens=60)))
+    check_trace(ROOM, ROOM.run(tiny_model(family), prompt, GenerationParams(max_new_tokens=54)))
