@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import altair as alt
 import numpy as np
@@ -120,6 +119,7 @@ def _said(sides: int, scale: Scale) -> alt.Chart:
 def _bars(said: alt.Chart, room: float, values: np.ndarray, scale: Scale) -> alt.Chart:
     sides = values.shape[1]
     known = values[np.isfinite(values)]
+    look = {"tickCount": 4, "domain": False, "ticks": False, "labelOverlap": "greedy", "labelSeparation": 8}
     low, high = float(known.min(initial=0.0)), float(known.max(initial=0.0))
     domain = [min(low, 0.0), max(high, scale.whole or 0.0) or 1.0]
     bars: alt.Chart = (
@@ -132,7 +132,14 @@ def _bars(said: alt.Chart, room: float, values: np.ndarray, scale: Scale) -> alt
                 "value:Q",
                 title=scale.title,
                 scale=alt.Scale(domain=domain, range=[room, alt.ExprRef(f"width - {NOTE_WIDTHS[sides - 1]}")]),
-                axis=alt.Axis(format=".0%" if scale.percent else "~g", tickCount=4, domain=False, ticks=False),
+                axis=alt.Axis(
+                    format=".0%" if scale.percent else "~g",
+                    tickCount=4,
+                    domain=False,
+                    ticks=False,
+                    labelOverlap="greedy",
+                    labelSeparation=8,
+                ),
             ),
             yOffset=alt.YOffset("side:O", scale=alt.Scale(domain=list(range(sides)))),
         )
@@ -156,9 +163,7 @@ def _note(said: alt.Chart) -> alt.Chart:
 
 def _answers(said: alt.Chart, sides: Sequence[str], titles: Mapping[str, str]) -> alt.Chart:
     """Invisible rows above all others, which hold tooltip and spoken sentence."""
-    numbers: list[Any] = [
-        alt.Tooltip(f"w{side}:N", title=style.shown(name).replace(".", "\u2024")) for side, name in enumerate(sides)
-    ]
+    numbers = [alt.Tooltip(f"w{side}:N", title=style.shown(name)) for side, name in enumerate(sides)]
     marks: alt.Chart = said.mark_bar(fill="transparent", stroke=None, style=grid.ANSWERS).encode(
         x=alt.value(0),
         x2=alt.value(alt.ExprRef("width")),
