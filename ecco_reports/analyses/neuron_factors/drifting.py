@@ -141,7 +141,10 @@ def figures_of(before: NeuronFactorsTrace, after: NeuronFactorsTrace, names: tup
             f"{each.matching.by_chance:.2f}: that much is chance.",
             alt_text=sentence([each]),
             chart=paired_bars(
-                [f"{number + 1}: {' '.join(factor.named)}" for number, factor in enumerate(each.before.factors)],
+                [
+                    f"{number + 1}: " + " ".join(f"“{word}”" for word in factor.named)
+                    for number, factor in enumerate(each.before.factors)
+                ],
                 [f"{names[0]} and {names[1]}"],
                 ["likeness"],
                 np.array([[[c if n in partners else np.nan for n, c in enumerate(each.cosines)]]]),
