@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecco_reports.errors import did_you_mean
-from ecco_reports.gates.bounds import SLACK, Excess, Sample, Undefined, broken, excess, improvement, said, sentence
+from ecco_reports.gates.bounds import SLACK, Excess, Sample, UndefinedError, broken, excess, improvement, said, sentence
 from ecco_reports.gates.evidence import Evidence, Finding, gravest
 from ecco_reports.gates.testing import NAMES, holm, least_samples, p_value
 from ecco_reports.gates.verdicts import Level, Status, Verdict
@@ -144,7 +144,7 @@ def _measure(case: Case) -> None:
         return
     try:
         case.excess = {name: excess(name, amount, sample) for name, amount in case.bounds.items()}
-    except Undefined as error:
+    except UndefinedError as error:
         case.ends(Status.NOT_COMPARABLE, str(error))
         return
     limits = list(case.excess.values())

@@ -37,7 +37,7 @@ def p_value(test: str, excess: np.ndarray, two_sided: bool = False) -> float:
         excess: One number per prompt.
         two_sided: Whether the way was chosen after looking, which doubles the probability.
     """
-    from scipy import stats
+    from scipy import stats  # type: ignore[import-untyped]
 
     moved = excess[excess != 0]
     if not moved.size:
