@@ -12,7 +12,8 @@
     │   └── ModelApiError      a model behind an API answered with an error (models)
     ├── NotFiniteError         a result holds NaN or infinity (store)
     ├── StoreError             the store cannot be read or written (store)
-    ├── BaselineError          there is nothing usable to hold a run against, or nothing fit to bless (baselines)
+    ├── BaselineError          there is nothing usable to hold a run against, or nothing fit to bless (comparison, baselines)
+    ├── SpanError              an attribution says nothing of a part of the prompt that was named (analyses, gates)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
     ├── ReportError            a report cannot be written as it was asked for (reporting)
     └── SiteError              MkDocs refused the pages (site)
@@ -178,6 +179,10 @@ class NotFiniteError(EccoReportsError):
 
 class StoreError(EccoReportsError):
     """The store cannot be read or written."""
+
+
+class SpanError(EccoReportsError):
+    """A part of a prompt, or a method, was named of which an attribution says nothing."""
 
 
 class BaselineError(EccoReportsError):
