@@ -7,8 +7,9 @@ is passed over only where its prompt lacks the target or foil that every result 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ecco_reports.analyses import AnyAnalysis
@@ -76,8 +77,12 @@ class Evidence:
 
     def pair(self, entry: Entry) -> Pair | None:
         """What a result is compared with."""
+        return self._pairs.get(entry.place)
+
+    @cached_property
+    def _pairs(self) -> Mapping[tuple[str, str, str], Pair]:
         pairs = self.comparison.pairs if self.comparison else ()
-        return next((pair for pair in pairs if pair.after is not None and pair.place == entry.place), None)
+        return {pair.place: pair for pair in pairs if pair.after is not None}
 
     def findings(self, gate: Gate) -> list[Finding]:
         """What every result says that the gate watches."""
@@ -128,8 +133,9 @@ class Evidence:
         assert pair is not None, "only a pair has no obstacle"
         assert pair.before is not None, "only a pair of two results has no obstacle"
         before = pair.before.metrics.get(gate.name)
+        unmeasured = pair.before.unmeasured.get(gate.name) or pair.before.unmeasured.get("")
         if before is not None and not math.isfinite(before):
-            before = None
+            before, unmeasured = None, "the value is not a finite number"
         if after is None:
             if before is None:
                 return _missing(entry, measure)
@@ -137,8 +143,8 @@ class Evidence:
             return Finding(entry, measure, None, before, Status.FAIL, reason)
         if before is not None:
             return Finding(entry, measure, after, before)
-        if reason := pair.before.unmeasured.get(gate.name) or pair.before.unmeasured.get(""):
-            return Finding(entry, measure, after, None, Status.NOT_COMPARABLE, f"in the baseline, {inner(reason)}")
+        if unmeasured:
+            return Finding(entry, measure, after, None, Status.NOT_COMPARABLE, f"in the baseline, {inner(unmeasured)}")
         return Finding(entry, measure, after, None, Status.NO_BASELINE, "the baseline has no such number")
 
     def _of_two(self, gate: Gate, entry: Entry, measure: Measure, pair: Pair | None) -> Finding:
