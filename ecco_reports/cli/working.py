@@ -1,11 +1,11 @@
-"""The verbs that compute and build: from a new project to a served site, and what helps on the way."""
+"""The verbs that compute and build: from experiments to a served site, and what helps on the way."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,28 +27,6 @@ from ecco_reports.errors import EccoReportsError, ExperimentError
 if TYPE_CHECKING:
     from ecco_reports.gates import Verdicts
     from ecco_reports.runner import Run
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
-def init(folder: Path) -> None:
-    """Make a new project in FOLDER: an experiment that runs at once."""
-    from ecco_reports.resources import resource
-
-    source = resource("templates") / "project"
-    written = []
-    for path in sorted(source.rglob("*")):
-        target = folder / path.relative_to(source).with_name(path.name.replace("dot-", "."))
-        if path.is_file() and not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
-            written.append(target)
-    for target in written:
-        click.echo(f"wrote {target}")
-    if not written:
-        click.echo(f"{folder} is a project already; nothing was changed.")
-    step = "" if folder == Path() else f"cd {folder} && "
-    click.echo(f"Next: {step}ecco-reports build")
 
 
 @click.command()
@@ -121,10 +99,13 @@ def run(files: tuple[Path, ...], store: Path, jobs: int) -> None:
 @store_option
 @jobs_option
 @out_option
-def build(files: tuple[Path, ...], store: Path, jobs: int, out: Path) -> None:
+@click.option("--base-url", metavar="URL", help="Where the site will be found: for its sitemap, links and cards.")
+def build(files: tuple[Path, ...], store: Path, jobs: int, out: Path, base_url: str | None) -> None:
     """Run what is missing, render, and assemble the site."""
-    code = _build(files, store, jobs, out)
-    sys.exit(code)
+    from ecco_reports.site import base_url as checked
+
+    settings = {"site_url": checked(base_url)} if base_url is not None else {}
+    sys.exit(_build(files, store, jobs, out, settings))
 
 
 @click.command()
@@ -180,20 +161,22 @@ def doctor(store: Path) -> None:
     sys.exit(FINE if all(finding.fine for finding in found) else UNEXPECTED)
 
 
-def _build(files: Sequence[Path], store: Path, jobs: int, out: Path) -> int:
+def _build(files: Sequence[Path], store: Path, jobs: int, out: Path, base: Mapping[str, Any] | None = None) -> int:
     """The river: experiments, plan, run, verdicts, pages, site."""
     from ecco_reports.gates import judge
     from ecco_reports.site import describe, is_current, site_stamp
+    from ecco_reports.site.settings import project_settings
 
+    settings = project_settings() | dict(base or {})
     with stage("Ran"):
         done = run_all(load(files), store, jobs)
     verdicts = judge(done)
     templates = _own_templates()
-    stamp = site_stamp(done, verdicts, templates)
+    stamp = site_stamp(done, verdicts, templates, settings)
     if is_current(out, stamp):
         click.echo("The site is current; nothing was drawn or built.")
     else:
-        _draw(done, verdicts, templates, stamp, out)
+        _draw(done, verdicts, templates, settings, stamp, out)
     site = describe(out)
     click.echo(f"{counted(site.pages, 'page')}, {site.size / 1e6:.1f} MB. Open {site.index}")
     return finish(done, verdicts)
@@ -207,13 +190,15 @@ def _own_templates() -> list[Path]:
     return [own] if own.is_dir() and own.resolve() != resource("templates") else []
 
 
-def _draw(done: Run, verdicts: Verdicts, templates: Sequence[Path], stamp: str, out: Path) -> None:
+def _draw(
+    done: Run, verdicts: Verdicts, templates: Sequence[Path], settings: Mapping[str, Any], stamp: str, out: Path
+) -> None:
     from ecco_reports.pages import KeptDrawings, render
     from ecco_reports.site import publish
 
     with stage("Drew"):
         pages = render(done, verdicts, templates, KeptDrawings(out.with_name(".cache") / "drawings"))
     with stage("Built"):
-        publish(pages, out, stamp=stamp)
+        publish(pages, out, stamp=stamp, settings=settings)
     for trouble in pages.problems:
         click.echo(f"not drawn: {trouble.page}#{trouble.anchor}: {trouble.message}", err=True)
