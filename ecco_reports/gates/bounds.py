@@ -10,7 +10,7 @@ for all of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -229,15 +229,11 @@ def _against(bound: str, amount: float, sample: Sample, before: str, outside: bo
         tail = f"; at most {asked} is allowed{noise}" if outside else f", and {asked} is allowed{noise}"
         return f"is {by} {way} than the baseline's {before}{tail}"
     smaller, larger = sorted((value, reference))
-    times = f"{said(larger / smaller, amount)} times" if smaller > 0 else "infinitely"
-    tail = (
+    factor = said(larger / smaller, amount) if smaller > 0 else "0"
+    relation = f"{factor} times the baseline's {before}" if value > reference else f"the baseline's {before} / {factor}"
+    end = (
         f"; at most a factor of {said(amount)} is allowed"
         if outside
         else f", and a factor of {said(amount)} is allowed"
     )
-    return f"is {times} {way} than the baseline's {before}{tail}"
-
-
-def not_finite(values: Sequence[float]) -> bool:
-    """Whether any of the values is no finite number."""
-    return not all(math.isfinite(value) for value in values)
+    return f"is {relation}{end}" if smaller > 0 else f"is nothing beside the baseline's {before}{end}"

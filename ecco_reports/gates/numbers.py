@@ -6,6 +6,7 @@ other: all values are gathered before the first of them is judged.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ class Case:
         sample: The values; None where there is nothing to judge.
         bounds: The bounds that can be judged.
         otherwise: What is said where none of them is broken although others could not be judged.
+        left_out: Which results are not in the mean, and why; may be empty.
         excess: How far the values are out of each bound.
         p: Of each bound: of its test, and the same corrected.
         better: The same for the question whether the values are better than in the baseline.
@@ -48,6 +50,7 @@ class Case:
     sample: Sample | None = None
     bounds: Mapping[str, float] = field(default_factory=dict)
     otherwise: tuple[Status, str] | None = None
+    left_out: str = ""
     excess: dict[str, Excess] = field(default_factory=dict)
     p: dict[str, tuple[float, float]] = field(default_factory=dict)
     better: tuple[float, float] | None = None
@@ -106,13 +109,20 @@ def _case(gate: Gate, findings: Sequence[Finding], about: Verdict) -> Case:
     """The values of some findings, or the reason why there are none."""
     usable = [one for one in findings if one.status is None]
     if usable:
-        return Case(gate, about, _sample(usable), gate.bounds)
+        return Case(gate, about, _sample(usable), gate.bounds, left_out=_left_out(findings))
     others = [(one, one.status) for one in findings if one.status is not None]
     status, reason = others[0][1], others[0][0].reason
     lone = {name: bound for name, bound in gate.bounds.items() if name in ALONE}
     if lone and (valued := [one for one, _ in others if one.after is not None]):
         return Case(gate, about, _sample(valued), lone, (status, reason))
     return Case(gate, replace(about, status=status, message=reason))
+
+
+def _left_out(findings: Sequence[Finding]) -> str:
+    """Which results are not in a mean, and why, in brackets."""
+    reasons = Counter(one.reason for one in findings if one.status is not None)
+    said_of = [f"{number} prompt{'s' if number > 1 else ''} left out: {why}" for why, number in reasons.items()]
+    return f" ({'; '.join(said_of)})" if said_of else ""
 
 
 def _sample(findings: Sequence[Finding]) -> Sample:
@@ -214,12 +224,12 @@ def _count(case: Case, sample: Sample, family: int) -> None:
     asked = gate.min_samples or 1
     sides: Alternative = "two-sided" if any(found.two_sided for found in case.excess.values()) else "greater"
     needed = fewest_samples(gate.alpha / family, sides) if case.tested else 1
-    prompts = f"{there} prompt{'s have' if there != 1 else ' has'} this number"
+    prompts = f"{there} prompt{'s have' if there != 1 else ' has'} this number{case.left_out}"
     if there < asked:
         case.ends(Status.INSUFFICIENT_DATA, f"{prompts}, and min_samples asks for {asked}")
     elif there < needed:
         among = f" and {family} tests" if family > 1 else ""
-        why = f"with alpha {gate.alpha:g}{among}, a {TESTS[gate.test].words} can find nothing in fewer than {needed}"
+        why = f"with alpha {gate.alpha:g}{among}, the {TESTS[gate.test].words} can find nothing in fewer than {needed}"
         case.ends(Status.INSUFFICIENT_DATA, f"{prompts}: {why}")
 
 
@@ -261,7 +271,7 @@ def _with_test(case: Case, name: str) -> Verdict:
 
 
 def _over(case: Case, text: str) -> str:
-    return f"over {case.verdict.samples} prompts, the mean {text}" if case.gate.over else text
+    return f"over {case.verdict.samples} prompts, the mean {text}{case.left_out}" if case.gate.over else text
 
 
 def _evidence(case: Case) -> str:
