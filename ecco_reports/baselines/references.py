@@ -117,9 +117,9 @@ def _found(text: str, places: Places, run_of: RunOf) -> Resolved:
         return _latest(places.store, int(match[1] or 0))
     if text in blessed_names(places.baselines):
         return _baseline(baseline_file(places.baselines, text), text)
-    if path.is_dir():
+    if text and path.is_dir():
         return _folder(path, run_of)
-    if path.suffix == SUFFIX:
+    if path.suffix == SUFFIX and (path.exists() or path.is_symlink()):
         return _file(path)
     ids = run_ids(places.store)
     matches = [name for name in ids if name.startswith(text)] if len(text) >= _NEVER_SHORTER else []
