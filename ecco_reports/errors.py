@@ -14,6 +14,7 @@
     ├── StoreError             the store cannot be read or written (store)
     ├── BaselineError          there is nothing usable to hold a run against, or nothing fit to bless (baselines)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
+    ├── ReportError            a report cannot be written as it was asked for (reporting)
     └── SiteError              MkDocs refused the pages (site)
 
 Errors carry data; only ``cli`` turns them into sentences on a terminal.
@@ -185,6 +186,10 @@ class BaselineError(EccoReportsError):
 
 class RenderError(EccoReportsError):
     """A chart or a page cannot be made."""
+
+
+class ReportError(EccoReportsError):
+    """A report cannot be written as it was asked for."""
 
 
 class SiteError(EccoReportsError):

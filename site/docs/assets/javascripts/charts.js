@@ -170,7 +170,9 @@
 
   function begin() {
     start();
+    /* Where light and dark are said: Material, and MkDocs' own theme. */
     new MutationObserver(repaint).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
+    new MutationObserver(repaint).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
     if (window.document$) window.document$.subscribe(start);
   }
