@@ -6,9 +6,10 @@ Everything heavy is imported inside the verbs, so that ``--help`` and ``validate
 from __future__ import annotations
 
 from ecco_reports.cli.group import FINE, GATE_FAILED, INTERRUPTED, TASK_FAILED, UNEXPECTED, USERS_MISTAKE, main
+from ecco_reports.cli.keeping import baseline, compare
 from ecco_reports.cli.working import build, doctor, init, plan, run, schema, serve, validate
 
 __all__ = ["FINE", "GATE_FAILED", "INTERRUPTED", "TASK_FAILED", "UNEXPECTED", "USERS_MISTAKE", "main"]
 
-for _verb in (init, validate, plan, run, build, serve, schema, doctor):
+for _verb in (init, validate, plan, run, build, serve, compare, baseline, schema, doctor):
     main.add_command(_verb)

@@ -103,7 +103,7 @@ def test_a_folder_with_nothing_of_all_that_is_refused(places, tmp_path):
 def test_a_blessed_name_comes_before_a_folder_of_that_name(places, tmp_path):
     (tmp_path / "japan").mkdir()
     assert found("japan", places).name == "baseline japan"
-    assert "the folder ./japan has" in refusal("./japan", places)
+    assert "the folder japan has no" in refusal("./japan", places)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_blessed_name_comes_before_a_folder_of_that_name(places, tmp_path):
     ],
 )
 def test_what_nothing_answers_to_is_refused_with_what_there_is(places, text, said):
-    assert said in refusal(text, places) or f"{said[:-2]} or" in refusal(text, places)
+    assert said.rstrip("?") in refusal(text, places)
 
 
 def test_a_file_that_cannot_be_used_is_named(places):
