@@ -12,10 +12,12 @@
     │   └── ModelApiError      a model behind an API answered with an error (models)
     ├── NotFiniteError         a result holds NaN or infinity (store)
     ├── StoreError             the store cannot be read or written (store)
-    ├── BaselineError          there is nothing usable to hold a run against, or nothing fit to bless (baselines)
+    ├── BaselineError          there is nothing usable to hold a run against, or nothing fit to bless (comparison, baselines)
+    ├── SpanError              an attribution says nothing of a part of the prompt that was named (analyses, gates)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
     ├── ReportError            a report cannot be written as it was asked for (reporting)
     └── SiteError              MkDocs refused the pages (site)
+        └── PublishingError    pages cannot go where they are asked to go (site)
 
 Errors carry data; only ``cli`` turns them into sentences on a terminal.
 """
@@ -180,6 +182,10 @@ class StoreError(EccoReportsError):
     """The store cannot be read or written."""
 
 
+class SpanError(EccoReportsError):
+    """A part of a prompt, or a method, was named of which an attribution says nothing."""
+
+
 class BaselineError(EccoReportsError):
     """There is nothing usable to hold a run against, or a run is not fit to be held against."""
 
@@ -202,6 +208,10 @@ class SiteError(EccoReportsError):
     def __init__(self, message: str, warnings: Sequence[str] = ()) -> None:
         self.warnings = tuple(warnings)
         super().__init__("\n".join([message, *self.warnings]))
+
+
+class PublishingError(SiteError):
+    """Pages cannot go where somebody asks them to go: the address or the folder is wrong, or somebody else's."""
 
 
 def _readable(size: int) -> str:

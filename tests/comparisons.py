@@ -249,9 +249,7 @@ def comparison(experiment: str = "capitals") -> Comparison:
         for name in measures
     ]
     return Comparison(
-        before=_snapshot(
-            experiment, [pair.before for pair in pairs], "2026-01-02T03:04:05+00:00", "c0ffee" * 6
-        ),
+        before=_snapshot(experiment, [pair.before for pair in pairs], "2026-01-02T03:04:05+00:00", "c0ffee" * 6),
         after=_snapshot(experiment, [pair.after for pair in pairs], "2026-02-03T04:05:06+00:00", None),
         names=NAMES,
         models=(("facts", "facts"), ("gpt", "gpt")),

@@ -16,6 +16,7 @@ import numpy as np
 from ecco_reports.analyses import Analysis, DecodingParams
 from ecco_reports.analyses.work import Work
 from ecco_reports.errors import CapabilityError, ModelLoadError, OutOfReachError, Problem
+from ecco_reports.experiment import Gate
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts, TextTokenizer
 from ecco_reports.models.reading import Encoding
 from ecco_reports.modelspec import ModelSpec
@@ -218,8 +219,9 @@ def entry(analysis="echo", label=None, models=("m",), prompts=(), number=0, **pa
     )
 
 
-def gate(metric, minimum=None, maximum=None, against=None):
-    return SimpleNamespace(metric=metric, min=minimum, max=maximum, against=against, path=("gates", 0))
+def gate(metric, minimum=None, maximum=None, **fields):
+    """A gate as a file gives it."""
+    return Gate(metric=metric, min=minimum, max=maximum, path=("gates", 0), **fields)
 
 
 def experiment(

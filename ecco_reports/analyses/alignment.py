@@ -24,8 +24,9 @@ def aligned_units(first: Passage, second: Passage) -> tuple[tuple[Unit, Unit], .
         Positions in the first and in the second passage, part by part in reading order.
     """
     one, other = parts_of(first), parts_of(second)
-    stretches = shared_stretches(*([(word.begins_at, word.ends_at) for word, _ in parts] for parts in (one, other)))
-    return tuple((_positions(one, mine), _positions(other, theirs)) for mine, theirs in stretches)
+    mine, theirs = ([(word.begins_at, word.ends_at) for word, _ in parts] for parts in (one, other))
+    stretches = shared_stretches(mine, theirs)
+    return tuple((_positions(one, left), _positions(other, right)) for left, right in stretches)
 
 
 def _positions(parts: tuple[Part, ...], indices: Indices) -> Unit:

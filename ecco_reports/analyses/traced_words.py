@@ -10,7 +10,7 @@ second of them, and others to none, so that only ends can be compared.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import TypeAlias
 
@@ -117,7 +117,9 @@ def joined_part(parts: Sequence[Part]) -> Part:
     return whole, tuple(position for _, unit in parts for position in unit)
 
 
-def common_parts(first: Sequence[TracedWord], second: Sequence[TracedWord]) -> tuple[tuple[Indices, Indices], ...]:
+def common_parts(
+    first: Sequence[TracedWord], second: Sequence[TracedWord], whole: bool = False
+) -> tuple[tuple[Indices, Indices], ...]:
     """The smallest parts of a prompt that two lists of words have in common.
 
     Lists that end at the same characters are paired one by one. Where they do not, two vocabularies cut the text, and
@@ -127,34 +129,35 @@ def common_parts(first: Sequence[TracedWord], second: Sequence[TracedWord]) -> t
     Args:
         first: Of one model, in reading order.
         second: Of another.
+        whole: Whether only whole words are paired in any case, as a sentence speaks of them.
 
     Returns:
         Indices into the first and into the second list, part by part in reading order.
     """
     one, other = ([(word.begins_at, word.ends_at) for word in words] for words in (first, second))
-    if one == other:
+    if one == other and not whole:
         return tuple(((index,), (index,)) for index in range(len(one)))
     inside = {word.begins_at for words in (first, second) for word in words if not word.opens}
-    return shared_stretches(one, other, lambda place: place not in inside)
+    return shared_stretches(one, other, inside)
 
 
 def shared_stretches(
     first: Sequence[tuple[Place, Place]],
     second: Sequence[tuple[Place, Place]],
-    may_cut: Callable[[Place], bool] = lambda place: True,
+    uncut: Collection[Place] = (),
 ) -> tuple[tuple[Indices, Indices], ...]:
     """The smallest stretches of a text that two ways to cut it have in common.
 
     Args:
         first: Where each piece begins and ends, in reading order.
         second: The same of another way.
-        may_cut: Where a stretch may end.
+        uncut: Where no stretch may end.
 
     Returns:
         The pieces of both that make up each stretch, by their indices.
     """
     edges = [{place for piece in pieces for place in piece} for pieces in (first, second)]
-    cuts = sorted(place for place in edges[0] & edges[1] if may_cut(place))
+    cuts = sorted(place for place in edges[0] & edges[1] if place not in uncut)
     one, other = (_between(pieces, cuts) for pieces in (first, second))
     return tuple((one[stretch], other[stretch]) for stretch in sorted(one.keys() & other.keys()))
 
@@ -171,3 +174,8 @@ def _between(pieces: Sequence[tuple[Place, Place]], cuts: Sequence[Place]) -> Ma
         if cut < len(cuts) and cuts[cut] == end and runs_on and begin in edges:
             found[begin, end] = tuple(indices)
     return found
+
+
+def rounded(value: float) -> float:
+    """A number with the four digits that a trace keeps."""
+    return float(f"{value:.4g}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -129,10 +129,13 @@ def run(files: tuple[Path, ...], store: Path, jobs: int, baselines: Path) -> Non
 @jobs_option
 @out_option
 @baselines_option
-def build(files: tuple[Path, ...], store: Path, jobs: int, out: Path, baselines: Path) -> None:
+@click.option("--base-url", metavar="URL", help="Where the site will be found: for its sitemap, links and cards.")
+def build(files: tuple[Path, ...], store: Path, jobs: int, out: Path, baselines: Path, base_url: str | None) -> None:
     """Run what is missing, render, and assemble the site."""
-    code = _build(files, store, jobs, out, baselines)
-    sys.exit(code)
+    from ecco_reports.site import base_url as checked
+
+    settings = {"site_url": checked(base_url)} if base_url is not None else {}
+    sys.exit(_build(files, store, jobs, out, baselines, settings))
 
 
 @click.command()
@@ -189,7 +192,14 @@ def doctor(store: Path) -> None:
     sys.exit(FINE if all(finding.fine for finding in found) else UNEXPECTED)
 
 
-def _build(files: Sequence[Path], store: Path, jobs: int, out: Path, baselines: Path) -> int:
+def _build(
+    files: Sequence[Path],
+    store: Path,
+    jobs: int,
+    out: Path,
+    baselines: Path,
+    settings: Mapping[str, Any] | None = None,
+) -> int:
     """The river: experiments, plan, run, verdicts, pages, site."""
     from ecco_reports.gates import judge
     from ecco_reports.site import describe, is_current, site_stamp
@@ -201,11 +211,11 @@ def _build(files: Sequence[Path], store: Path, jobs: int, out: Path, baselines: 
     comparisons = held_against(before, noted(done, store))
     verdicts = judge(done, comparisons)
     templates = _own_templates()
-    stamp = site_stamp(done, verdicts, templates)
+    stamp = site_stamp(done, verdicts, templates, settings)
     if is_current(out, stamp):
         click.echo("The site is current; nothing was drawn or built.")
     else:
-        _draw(done, verdicts, templates, stamp, out)
+        _draw(done, verdicts, templates, stamp, out, settings)
     site = describe(out)
     click.echo(f"{counted(site.pages, 'page')}, {site.size / 1e6:.1f} MB. Open {site.index}")
     return finish(done, verdicts)
@@ -219,13 +229,20 @@ def _own_templates() -> list[Path]:
     return [own] if own.is_dir() and own.resolve() != resource("templates") else []
 
 
-def _draw(done: Run, verdicts: Verdicts, templates: Sequence[Path], stamp: str, out: Path) -> None:
+def _draw(
+    done: Run,
+    verdicts: Verdicts,
+    templates: Sequence[Path],
+    stamp: str,
+    out: Path,
+    settings: Mapping[str, Any] | None,
+) -> None:
     from ecco_reports.pages import KeptDrawings, render
     from ecco_reports.site import publish
 
     with stage("Drew"):
         pages = render(done, verdicts, templates, KeptDrawings(out.with_name(".cache") / "drawings"))
     with stage("Built"):
-        publish(pages, out, stamp=stamp)
+        publish(pages, out, stamp=stamp, settings=settings)
     for trouble in pages.problems:
         click.echo(f"not drawn: {trouble.page}#{trouble.anchor}: {trouble.message}", err=True)

@@ -15,7 +15,7 @@ forget it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,12 +52,14 @@ class Page:
         title: Its title, as written.
         markdown: Its content, front matter included.
         assets: Files that come with it, by path below the docs folder.
+        picture: A small SVG that stands for it where it is shared; empty when there is none.
     """
 
     path: str
     title: str
     markdown: str
     assets: Mapping[str, bytes] = field(default_factory=dict)
+    picture: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -118,11 +120,12 @@ def render(
     arranger = Arranger(analyses, drawings)
     reports = [_report(arranger, one, run, verdicts) for one in run.experiments]
     lessons = [lesson(name, analyses[name], _example(reports, name)) for name in analyses]
+    pictures = {report.experiment.name: picture for report in reports if (picture := _thumbnail(report, drawings))}
     draw = _Press(environment(templates))
     pages = [
-        _gallery(draw, reports, drawings),
+        _gallery(draw, reports, pictures),
         draw.page("overview.md.jinja", "experiments/index.md", "All experiments", reports=reports),
-        *(_experiment(draw, report) for report in reports),
+        *(_experiment(draw, report, pictures.get(report.experiment.name, "")) for report in reports),
         draw.page("lessons.md.jinja", "how-to-read/index.md", "How to read the charts", lessons=lessons),
         *(_lesson(draw, one) for one in lessons),
         draw.page("analyses.md.jinja", "reference/analyses.md", "Analyses", lessons=lessons),
@@ -185,8 +188,7 @@ def _report(arranger: Arranger, experiment: Experiment, run: Run, verdicts: Verd
     return Report(experiment, readings, _verdicts(verdicts, experiment.name), meetings)
 
 
-def _gallery(draw: _Press, reports: list[Report], drawings: Drawings) -> Page:
-    pictures = {report.experiment.name: picture for report in reports if (picture := _thumbnail(report, drawings))}
+def _gallery(draw: _Press, reports: list[Report], pictures: Mapping[str, str]) -> Page:
     assets = {f"assets/experiments/{name}/thumbnail.svg": picture.encode() for name, picture in pictures.items()}
     return draw.page("gallery.md.jinja", "index.md", "Gallery", assets, reports=reports, pictured=set(pictures))
 
@@ -204,9 +206,9 @@ def _picture(section: Section) -> str:
     return draw_thumbnail(section.analysis.charts(section.result))
 
 
-def _experiment(draw: _Press, report: Report) -> Page:
+def _experiment(draw: _Press, report: Report, picture: str) -> Page:
     assets = {path: content for section in report.all_sections for path, content in section.files.items()}
-    return draw.page(
+    page = draw.page(
         "experiment.md.jinja",
         report.path,
         report.experiment.title,
@@ -215,6 +217,7 @@ def _experiment(draw: _Press, report: Report) -> Page:
         several_models=len({reading.model for reading in report.readings}) > 1,
         rows_shown=ROWS_SHOWN,
     )
+    return replace(page, picture=picture.encode())
 
 
 def _lesson(draw: _Press, one: Lesson) -> Page:
@@ -240,7 +243,7 @@ def _verdicts(verdicts: Verdicts | None, experiment: str) -> tuple[Verdict, ...]
     if verdicts is None:
         return ()
     return tuple(
-        Verdict(one.status.value, one.name, one.message, one.failed, one.outcome.task if one.outcome else None)
+        Verdict(one.status.value, one.name, one.message, one.failed, one.passed, one.model, one.prompt, one.samples)
         for one in verdicts.of_experiment(experiment)
         if one.kind == "gate"
     )

@@ -92,10 +92,10 @@ class KeptDrawings(Drawings):
         """A thumbnail, drawn or remembered."""
         path = self._path("picture", made_from)
         try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, ValueError):
+            return str(json.loads(path.read_text(encoding="utf-8"))["picture"])
+        except (OSError, ValueError, TypeError, KeyError):
             picture = draw()
-        self._keep(path, picture)
+        self._keep(path, json.dumps({"picture": picture}))
         return picture
 
     def _path(self, kind: str, made_from: Sequence[str]) -> Path:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecco_reports.errors import SiteError
+from ecco_reports.site.base_url import base_url
 from ecco_reports.site.staging import Scratch, cached_bundle, stage
 from ecco_reports.site.stamp import is_current, site_stamp, sizes, write_stamp
 
 if TYPE_CHECKING:
     from ecco_reports.pages import Page
 
-__all__ = ["Site", "describe", "is_current", "publish", "site_stamp"]
+__all__ = ["Site", "base_url", "describe", "is_current", "publish", "site_stamp"]
 
 
 @dataclass(frozen=True)
@@ -62,22 +63,39 @@ def publish(
     Args:
         pages: Rendered pages, in the order of the navigation.
         out: Where the site goes. What is there is replaced as a whole, and only when the new site is complete.
-        staging: Where the MkDocs project is kept that the site is built from; by default ``docs`` beside ``out``.
+        staging: Where the MkDocs project is kept that the site is built from; by default ``docs`` beside a folder
+            named ``site``, and ``NAME-docs`` beside any other.
         stamp: What ``site_stamp`` said, so that ``is_current`` can tell next time.
-        settings: MkDocs settings that replace those of the source (``site_name``, ``site_url``).
+        settings: MkDocs settings that replace those of the source (``site_name``, ``site_url``). With ``site_url``
+            there are a sitemap, canonical links and cards; without it there is no sitemap.
         source: The folder with ``mkdocs.yml`` and hand-written ``docs``; by default the package's own.
 
     Raises:
         SiteError: A folder belongs to somebody else, or MkDocs found a page wanting; then nothing was replaced.
     """
-    staging = staging or out.with_name("docs")
+    staging = staging or _staging_of(out)
     with Scratch(out) as site, Scratch(staging) as project:
-        config = stage(pages, project.folder, cached_bundle(staging.parent / ".cache"), settings, source)
+        cache = staging.parent / ".cache"
+        config = stage(pages, project.folder, cached_bundle(cache), settings, source, cache / "cards")
         _build(config, site.folder)
         write_stamp(site.folder, stamp)
         project.take_place()
         site.take_place()
     return describe(out)
+
+
+def _staging_of(out: Path) -> Path:
+    """Where the MkDocs project of a site is kept.
+
+    Raises:
+        SiteError: Another site stands there.
+    """
+    staging = out.with_name("docs" if out.name == "site" else f"{out.name}-docs")
+    if (staging / "index.html").is_file():
+        raise SiteError(
+            f"the pages of {out} are put together in {staging}, but a site stands there: name another --out."
+        )
+    return staging
 
 
 def describe(out: Path) -> Site:
@@ -97,6 +115,12 @@ def _lighten(folder: Path, language: str) -> None:
         source_map.unlink()
 
 
+def _without_sitemap(folder: Path) -> None:
+    """Removes the sitemap of a site without an address: it would send robots to the root of whatever host it is on."""
+    for name in ("sitemap.xml", "sitemap.xml.gz"):
+        (folder / name).unlink(missing_ok=True)
+
+
 def _build(config_file: Path, out: Path) -> None:
     from mkdocs.commands.build import build
     from mkdocs.config import load_config
@@ -109,6 +133,8 @@ def _build(config_file: Path, out: Path) -> None:
             build(config)
             config.plugins.on_shutdown()
             _lighten(out, config.theme.get("language", ""))
+            if not config.site_url:
+                _without_sitemap(out)
         except (MkDocsException, SystemExit) as error:
             raise SiteError(f"MkDocs cannot build the site: {error}", complaints) from error
     if complaints:

@@ -17,6 +17,8 @@ import yaml
 
 from ecco_reports.errors import SiteError
 from ecco_reports.resources import bundled_models, resource
+from ecco_reports.site.cards import Cards
+from ecco_reports.site.front import described, with_front
 from ecco_reports.site.stamp import STAMP
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ NAV_LIMIT = 80
 """Pages of one folder that the navigation lists; it stands on every page, so more would make each of them heavy."""
 
 BUNDLE = PurePosixPath("assets/javascripts/vega-embed.js")
+
+CARDS = PurePosixPath("assets/cards")
+"""Where the pictures of pages lie that are shown where somebody shares their address."""
 
 
 class Scratch:
@@ -80,6 +85,7 @@ def stage(
     bundle: bytes,
     settings: Mapping[str, Any] | None = None,
     source: Path | None = None,
+    cache: Path | None = None,
 ) -> Path:
     """Writes the MkDocs project.
 
@@ -87,8 +93,10 @@ def stage(
         pages: Rendered pages, in the order of the navigation.
         folder: An empty folder.
         bundle: The script that draws charts.
-        settings: MkDocs settings that replace those of ``mkdocs.yml``.
-        source: The folder with ``mkdocs.yml`` and hand-written ``docs``; by default the package's own.
+        settings: MkDocs settings that replace those of ``mkdocs.yml``; with ``site_url``, pages get cards.
+        source: The folder with ``mkdocs.yml``, hand-written ``docs`` and what replaces parts of the theme
+            (``overrides``); by default the package's own.
+        cache: Where cards are kept from one site to the next; by default they are not.
 
     Returns:
         Path of the settings file.
@@ -98,23 +106,48 @@ def stage(
     """
     source = source or resource("site")
     docs = folder / "docs"
-    shutil.copytree(source / "docs", docs)
-    made: list[str] = []
-    for page in pages:
-        _write(docs, page.path, page.markdown.encode("utf-8", "replace"))
-        made.append(page.path)
-        for path, content in page.assets.items():
-            _write(docs, path, content)
-    made += _model_cards(docs)
-    _write(docs, str(BUNDLE), bundle)
+    for part in ("docs", "overrides"):
+        if (source / part).is_dir():
+            shutil.copytree(source / part, folder / part)
     config = yaml.safe_load((source / "mkdocs.yml").read_text(encoding="utf-8"))
     config |= dict(settings or {})
+    cards = _cards(config, docs, cache or folder / ".cache")
+    made: list[str] = []
+    for page in pages:
+        _write_page(docs, page, cards)
+        made.append(page.path)
+    made += _model_cards(docs)
+    for path in sorted(docs.rglob("*.md")):
+        path.write_bytes(described(path.read_bytes().decode()).encode())
+    _write(docs, str(BUNDLE), bundle)
     config["nav"], unlisted = expand_nav(config.get("nav", []), made, docs)
     if unlisted:
         config["not_in_nav"] = "\n".join(f"/{path}" for path in unlisted)
     written = folder / "mkdocs.yml"
     written.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return written
+
+
+def _cards(config: dict[str, Any], docs: Path, cache: Path) -> Cards | None:
+    """Who draws cards, and the card of the site itself; nobody where the site has no address to be shared."""
+    if not config.get("site_url"):
+        return None
+    cards = Cards(cache / "cards", config["site_name"], config["site_url"])
+    whole = str(CARDS / "site.png")
+    _write(docs, whole, cards.card(config["site_name"], text=config.get("site_description") or ""))
+    config["extra"] = {**config.get("extra", {}), "card": whole}
+    return cards
+
+
+def _write_page(docs: Path, page: Page, cards: Cards | None) -> None:
+    markdown = page.markdown
+    if cards and page.picture:
+        card = str((CARDS / page.path).with_suffix(".png"))
+        _write(docs, card, cards.card(page.title, page.picture))
+        markdown = with_front(markdown, card=card)
+    _write(docs, page.path, markdown.encode("utf-8", "replace"))
+    for path, content in page.assets.items():
+        _write(docs, path, content)
 
 
 def expand_nav(nav: Sequence[Any], made: Sequence[str], docs: Path) -> tuple[list[Any], list[str]]:
