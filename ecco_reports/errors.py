@@ -12,7 +12,7 @@
     │   └── ModelApiError      a model behind an API answered with an error (models)
     ├── NotFiniteError         a result holds NaN or infinity (store)
     ├── StoreError             the store cannot be read or written (store)
-    ├── BaselineError          there is nothing usable to hold a run against, or nothing fit to bless (comparison, baselines)
+    ├── BaselineError          there is nothing usable to hold a run against, or nothing fit to bless (baselines)
     ├── SpanError              an attribution says nothing of a part of the prompt that was named (analyses, gates)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
     ├── ReportError            a report cannot be written as it was asked for (reporting)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ecco_reports.analyses.measures import Measure
 from ecco_reports.comparison import Change, Comparison, Effect, Mark, Pair
+from ecco_reports.gates import Kind, Level, Status, Verdict, Verdicts
 from ecco_reports.records import Direction, Prompt
 from ecco_reports.snapshot import Entry, Snapshot, TracedModel
 from tests.stories import HOSTILE
@@ -82,7 +83,7 @@ def _mark(measure: Measure, before: float, after: float) -> Mark:
     difference = after - before
     if abs(difference) <= measure.noise:
         return Mark.SAME
-    if measure.direction is Direction.NEITHER:
+    if measure.direction is Direction.NEITHER or measure.of_two:
         return Mark.CHANGED
     return Mark.BETTER if (difference > 0) == (measure.direction is Direction.HIGHER) else Mark.WORSE
 
@@ -120,7 +121,7 @@ def _pair(model: str, prompt: Prompt, number: int, label: str) -> Pair:
     finding = ""
     if lost and label == "ranks":
         finding = f"The target “{prompt.target}” was top-ranked, and has rank {7 + number} now."
-    elif mark is Mark.WORSE and label == "attribution":
+    elif mark is Mark.CHANGED and label == "attribution" and number == 3:
         finding = "The words are ranked in another order: Kendall's tau-b is 0.35."
     traces = {"before": _trace(label, prompt, False), "after": _trace(label, prompt, lost)}
     sides = {
@@ -282,3 +283,39 @@ def nothing_changed(experiment: str = "calm") -> Comparison:
         if effect.models[1] == "facts"
     )  # fmt: skip
     return replace(full, pairs=calm, effects=effects, models=(("facts", "facts"),), notes=())
+
+
+def verdicts(experiment: str = "capitals") -> Verdicts:
+    """Every outcome that a gate can have, and two proofs."""
+    about = {"model": "facts", "prompt": "japan", "label": "ranks"}
+    rank = "ranks.target_rank"
+
+    def gate(status: Status, name: str, message: str, **more: Any) -> Verdict:
+        return Verdict(Kind.GATE, status, experiment, name, message, **{**about, "file": "capitals.yaml", **more})
+
+    return Verdicts(
+        (
+            gate(Status.PASS, rank, "1 is within its bounds", prompt="egypt", value=1.0, bound="max 1"),
+            gate(Status.FAIL, rank, "7 is more than 1", value=7.0, before=1.0, maximum=1.0, bound="max 1", line=12),
+            gate(Status.WARN, "attribution.tau_b", f"0.35 is less than 0.6 {HOSTILE}", level=Level.WARN, value=0.35),
+            gate(Status.IMPROVED, "ranks.target_logprob", "−0.1 is better than −2.5", model="gpt", bound="max_drop 1"),
+            gate(Status.NO_BASELINE, "attribution.rbo", "it asks for a comparison, and there is no baseline"),
+            gate(Status.NOT_COMPARABLE, "attribution.tau_b", "another version computed it", prompt="korea"),
+            gate(Status.INSUFFICIENT_DATA, "generation.kl", "4 prompts are too few for the test", prompt=None),
+            gate(Status.NOT_RUN, rank, "its task failed", prompt=HOSTILE),
+            gate(Status.ERROR, "ranks.traget_rank", "no result carries it", model=None, prompt=None, label=None),
+            Verdict(
+                Kind.PROOF, Status.PASS, experiment, "final rank", "the residual 0 is within its tolerance", **about
+            ),
+            Verdict(Kind.PROOF, Status.FAIL, experiment, f"<gap> {HOSTILE}", "the residual 1 is above 0.1", **about),
+        ),
+        failed_tasks=1,
+    )
+
+
+def passed(experiment: str = "calm") -> Verdicts:
+    """One gate, which passed."""
+    verdict = Verdict(
+        Kind.GATE, Status.PASS, experiment, "ranks.target_rank", "1 is within its bounds", "facts", "japan"
+    )
+    return Verdicts((verdict,), 0)

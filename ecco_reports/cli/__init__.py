@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from ecco_reports.cli.group import FINE, GATE_FAILED, INTERRUPTED, TASK_FAILED, UNEXPECTED, USERS_MISTAKE, main
 from ecco_reports.cli.keeping import baseline, compare
-from ecco_reports.cli.working import build, doctor, init, plan, run, schema, serve, validate
+from ecco_reports.cli.starting import init
+from ecco_reports.cli.working import build, doctor, plan, run, schema, serve, validate
 
 __all__ = ["FINE", "GATE_FAILED", "INTERRUPTED", "TASK_FAILED", "UNEXPECTED", "USERS_MISTAKE", "main"]
 

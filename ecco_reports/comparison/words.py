@@ -37,22 +37,22 @@ class Sign:
 
 
 SIGNS: Mapping[Mark, Sign] = {
+    Mark.NEWLY_FAILING: Sign("✗", "broken", "The baseline has a result, and the candidate has none: its task failed."),
     Mark.WORSE: Sign("▼", "broken", "It moved in the direction that is worse, by more than rounding could move it."),
-    Mark.NEWLY_FAILING: Sign("✗", "broken", "The baseline has a result, and the candidate's task failed."),
-    Mark.BETTER: Sign("▲", "sound", "It moved in the direction that is better, by more than rounding could move it."),
-    Mark.MENDED: Sign("✓", "sound", "The baseline's task failed, and the candidate has a result."),
+    Mark.GONE: Sign("−", "doubtful", "Only the baseline has it."),
     Mark.CHANGED: Sign("◆", "doubtful", "It moved by more than rounding could move it, and neither way is better."),
     Mark.NOT_COMPARABLE: Sign(
-        "⊘", "doubtful", "Both are there and must not be held against each other, for the reason beside it."
+        "⊘", "doubtful", "Both are there and must not be held against each other; the reason stands beside it."
     ),
-    Mark.GONE: Sign("−", "doubtful", "Only the baseline has it."),
-    Mark.ADDED: Sign("+", "neutral", "Only the candidate has it."),
     Mark.NOT_SIGNIFICANT: Sign(
         "○", "neutral", "Over all prompts it moved, but chance alone could have moved it as far."
     ),
+    Mark.BETTER: Sign("▲", "sound", "It moved in the direction that is better, by more than rounding could move it."),
+    Mark.MENDED: Sign("✓", "sound", "The baseline has no result, because its task failed, and the candidate has one."),
+    Mark.ADDED: Sign("+", "neutral", "Only the candidate has it."),
     Mark.SAME: Sign("=", "neutral", "What moved is no more than rounding."),
 }
-"""Every mark, the gravest first."""
+"""How each mark looks and what it means, in the order of ``GRAVITY``."""
 
 
 def places(noise: float) -> int:
@@ -74,7 +74,7 @@ def amount(value: float | None, measure: Measure, signed: bool = False) -> str:
         return "not a number"
     if measure.unit == "share":
         written = _written(100 * value, 100 * measure.noise)
-        unit = " points" if signed else " %"
+        unit = f" {_unit('points', written)}" if signed else " %"
     elif measure.unit in PLACES and not signed and not measure.of_two:
         at_start = measure.unit == "layers" and value == -1
         return "embedding" if at_start else f"{PLACES[measure.unit]}{SPACE}{_written(value, measure.noise)}"

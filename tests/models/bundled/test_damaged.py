@@ -1,4 +1,4 @@
-"""The copies that regression reports are tried on: the spoiled ones are spoiled as they claim, the others are as good."""
+"""The copies that regression reports are tried on: the spoiled ones are as bad as they claim, the others as good."""
 
 from __future__ import annotations
 
