@@ -1,12 +1,11 @@
-"""The verbs that keep what runs found and hold one against another: ``baseline`` and ``compare``.
+"""The verbs that keep what later runs are held against: ``baseline`` and those below it.
 
-Nothing here loads a model but a comparison with an experiment file whose results are not all stored.
+Nothing here computes anything: what is blessed is in the store, and a baseline changes only when somebody says so.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,25 +15,18 @@ from ecco_reports.cli.shared import (
     baselines_option,
     counted,
     files_argument,
-    jobs_option,
     load,
     recalled,
-    run_all,
-    stage,
     store_option,
 )
 from ecco_reports.errors import BaselineError, did_you_mean
 
 if TYPE_CHECKING:
-    from ecco_reports.baselines import Blessed, Resolved
-    from ecco_reports.comparison import Comparison
+    from ecco_reports.baselines import Blessed
     from ecco_reports.experiment import Experiment
-    from ecco_reports.gates import Verdicts
-    from ecco_reports.reporting import Report
+    from ecco_reports.gates import Verdict, Verdicts
     from ecco_reports.runner import Run
     from ecco_reports.snapshot import Snapshot
-
-_SHOWN = 3
 
 
 @click.group()
@@ -94,13 +86,18 @@ def _failed(done: Run, verdicts: Verdicts) -> Iterator[str]:
             if outcome.failure and outcome.failure.kind != NOT_RUN
         ]
         judged = [
-            f"{verdict.kind} {verdict.name}: {verdict.message}"
+            f"{verdict.kind} {_place(verdict)}{verdict.name}: {verdict.message}"
             for verdict in verdicts.of_experiment(experiment.name)
             if verdict.failed
         ]
         for found, what in ((broken, "of the tasks failed"), (judged, "of the gates and checks did not pass")):
             if found:
-                yield f"{experiment.name}: {len(found)} {what} ({_some(found)}). --allow-failed blesses it as it is."
+                yield f"{experiment.name}: {len(found)} {what} ({some(found)}). --allow-failed blesses it as it is."
+
+
+def _place(verdict: Verdict) -> str:
+    """The prompt that a verdict is about, before its name."""
+    return f"{verdict.prompt} · " if verdict.prompt else ""
 
 
 def _dirty(experiments: Sequence[Experiment]) -> Iterator[str]:
@@ -110,15 +107,9 @@ def _dirty(experiments: Sequence[Experiment]) -> Iterator[str]:
     for folder in dict.fromkeys(experiment.path.parent for experiment in experiments):
         if changes := changes_in(folder):
             yield (
-                f"{folder}: {counted(len(changes), 'change')} not committed ({_some(changes)}). Commit, or bless with "
+                f"{folder}: {counted(len(changes), 'change')} not committed ({some(changes)}). Commit, or bless with "
                 "--allow-dirty."
             )
-
-
-def _some(items: Sequence[str]) -> str:
-    """The first of many, and how many there are beside."""
-    more = len(items) - _SHOWN
-    return "; ".join(items[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _blessed(snapshot: Snapshot, folder: Path, note: str) -> str:
@@ -274,124 +265,3 @@ def _read(name: str, folder: Path) -> Blessed:
 def _no_such(name: str, names: Sequence[str], folder: Path) -> BaselineError:
     hint = did_you_mean(name, names) if names else "There is none; ecco-reports baseline bless makes them."
     return BaselineError(f"there is no baseline {name!r} in {folder}. {hint}")
-
-
-@click.command()
-@click.argument("before", metavar="BASELINE")
-@click.argument("after", metavar="CANDIDATE")
-@store_option
-@jobs_option
-@baselines_option
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    type=click.Path(path_type=Path, dir_okay=False),
-    multiple=True,
-    help="A report as .md, .json, .html or .junit.xml; may be given several times.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("build/comparison"),
-    show_default=True,
-    help="Folder of the page.",
-)
-def compare(
-    before: str, after: str, store: Path, jobs: int, baselines: Path, outputs: tuple[Path, ...], out: Path
-) -> None:
-    """Hold CANDIDATE against BASELINE.
-
-    Each is a run (an id, the beginning of one, latest, latest~1), the name of a blessed baseline, a .json file, a
-    folder of baselines, a store, or an experiment file, which means its run now. #MODEL after it takes one model.
-    """
-    from ecco_reports.baselines import Places, resolve
-    from ecco_reports.reporting import Report, form, terminal, write
-
-    for path in outputs:
-        form(path)
-    places = Places(baselines, store)
-
-    def run_of(path: Path) -> Run:
-        return run_all(load((path,)), store, jobs)
-
-    baseline_side, candidate = resolve(before, places, run_of), resolve(after, places, run_of)
-    click.echo(f"baseline: {baseline_side.said}\ncandidate: {candidate.said}")
-    comparisons = _compared(baseline_side, candidate)
-    verdicts = _judged(baseline_side, candidate, comparisons)
-    report = Report(tuple(comparisons.values()), verdicts)
-    terminal(report)
-    for path in outputs:
-        write(path, report)
-        click.echo(f"wrote {path}")
-    _publish(report, out)
-    sys.exit(verdicts.exit_code)
-
-
-def _compared(before: Resolved, after: Resolved) -> Mapping[str, Comparison]:
-    """The comparison of each experiment that both sides have.
-
-    Raises:
-        BaselineError: They have none in common, or nobody knows which models to pair.
-    """
-    from ecco_reports.comparison import compare as compared
-
-    common = [name for name in after.snapshots if name in before.snapshots]
-    if not common:
-        raise BaselineError(
-            f"nothing can be compared: {before.said} is about {_some(list(before.snapshots))}, and {after.said} about "
-            f"{_some(list(after.snapshots))}."
-        )
-    for side, other in ((before, after), (after, before)):
-        if alone := [name for name in side.snapshots if name not in other.snapshots]:
-            click.echo(f"only in {side.said}: {_some(alone)}", err=True)
-    names = (before.name, after.name)
-    return {
-        name: compared(before.snapshots[name], after.snapshots[name], names=names, models=_models(before, after, name))
-        for name in common
-    }
-
-
-def _models(before: Resolved, after: Resolved, name: str) -> tuple[tuple[str, str], ...] | None:
-    """Which model is held against which, where one was chosen; None leaves that to their names."""
-    if before.model is None and after.model is None:
-        return None
-    mine, theirs = before.snapshots[name].models, after.snapshots[name].models
-    first = before.model or _partner(str(after.model), list(mine), before)
-    return ((first, after.model or _partner(first, list(theirs), after)),)
-
-
-def _partner(model: str, models: Sequence[str], side: Resolved) -> str:
-    """The model to hold a chosen one against, where the other side chose none."""
-    if model in models:
-        return model
-    if len(models) == 1:
-        return models[0]
-    raise BaselineError(
-        f"nobody knows which model of {side.said} the model {model!r} is compared with. Write one of them after #: "
-        f"{', '.join(models)}."
-    )
-
-
-def _judged(before: Resolved, after: Resolved, comparisons: Mapping[str, Comparison]) -> Verdicts:
-    """What the gates of the candidate say, or of the baseline where only that names its experiment file."""
-    from ecco_reports.gates import judge_snapshots
-
-    known = {**before.experiments, **after.experiments}
-    experiments = [known[name] for name in comparisons if name in known]
-    if not experiments:
-        click.echo("No gates were judged: they stand in experiment files, and neither side is one.", err=True)
-    snapshots = {name: comparison.after for name, comparison in comparisons.items()}
-    return judge_snapshots(experiments, snapshots, comparisons)
-
-
-def _publish(report: Report, out: Path) -> None:
-    """Writes the page of the comparison."""
-    from ecco_reports.pages import comparison_paths, render_comparisons
-    from ecco_reports.site import publish
-
-    with stage("Built the page"):
-        pages = render_comparisons(report.comparisons, report.verdicts)
-        publish(pages, out)
-    first = comparison_paths(report.comparisons)[0]
-    click.echo(f"Open {out / Path(first).with_suffix('.html')}")

@@ -195,3 +195,9 @@ def stage(name: str) -> Iterator[None]:
 def counted(number: int, noun: str) -> str:
     """A number and its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def some(items: Sequence[str], most: int = 3) -> str:
+    """The first of many, and how many there are beside."""
+    more = len(items) - most
+    return "; ".join(items[:most]) + (f"; and {more} more" if more > 0 else "")
