@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from ecco_reports.analyses.token_ranks import TokenRanks
 from ecco_reports.baselines import leave_record, run_ids, write_baseline
 from ecco_reports.cli import comparing, main
 from tests.baselines.making import entry, snapshot
+from tests.fakes import ROOT
 
 GOOD = """\
 title: Where is it?
@@ -374,9 +377,6 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_computed
 
 @pytest.mark.usefixtures("no_page")
 def test_comparing_what_is_kept_imports_no_torch(project: Path) -> None:
-    import os
-    import sys
-
     write_baseline(project / "baselines", snapshot("one"))
     leave_record(
         STORE, {"one": snapshot("one", entries=(entry("heathrow", metrics={"target_rank": 9.0}), entry("orly")))}
@@ -389,12 +389,6 @@ def test_comparing_what_is_kept_imports_no_torch(project: Path) -> None:
         "    assert answer.exit_code == 0, answer.output\n"
         "print([name for name in ('torch', 'transformers', 'mkdocs') if name in sys.modules])\n"
     )
-    root = str(Path(__file__).parents[1])
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": root},
-        check=False,
-    )
+    here = {**os.environ, "PYTHONPATH": str(ROOT)}
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=here, check=False)
     assert (answer.stdout.strip(), answer.stderr) == ("[]", "")
