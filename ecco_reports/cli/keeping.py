@@ -17,6 +17,7 @@ from ecco_reports.cli.shared import (
     files_argument,
     load,
     recalled,
+    some,
     store_option,
 )
 from ecco_reports.errors import BaselineError, did_you_mean

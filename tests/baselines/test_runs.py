@@ -52,6 +52,14 @@ def test_a_damaged_record_is_replaced_by_one_that_says_the_same(tmp_path):
     assert dict(read_record(path_of(tmp_path, second)).snapshots) == numbered(1)
 
 
+def test_the_latest_is_what_ran_last_even_if_the_clock_was_put_back(tmp_path, monkeypatch):
+    first = leave_record(tmp_path, numbered(1))
+    path_of(tmp_path, first).rename(path_of(tmp_path, f"2999{first[4:]}"))
+    second = leave_record(tmp_path, numbered(2))
+    assert run_ids(tmp_path)[-1] == second
+    assert read_record(path_of(tmp_path, second)).when[:4] == first[:4]
+
+
 def test_ids_sort_by_time_and_end_with_what_was_found(tmp_path):
     names = [leave_record(tmp_path, numbered(number)) for number in range(5)]
     assert names == sorted(names)
