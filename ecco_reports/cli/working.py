@@ -11,11 +11,16 @@ import click
 
 from ecco_reports.cli.group import FINE, UNEXPECTED, USERS_MISTAKE, explain
 from ecco_reports.cli.shared import (
+    annotation,
+    baselines_option,
+    blessed,
     counted,
     files_argument,
     finish,
+    held_against,
     jobs_option,
     load,
+    noted,
     out_option,
     run_all,
     sources,
@@ -62,10 +67,8 @@ def _print_problems(error: ExperimentError, form: str) -> None:
         click.echo(json.dumps([asdict(problem) for problem in error.problems], indent=2))
         return
     for problem in error.problems:
-        # The annotation format of GitHub's workflow commands: % and line ends are written as %25, %0D, %0A.
         text = f"{problem.message} {problem.hint}".strip()
-        text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        click.echo(f"::error file={problem.file},line={problem.line or 1},col={problem.column or 1}::{text}")
+        click.echo(annotation("error", problem.file, problem.line, problem.column, text))
 
 
 @click.command()
@@ -85,13 +88,16 @@ def plan(files: tuple[Path, ...], store: Path) -> None:
 @files_argument
 @store_option
 @jobs_option
-def run(files: tuple[Path, ...], store: Path, jobs: int) -> None:
+@baselines_option
+def run(files: tuple[Path, ...], store: Path, jobs: int, baselines: Path) -> None:
     """Compute what is missing; safe to interrupt: running again goes on."""
     from ecco_reports.gates import judge
 
+    experiments = load(files)
+    before = blessed(experiments, baselines)
     with stage("Ran"):
-        done = run_all(load(files), store, jobs)
-    sys.exit(finish(done, judge(done)))
+        done = run_all(experiments, store, jobs)
+    sys.exit(finish(done, judge(done, held_against(before, noted(done, store)))))
 
 
 @click.command()
@@ -99,13 +105,14 @@ def run(files: tuple[Path, ...], store: Path, jobs: int) -> None:
 @store_option
 @jobs_option
 @out_option
+@baselines_option
 @click.option("--base-url", metavar="URL", help="Where the site will be found: for its sitemap, links and cards.")
-def build(files: tuple[Path, ...], store: Path, jobs: int, out: Path, base_url: str | None) -> None:
+def build(files: tuple[Path, ...], store: Path, jobs: int, out: Path, baselines: Path, base_url: str | None) -> None:
     """Run what is missing, render, and assemble the site."""
     from ecco_reports.site import base_url as checked
 
     settings = {"site_url": checked(base_url)} if base_url is not None else {}
-    sys.exit(_build(files, store, jobs, out, settings))
+    sys.exit(_build(files, store, jobs, out, baselines, settings))
 
 
 @click.command()
@@ -113,17 +120,18 @@ def build(files: tuple[Path, ...], store: Path, jobs: int, out: Path, base_url: 
 @store_option
 @jobs_option
 @out_option
+@baselines_option
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-def serve(files: tuple[Path, ...], store: Path, jobs: int, out: Path, host: str, port: int) -> None:
+def serve(files: tuple[Path, ...], store: Path, jobs: int, out: Path, baselines: Path, host: str, port: int) -> None:
     """Build, serve, watch the experiments, and reload the browser when they change."""
     from mkdocs.livereload import LiveReloadServer
 
-    _build(files, store, jobs, out)
+    _build(files, store, jobs, out, baselines)
 
     def again() -> None:
         try:
-            _build(files, store, jobs, out)
+            _build(files, store, jobs, out, baselines)
         except EccoReportsError as error:
             # A half-typed experiment is no reason to stop serving what is there.
             explain(error)
@@ -161,16 +169,26 @@ def doctor(store: Path) -> None:
     sys.exit(FINE if all(finding.fine for finding in found) else UNEXPECTED)
 
 
-def _build(files: Sequence[Path], store: Path, jobs: int, out: Path, base: Mapping[str, Any] | None = None) -> int:
+def _build(
+    files: Sequence[Path],
+    store: Path,
+    jobs: int,
+    out: Path,
+    baselines: Path,
+    base: Mapping[str, Any] | None = None,
+) -> int:
     """The river: experiments, plan, run, verdicts, pages, site."""
     from ecco_reports.gates import judge
     from ecco_reports.site import describe, is_current, site_stamp
     from ecco_reports.site.settings import project_settings
 
     settings = project_settings() | dict(base or {})
+    experiments = load(files)
+    before = blessed(experiments, baselines)
     with stage("Ran"):
-        done = run_all(load(files), store, jobs)
-    verdicts = judge(done)
+        done = run_all(experiments, store, jobs)
+    comparisons = held_against(before, noted(done, store))
+    verdicts = judge(done, comparisons)
     templates = _own_templates()
     stamp = site_stamp(done, verdicts, templates, settings)
     if is_current(out, stamp):
