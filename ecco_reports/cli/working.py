@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ecco_reports.cli.group import FINE, UNEXPECTED, USERS_MISTAKE, explain
+from ecco_reports.cli.publishing import (
+    base_url_option,
+    check_options,
+    into_options,
+    say_delivered,
+    say_removed,
+    site_settings,
+)
 from ecco_reports.cli.shared import (
     counted,
     files_argument,
@@ -26,6 +34,7 @@ from ecco_reports.errors import EccoReportsError, ExperimentError
 
 if TYPE_CHECKING:
     from ecco_reports.gates import Verdicts
+    from ecco_reports.pages import Pages
     from ecco_reports.runner import Run
 
 
@@ -121,13 +130,25 @@ def run(files: tuple[Path, ...], store: Path, jobs: int) -> None:
 @store_option
 @jobs_option
 @out_option
-@click.option("--base-url", metavar="URL", help="Where the site will be found: for its sitemap, links and cards.")
-def build(files: tuple[Path, ...], store: Path, jobs: int, out: Path, base_url: str | None) -> None:
+@base_url_option
+@into_options
+def build(
+    files: tuple[Path, ...],
+    store: Path,
+    jobs: int,
+    out: Path,
+    base_url: str | None,
+    into: Path | None,
+    under: str,
+    remove: bool,
+) -> None:
     """Run what is missing, render, and assemble the site."""
-    from ecco_reports.site import base_url as checked
-
-    settings = {"site_url": checked(base_url)} if base_url is not None else {}
-    sys.exit(_build(files, store, jobs, out, settings))
+    check_options()
+    if into is None:
+        sys.exit(_build(files, store, jobs, out, site_settings(base_url)))
+    if remove:
+        sys.exit(say_removed(into))
+    sys.exit(_build_into(files, store, jobs, out, into, under))
 
 
 @click.command()
@@ -202,6 +223,31 @@ def _build(files: Sequence[Path], store: Path, jobs: int, out: Path, settings: M
     return finish(done, verdicts)
 
 
+def _build_into(files: Sequence[Path], store: Path, jobs: int, out: Path, into: Path, under: str) -> int:
+    """The river up to the pages, which go into a site that is there already."""
+    from ecco_reports.gates import judge
+    from ecco_reports.site import site_stamp
+    from ecco_reports.site.into import deliver, is_delivered, open_host
+    from ecco_reports.site.staging import cached_bundle
+
+    host = open_host(into)
+    host.place(under)
+    with stage("Ran"):
+        done = run_all(load(files), store, jobs)
+    verdicts = judge(done)
+    templates = _own_templates()
+    stamp = site_stamp(done, verdicts, templates, {"theme": host.theme, "directory_urls": host.directory_urls})
+    if is_delivered(host, under, stamp):
+        click.echo(f"The pages in {host.place(under)} are current; nothing was drawn or written.")
+    else:
+        with stage("Drew"):
+            pages = _rendered(done, verdicts, templates, out)
+            delivery = deliver(pages, host, under, cached_bundle(out.with_name(".cache")), stamp)
+        say_delivered(delivery)
+    click.echo(f"Next: mkdocs build --strict -f {host.config}")
+    return finish(done, verdicts)
+
+
 def _own_templates() -> list[Path]:
     """The project's folder of templates, whose files come before those of the package."""
     from ecco_reports.resources import resource
@@ -218,12 +264,19 @@ def _draw(
     out: Path,
     settings: Mapping[str, Any] | None,
 ) -> None:
-    from ecco_reports.pages import KeptDrawings, render
     from ecco_reports.site import publish
 
     with stage("Drew"):
-        pages = render(done, verdicts, templates, KeptDrawings(out.with_name(".cache") / "drawings"))
+        pages = _rendered(done, verdicts, templates, out)
     with stage("Built"):
         publish(pages, out, stamp=stamp, settings=settings)
+
+
+def _rendered(done: Run, verdicts: Verdicts, templates: Sequence[Path], out: Path) -> Pages:
+    """The pages of a run; what could not be drawn is said."""
+    from ecco_reports.pages import KeptDrawings, render
+
+    pages = render(done, verdicts, templates, KeptDrawings(out.with_name(".cache") / "drawings"))
     for trouble in pages.problems:
         click.echo(f"not drawn: {trouble.page}#{trouble.anchor}: {trouble.message}", err=True)
+    return pages
