@@ -1,7 +1,7 @@
 """Adds lines to a settings file of MkDocs, and takes them out again; every byte that was there stays as it was.
 
 In: the text of a ``mkdocs.yml``, and what it has to say besides. Out: the text with lines of ours, each of which ends
-with a mark. Never: a line of somebody else changed, moved or removed; what lines cannot say is refused with what to write.
+with a mark. Never: a line of somebody else changed, moved or removed; what lines cannot say is refused, with its text.
 """
 
 from __future__ import annotations
@@ -143,15 +143,16 @@ def _extended(text: str, key: str, added: Any, settings: Mapping[str, Any]) -> s
     """The text with items added to one key."""
     root = _root(text)
     lines = _lines(text)
+    last = root.end_mark.line + bool(root.end_mark.column)
     found = [index for index, (name, _) in enumerate(root.value) if name.value == key]
     if not found:
         if settings.get(key) is not None:
             raise PublishingError(_refusal(key, added, "is inherited or merged from elsewhere"))
         new = [f"{key}: {_quoted(added)}"] if isinstance(added, str) else [f"{key}:", *_items(added, 2)]
-        return _inserted(lines, _end(lines, 0, root.end_mark.line), new)
+        return _inserted(lines, _end(lines, 0, last), new)
     name, value = root.value[found[-1]]
     following = [one.start_mark.line for one, _ in root.value if one.start_mark.line > name.start_mark.line]
-    end = _end(lines, name.start_mark.line + 1, min(following, default=root.end_mark.line or len(lines)))
+    end = _end(lines, name.start_mark.line + 1, min(following, default=last))
     if isinstance(value, yaml.ScalarNode) and value.value == "" and value.style is None:
         return _inserted(lines, name.start_mark.line + 1, list(_items(added, 2)))
     alias = value.start_mark.index < name.end_mark.index
@@ -175,7 +176,6 @@ def _root(text: str) -> yaml.MappingNode:
 
 def _end(lines: Sequence[str], first: int, last: int) -> int:
     """Where a setting ends: before the blank lines and comments that stand above the next one."""
-    last = min(last, len(lines)) if last else len(lines)
     while last > first and _NO_CONTENT.match(_BREAK.sub("", lines[last - 1])):
         last -= 1
     return last

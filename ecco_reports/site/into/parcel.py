@@ -69,7 +69,7 @@ def pack(pages: Iterable[Page], host: Host, under: str, bundle: bytes, source: P
     files = {path: content for path, content in files.items() if path not in LEFT_AT_HOME}
     if SHEET in files:
         guest = (source / "guest.css").read_text(encoding="utf-8")
-        files[SHEET] = sheet(files[SHEET].decode() + "\n" + guest, host.theme).encode()
+        files[SHEET] = sheet(files[SHEET].decode() + guest, host.theme).encode()
     known = frozenset(files)
     for path in known:
         if path.endswith(".md"):
