@@ -12,7 +12,10 @@
     │   └── ModelApiError      a model behind an API answered with an error (models)
     ├── NotFiniteError         a result holds NaN or infinity (store)
     ├── StoreError             the store cannot be read or written (store)
+    ├── BaselineError          there is nothing usable to hold a run against, or nothing fit to bless (baselines)
+    ├── SpanError              an attribution says nothing of a part of the prompt that was named (analyses, gates)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
+    ├── ReportError            a report cannot be written as it was asked for (reporting)
     └── SiteError              MkDocs refused the pages (site)
         └── PublishingError    pages cannot go where they are asked to go (site)
 
@@ -179,8 +182,20 @@ class StoreError(EccoReportsError):
     """The store cannot be read or written."""
 
 
+class SpanError(EccoReportsError):
+    """A part of a prompt, or a method, was named of which an attribution says nothing."""
+
+
+class BaselineError(EccoReportsError):
+    """There is nothing usable to hold a run against, or a run is not fit to be held against."""
+
+
 class RenderError(EccoReportsError):
     """A chart or a page cannot be made."""
+
+
+class ReportError(EccoReportsError):
+    """A report cannot be written as it was asked for."""
 
 
 class SiteError(EccoReportsError):

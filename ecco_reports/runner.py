@@ -6,14 +6,13 @@ Never: drawing, judging, or losing what was finished: each result is stored by i
 
 from __future__ import annotations
 
-import subprocess
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ecco_reports.analyses import ANALYSES, AnyAnalysis
+from ecco_reports.checkout import commit_of
 from ecco_reports.errors import ExperimentError
 from ecco_reports.executors.base import Executor, Lost
 from ecco_reports.plan import Batch, Plan, Task, batches_of
@@ -25,7 +24,10 @@ from ecco_reports.worker import Assignment, Failure, Load, Message, Objected, St
 if TYPE_CHECKING:
     from ecco_reports.experiment import Experiment
 
-__all__ = ["Failure", "Outcome", "Progress", "Run", "Silent", "execute"]
+__all__ = ["NOT_RUN", "Failure", "Outcome", "Progress", "Run", "Silent", "execute", "recall"]
+
+NOT_RUN = "NotRun"
+"""The kind of the failure that stands for a result that nobody has computed yet."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def execute(
         raise ExperimentError(sorted({problem for model in plan.out_of_reach for problem in model.problems}))
     collector = _Collector(plan, store, progress or Silent(), analyses)
     missing = collector.recall()
-    commits = {experiment.name: _commit(experiment.path.parent) for experiment in plan.experiments} if missing else {}
+    commits = {experiment.name: commit_of(experiment.path.parent) for experiment in plan.experiments} if missing else {}
     name = uuid.uuid4().hex
     while missing:
         batches = _spread(batches_of(missing), executor.jobs)
@@ -135,6 +137,27 @@ def execute(
         lost = executor.run(work, assignments, collector.receive)
         missing = [task for loss in lost for task in collector.mourn(loss)]
     return collector.run()
+
+
+def recall(plan: Plan, store: Store, *, analyses: Registry[AnyAnalysis] = ANALYSES) -> Run:
+    """The run as far as it is stored; computes nothing, and loads no model.
+
+    A result that is not there stands as the failure that its last attempt ended with, or as one of the kind
+    ``NOT_RUN``.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    outcomes = []
+    for task in plan.tasks:
+        stored = store.get(task.key, analyses[task.analysis].Result)
+        if stored is not None:
+            outcomes.append(Outcome(task, stored.result, None, stored.provenance, fresh=False))
+            continue
+        noted = store.failure(task.key, Failure)
+        failure = noted.result if noted else Failure(kind=NOT_RUN, message="It has not been run.")
+        outcomes.append(Outcome(task, None, failure, noted.provenance if noted else None, fresh=False))
+    return Run(plan.experiments, tuple(outcomes))
 
 
 class _Collector:
@@ -229,13 +252,3 @@ def _spread(batches: Sequence[Batch], jobs: int) -> list[Batch]:
         return list(batches)
     parts = -(-jobs // len(batches))
     return [piece for batch in batches for piece in batch.split(parts)]
-
-
-def _commit(folder: Path) -> str | None:
-    """The commit of the experiment's folder, where there is one and git is at hand."""
-    command = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout.strip() or None

@@ -204,23 +204,9 @@ class Store:
             raise _DamagedError(f"{path.name} cannot be read ({error.strerror})") from error
 
     def _write(self, path: Path, data: bytes) -> None:
-        """Puts a whole file in its place at once.
-
-        The folder itself is not brought to the disk: a rename lost in a power cut counts as missing or damaged, and
-        is computed again.
-        """
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+        """Puts a whole file in its place at once, or says in words why not."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with temporary.open("xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+            write_whole(path, data)
         except OSError as error:
             raise StoreError(
                 f"The store {self.folder} cannot be written: {error.strerror or error}. What was stored before is "
@@ -237,6 +223,27 @@ class Store:
         if key not in self._reported:
             self._reported.add(key)
             log.warning("The stored result %s is damaged and counts as missing: %s.", key[:12], damage)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Puts a whole file in its place at once, over what stood there; two writers are harmless.
+
+    The folder itself is not brought to the disk: a rename lost in a power cut leaves what was there before.
+
+    Raises:
+        OSError: It cannot be written; what stood there is as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 @dataclass(frozen=True)

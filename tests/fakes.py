@@ -16,6 +16,7 @@ import numpy as np
 from ecco_reports.analyses import Analysis, DecodingParams
 from ecco_reports.analyses.work import Work
 from ecco_reports.errors import CapabilityError, ModelLoadError, OutOfReachError, Problem
+from ecco_reports.experiment import Gate
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts, TextTokenizer
 from ecco_reports.models.reading import Encoding
 from ecco_reports.modelspec import ModelSpec
@@ -200,6 +201,7 @@ class FakeExperiment:
     seed: int = 0
     gates: Sequence[Any] = ()
     path: Path = field(default=Path("demo.yaml"))
+    title: str = "A demonstration"
 
     def problem(self, path, message, hint="", key=False):
         return Problem(f"{self.name}.yaml", len(path), 1, f"{'.'.join(map(str, path))}: {message}", hint)
@@ -217,8 +219,9 @@ def entry(analysis="echo", label=None, models=("m",), prompts=(), number=0, **pa
     )
 
 
-def gate(metric, minimum=None, maximum=None, against=None):
-    return SimpleNamespace(metric=metric, min=minimum, max=maximum, against=against, path=("gates", 0))
+def gate(metric, minimum=None, maximum=None, **fields):
+    """A gate as a file gives it."""
+    return Gate(metric=metric, min=minimum, max=maximum, path=("gates", 0), **fields)
 
 
 def experiment(

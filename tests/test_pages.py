@@ -321,7 +321,7 @@ class TestExperimentPage:
     def test_a_gate_stands_on_the_page(self):
         one = tale()
         run = run_of(one)
-        verdict = Verdict(Kind.GATE, Status.FAIL, "tale", "story.length", "0.25 is less than 1", run.outcomes[0])
+        verdict = Verdict(Kind.GATE, Status.FAIL, "tale", "story.length", "0.25 is less than 1", "m", "first", "story")
         pages = rendered(run, verdicts=Verdicts((verdict,), 0))
         assert "0.25 is less than 1" in html.unescape(pages["experiments/tale.md"].markdown)
         assert "1 gate not passed" in pages["index.md"].markdown

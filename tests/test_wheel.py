@@ -53,6 +53,8 @@ def test_the_wheel_holds_templates_site_source_and_the_bundled_model(wheel: Path
     for wanted in (
         "ecco_reports/_resources/templates/experiment.md.jinja",
         "ecco_reports/_resources/templates/project/experiments/first.yaml",
+        "ecco_reports/_resources/templates/project/dot-gitignore",
+        "ecco_reports/_resources/templates/project/dot-github/workflows/regression.yml",
         "ecco_reports/_resources/site/mkdocs.yml",
         "ecco_reports/_resources/site/docs/assets/javascripts/charts.js",
         "ecco_reports/models/bundled/facts/model.safetensors",
@@ -72,6 +74,9 @@ def test_a_new_project_builds_from_the_wheel_alone(environment: Path, tmp_path: 
 
     made = _run(environment, "ecco-reports", "init", "demo", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
+    assert (tmp_path / "demo/.gitignore").is_file()
+    assert (tmp_path / "demo/.github/workflows/reports.yml").is_file()
+    assert not list((tmp_path / "demo").rglob("dot-*"))
     built = _run(environment, "ecco-reports", "build", cwd=tmp_path / "demo")
     assert built.returncode == 0, built.stdout + built.stderr
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ecco_reports.records import Direction, Record
+from ecco_reports.records import Direction, Metric, Record
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,26 @@ class Measure:
     def of_two(self) -> bool:
         """Whether it describes two results rather than one."""
         return self.equal is not None
+
+
+def as_metrics(
+    measures: Mapping[str, Measure], values: Mapping[str, float | None], meanings: Mapping[str, str] | None = None
+) -> dict[str, Metric]:
+    """Numbers of one result as metrics that say what the catalogue of their room says.
+
+    Args:
+        measures: The catalogue.
+        values: By name; None for what cannot be had of this result.
+        meanings: What a number means for this very result, where the catalogue speaks too generally.
+    """
+    special = meanings or {}
+    return {
+        name: Metric(
+            value=float(value), direction=measures[name].direction, meaning=special.get(name, measures[name].meaning)
+        )
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 class Trace(Record):

@@ -44,7 +44,7 @@ def units_of(reading: Reading, grain: Grain) -> tuple[Unit, ...]:
     found: list[list[int]] = []
     last: Token | None = None
     for position, token in _of_the_text(reading):
-        joined = last is not None and found[-1][-1] == position - 1 and _goes_on(last, token, grain)
+        joined = last is not None and found[-1][-1] == position - 1 and goes_on(last, token, grain)
         if joined:
             found[-1].append(position)
         else:
@@ -152,7 +152,7 @@ def runs_named(tokens: Sequence[Token], name: str) -> Iterator[range]:
                 break
 
 
-def _goes_on(last: Token, token: Token, grain: Grain) -> bool:
+def goes_on(last: Token, token: Token, grain: Grain) -> bool:
     """Whether a token belongs to the unit of the token before it."""
     if token.partial and last.partial and last.completes is None:
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from pydantic import Field
 
 from ecco_reports.analyses import Analysis, Between
 from ecco_reports.analyses.layers import layer_name, states_of
+from ecco_reports.analyses.measures import Drift, Measure, as_metrics
 from ecco_reports.analyses.places import place_problems, places_of, stands_at
 from ecco_reports.analyses.preflight import layer_problems, target_problems
 from ecco_reports.analyses.race import (
@@ -35,6 +37,9 @@ from ecco_reports.analyses.reading_out import (
     way_to_read,
 )
 from ecco_reports.analyses.side_by_side import Side, side_by_side
+from ecco_reports.analyses.tracing import cut_of_prompt
+from ecco_reports.analyses.tracing_figures import depth_figures
+from ecco_reports.analyses.tracing_ranks import RANK_SHIFT, SAME_WINNER, RanksTrace, drift_of, traced_words
 from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.models.reading import Reading
@@ -43,6 +48,27 @@ from ecco_reports.records import Array, Check, Direction, Metric, Passage, Promp
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
     from ecco_reports.charts.lines import Race
+
+
+MEASURES: Mapping[str, Measure] = MappingProxyType(
+    {
+        "first_rank": Measure(
+            Direction.LOWER, "rank of the first watched word at the last layer read out, at the last place", "rank"
+        ),
+        "lead": Measure(
+            Direction.HIGHER,
+            "log-probability of the first watched word minus that of the second one, in nats",
+            "nats",
+        ),
+        "overtaking_layer": Measure(
+            Direction.NEITHER,
+            "first layer from which the first watched word stays ahead of the second one (-1 is the embedding)",
+            "layers",
+        ),
+        "rank_shift": RANK_SHIFT,
+        "same_winner": SAME_WINNER,
+    }
+)
 
 
 class WatchParams(ReadoutParams):
@@ -119,6 +145,8 @@ class Watch(Analysis[WatchParams, WatchResult]):
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.LAYER_READOUT})
     Params = WatchParams
     Result = WatchResult
+    measures: ClassVar[Mapping[str, Measure]] = MEASURES
+    Traced = RanksTrace
 
     def problems(
         self, params: WatchParams, prompt: Prompt, facts: ModelFacts
@@ -176,32 +204,13 @@ class Watch(Analysis[WatchParams, WatchResult]):
         if not columns:
             return {}
         first = columns[0]
-        metrics = {
-            "first_rank": Metric(
-                value=float(result.ranks[-1, first]),
-                direction=Direction.LOWER,
-                meaning="rank of the first watched word at the last layer read out, at the last place",
-            )
-        }
-        if len(columns) < 2:
-            return metrics
-        second = columns[1]
-        odds = result.probabilities[-1, [first, second]].astype(float)
-        if odds.min() > 0:
-            metrics["lead"] = Metric(
-                value=math.log(odds[0] / odds[1]),
-                direction=Direction.HIGHER,
-                meaning="log-probability of the first watched word minus that of the second one, in nats",
-            )
-        row = overtaking(result.ranks, first, second)
-        if row is not None:
-            metrics["overtaking_layer"] = Metric(
-                value=float(result.states[row] - 1),
-                direction=Direction.NEITHER,
-                meaning="first layer from which the first watched word stays ahead of the second one (-1 is the "
-                "embedding)",
-            )
-        return metrics
+        values: dict[str, float | None] = {"first_rank": float(result.ranks[-1, first])}
+        if len(columns) > 1:
+            odds = result.probabilities[-1, [first, columns[1]]].astype(float)
+            row = overtaking(result.ranks, first, columns[1])
+            values["lead"] = math.log(odds[0] / odds[1]) if odds.min() > 0 else None
+            values["overtaking_layer"] = None if row is None else float(result.states[row] - 1)
+        return as_metrics(MEASURES, values)
 
     def summary(self, result: WatchResult) -> str:
         """Who overtook whom, and where."""
@@ -270,6 +279,25 @@ class Watch(Analysis[WatchParams, WatchResult]):
     def between(self, first: WatchResult, second: WatchResult, names: tuple[str, str]) -> Between | None:
         """The words at the last place, over the depth of both models."""
         return side_by_side(_side(first), _side(second), names)
+
+    def trace(self, result: WatchResult) -> RanksTrace:
+        """The words at the last place."""
+        side = _side(result)
+        return RanksTrace(
+            cut=cut_of_prompt(result.passage),
+            outcomes=result.vocab_size,
+            layers=result.depth,
+            states=result.states,
+            words=traced_words(side.labels, side.ranks, side.probabilities),
+        )
+
+    def drift(self, before: RanksTrace, after: RanksTrace) -> Drift:
+        """How far the words moved in rank."""
+        return drift_of(before, after)
+
+    def drift_figures(self, before: RanksTrace, after: RanksTrace, names: tuple[str, str]) -> Sequence[Figure]:
+        """The words over the depth, before and after."""
+        return depth_figures(before, after, names)
 
 
 def _sentence(words: str) -> str:

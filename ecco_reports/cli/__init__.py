@@ -6,7 +6,8 @@ Everything heavy is imported inside the verbs, so that ``--help`` and ``validate
 from __future__ import annotations
 
 from ecco_reports.cli.group import FINE, GATE_FAILED, INTERRUPTED, TASK_FAILED, UNEXPECTED, USERS_MISTAKE, main
-from ecco_reports.cli.working import build, doctor, init, plan, run, schema, serve, validate
+from ecco_reports.cli.starting import init
+from ecco_reports.cli.working import build, doctor, plan, run, schema, serve, validate
 
 __all__ = ["FINE", "GATE_FAILED", "INTERRUPTED", "TASK_FAILED", "UNEXPECTED", "USERS_MISTAKE", "main"]
 

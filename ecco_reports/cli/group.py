@@ -13,9 +13,19 @@ from typing import Any
 import click
 
 from ecco_reports import __version__
-from ecco_reports.errors import EccoReportsError, ExperimentError, ModelError, PublishingError
+from ecco_reports.errors import (
+    BaselineError,
+    EccoReportsError,
+    ExperimentError,
+    ModelError,
+    PublishingError,
+    ReportError,
+)
 
 FINE, UNEXPECTED, USERS_MISTAKE, GATE_FAILED, TASK_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+_MISTAKES = (BaselineError, ExperimentError, ModelError, PublishingError, ReportError)
+"""What the user can mend."""
 
 
 class Verbs(click.Group):
@@ -33,7 +43,7 @@ class Verbs(click.Group):
             if ctx.params.get("debug"):
                 raise
             explain(error)
-            sys.exit(USERS_MISTAKE if isinstance(error, ExperimentError | ModelError | PublishingError) else UNEXPECTED)
+            sys.exit(USERS_MISTAKE if isinstance(error, _MISTAKES) else UNEXPECTED)
         except KeyboardInterrupt:
             click.echo("\nInterrupted. What was finished is stored; the same command goes on from there.", err=True)
             sys.exit(INTERRUPTED)

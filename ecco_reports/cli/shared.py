@@ -76,7 +76,7 @@ def load(files: Sequence[Path]) -> tuple[Experiment, ...]:
 
 def sources(files: Sequence[Path]) -> Iterator[Path]:
     """What a served site is made of."""
-    for path in (*(files or (Path("experiments"),)), Path("templates"), Path("site")):
+    for path in (*(files or (Path("experiments"),)), Path("templates"), Path("site"), Path("site.yml")):
         if path.exists():
             yield path
 

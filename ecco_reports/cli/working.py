@@ -1,4 +1,4 @@
-"""The verbs that compute and build: from a new project to a served site, and what helps on the way."""
+"""The verbs that compute and build: from experiments to a served site, and what helps on the way."""
 
 from __future__ import annotations
 
@@ -36,28 +36,6 @@ if TYPE_CHECKING:
     from ecco_reports.gates import Verdicts
     from ecco_reports.pages import Pages
     from ecco_reports.runner import Run
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
-def init(folder: Path) -> None:
-    """Make a new project in FOLDER: an experiment that runs at once."""
-    from ecco_reports.resources import resource
-
-    source = resource("templates") / "project"
-    written = []
-    for path in sorted(source.rglob("*")):
-        target = folder / path.relative_to(source).with_name(path.name.replace("dot-", "."))
-        if path.is_file() and not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
-            written.append(target)
-    for target in written:
-        click.echo(f"wrote {target}")
-    if not written:
-        click.echo(f"{folder} is a project already; nothing was changed.")
-    step = "" if folder == Path() else f"cd {folder} && "
-    click.echo(f"Next: {step}ecco-reports build")
 
 
 @click.command()
@@ -204,11 +182,13 @@ def doctor(store: Path) -> None:
     sys.exit(FINE if all(finding.fine for finding in found) else UNEXPECTED)
 
 
-def _build(files: Sequence[Path], store: Path, jobs: int, out: Path, settings: Mapping[str, Any] | None = None) -> int:
+def _build(files: Sequence[Path], store: Path, jobs: int, out: Path, base: Mapping[str, Any] | None = None) -> int:
     """The river: experiments, plan, run, verdicts, pages, site."""
     from ecco_reports.gates import judge
     from ecco_reports.site import describe, is_current, site_stamp
+    from ecco_reports.site.settings import project_settings
 
+    settings = project_settings() | dict(base or {})
     with stage("Ran"):
         done = run_all(load(files), store, jobs)
     verdicts = judge(done)
@@ -217,7 +197,7 @@ def _build(files: Sequence[Path], store: Path, jobs: int, out: Path, settings: M
     if is_current(out, stamp):
         click.echo("The site is current; nothing was drawn or built.")
     else:
-        _draw(done, verdicts, templates, stamp, out, settings)
+        _draw(done, verdicts, templates, settings, stamp, out)
     site = describe(out)
     click.echo(f"{counted(site.pages, 'page')}, {site.size / 1e6:.1f} MB. Open {site.index}")
     return finish(done, verdicts)
@@ -257,12 +237,7 @@ def _own_templates() -> list[Path]:
 
 
 def _draw(
-    done: Run,
-    verdicts: Verdicts,
-    templates: Sequence[Path],
-    stamp: str,
-    out: Path,
-    settings: Mapping[str, Any] | None,
+    done: Run, verdicts: Verdicts, templates: Sequence[Path], settings: Mapping[str, Any], stamp: str, out: Path
 ) -> None:
     from ecco_reports.site import publish
 

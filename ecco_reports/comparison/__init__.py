@@ -6,6 +6,33 @@ gates (they judge what is found here), files, drawing, torch.
 
 from __future__ import annotations
 
-from ecco_reports.comparison.findings import Change, Comparison, Effect, Mark, Pair
+from ecco_reports.comparison.comparing import compare
+from ecco_reports.comparison.effects import Samples, samples_of
+from ecco_reports.comparison.findings import GRAVITY, Change, Comparison, Effect, Mark, Pair, gravest
+from ecco_reports.comparison.statistics import CORRECTIONS, TESTS, MarginTest, fewest_samples, margin_test
+from ecco_reports.comparison.telling import ChangedPrompt, Fact, Reason, gained, headline, lost, most_changed
 
-__all__ = ["Change", "Comparison", "Effect", "Mark", "Pair"]
+__all__ = [
+    "CORRECTIONS",
+    "GRAVITY",
+    "TESTS",
+    "Change",
+    "ChangedPrompt",
+    "Comparison",
+    "Effect",
+    "Fact",
+    "MarginTest",
+    "Mark",
+    "Pair",
+    "Reason",
+    "Samples",
+    "compare",
+    "fewest_samples",
+    "gained",
+    "gravest",
+    "headline",
+    "lost",
+    "margin_test",
+    "most_changed",
+    "samples_of",
+]

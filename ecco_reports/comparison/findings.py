@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,6 +26,26 @@ class Mark(StrEnum):
     GONE = "gone"
 
 
+GRAVITY = (
+    Mark.NEWLY_FAILING,
+    Mark.WORSE,
+    Mark.GONE,
+    Mark.CHANGED,
+    Mark.NOT_COMPARABLE,
+    Mark.NOT_SIGNIFICANT,
+    Mark.BETTER,
+    Mark.MENDED,
+    Mark.ADDED,
+    Mark.SAME,
+)
+"""The marks, the gravest first: what broke, what got worse or went, what moved, what nobody can tell, and the rest."""
+
+
+def gravest(marks: Iterable[Mark]) -> Mark:
+    """The gravest of some marks; same where there are none."""
+    return min(marks, key=GRAVITY.index, default=Mark.SAME)
+
+
 @dataclass(frozen=True)
 class Change:
     """One number, before and after.
@@ -35,7 +56,11 @@ class Change:
         before: Of the baseline; for a measure of two results, its value for equal ones.
         after: Of the candidate; for a measure of two results, its value for these two. None where only the baseline
             has it, and ``before`` is None where only the candidate has it.
-        mark: worse, better, changed (neither direction is better), same (within the noise of the measure), added, gone.
+        mark: worse, better, changed (neither direction is better, or a measure of two results, which can only say that
+            they are apart), same (within the noise of the measure), added, gone; newly failing, mended and not
+            comparable where a number that should be there is none (NaN, or it cannot be computed) now, before, or on
+            both sides.
+        reason: Why a number that should be there is none, as a sentence; empty for others.
     """
 
     name: str
@@ -43,6 +68,7 @@ class Change:
     before: float | None
     after: float | None
     mark: Mark
+    reason: str = ""
 
     @property
     def difference(self) -> float | None:
@@ -55,11 +81,12 @@ class Pair:
     """One analysis of one prompt by the baseline and by the candidate.
 
     Attributes:
-        models: Their names.
+        models: Their names; twice the same one where only one side has the model.
         prompt: The prompt; of the candidate, if it has it.
         label: As the experiment calls the analysis.
         analysis: Name of the analysis.
-        mark: Of the pair as a whole: the gravest of its changes, or why there are none.
+        mark: Of the pair as a whole: the gravest of its changes by ``GRAVITY`` (a number that came or went counts as
+            changed), or why there are none.
         reason: Why it is not comparable, newly failing, added or gone, as a sentence; empty for others.
         changes: What the two results have in numbers, measures of two results first.
         finding: The most telling difference as a sentence; may be empty.
@@ -105,12 +132,16 @@ class Effect:
         difference: Mean of the paired differences.
         interval: Its bootstrap interval, or None for too few samples.
         confidence: Of that interval.
-        p: Of the paired test against no difference, two-sided; None for too few samples.
+        p: Of the paired test against no difference, two-sided; None where nothing was tested, ``test`` says why.
         adjusted: The same, corrected for all metrics that were tested.
-        test: What was tested with, in words.
+        test: What was tested with, in words, or why nothing was.
         size: Effect size (Cohen's d of paired differences); None where all differences are equal.
         worse: In how many prompts it is worse, and ``better`` in how many better, beyond the noise of the measure.
         mark: worse, better, changed, same, not significant.
+        changed: In how many prompts it differs at all beyond the noise; the only count where no direction is better,
+            and for a measure of two results.
+        rank_biserial: Matched-pairs rank-biserial correlation, -1 (all ranks of differences down) to 1 (all up); None
+            where no prompt differs.
     """
 
     models: tuple[str, str]
@@ -130,6 +161,8 @@ class Effect:
     worse: int
     better: int
     mark: Mark
+    changed: int = 0
+    rank_biserial: float | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +178,8 @@ class Comparison:
         effects: By label and metric, in the order of the page.
         notes: What a reader should know first, a sentence each: another tokenizer, other layers, prompts that only one
             side has.
+        correction: Whose correction for many tests the adjusted p-values have: "Holm", "Benjamini-Hochberg".
+        alpha: Up to which adjusted p-value an effect counts as significant.
     """
 
     before: Snapshot
@@ -154,3 +189,5 @@ class Comparison:
     pairs: tuple[Pair, ...]
     effects: tuple[Effect, ...]
     notes: tuple[str, ...] = ()
+    correction: str = "Holm"
+    alpha: float = 0.05

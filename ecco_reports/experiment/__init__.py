@@ -19,10 +19,11 @@ from ecco_reports.analyses import ANALYSES
 from ecco_reports.errors import ExperimentError, ModelLoadError, Problem, did_you_mean
 from ecco_reports.experiment.documents import Document, read_document
 from ecco_reports.experiment.entries import AnalysisEntry, EntryReader
+from ecco_reports.experiment.gates import Gate, GateReader
 from ecco_reports.experiment.materials import Materials
 from ecco_reports.experiment.nodes import Node, Steps
 from ecco_reports.experiment.prompts import PromptReader
-from ecco_reports.experiment.schema import NAME_PATTERN, SLUG_PATTERN, GateFields, Head, Rooms, json_schema
+from ecco_reports.experiment.schema import NAME_PATTERN, SLUG_PATTERN, Head, Rooms, json_schema
 from ecco_reports.experiment.validation import Report, shown, validated
 from ecco_reports.models.source import needs_the_hub
 from ecco_reports.modelspec import ModelSpec
@@ -51,25 +52,6 @@ EXAMPLES = {
     "analyses": "Write for instance `analyses: [generation, logit_lens]`.",
 }
 """What a newcomer may write in the sections that must be there."""
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A bound for one number of the results.
-
-    Attributes:
-        metric: Label of an entry, a dot, and the name of the number.
-        min: The smallest number that passes.
-        max: The largest number that passes.
-        against: None judges the run alone; "baseline" judges what its comparison with the baseline gives.
-        path: Where it stands in the resolved document.
-    """
-
-    metric: str
-    min: float | None
-    max: float | None
-    against: str | None
-    path: tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -365,27 +347,6 @@ class _Loader:
         if not written.is_list:
             hint = "Write for instance `gates: [{metric: token_ranks.target_rank, max: 1}]`."
             self._report.add(written.anchor, f"gates must be a list, not {shown(written)}.", hint)
-        gates = []
-        for index, node in enumerate(written.elements):
-            fields = validated(node, GateFields, self._report, "a gate")
-            if fields is not None and self._gate_holds_together(node, fields):
-                gates.append(Gate(**dict(fields), path=("gates", index)))
-        return tuple(gates)
-
-    def _gate_holds_together(self, node: Node, gate: GateFields) -> bool:
-        label, _, number = gate.metric.rpartition(".")
-        labels = self._entries.labels
-        if not label or not number:
-            hint = "Write the label of an analysis, a dot, and one of its numbers: token_ranks.target_rank."
-            self._report.add(node.at(("metric",)), f"{gate.metric!r} is no metric.", hint)
-        elif label not in labels:
-            message = f"no entry under analyses is called {label!r}."
-            self._report.add(node.at(("metric",)), message, did_you_mean(label, list(labels)))
-        elif gate.min is None and gate.max is None:
-            self._report.add(node.anchor, "a gate without a bound stops nothing.", "Write `min:`, `max:` or both.")
-        elif gate.min is not None and gate.max is not None and gate.min > gate.max:
-            message = f"no number is at least {gate.min:g} and at most {gate.max:g}."
-            self._report.add(node.at(("min",)), message, "Swap min and max.")
-        else:
-            return True
-        return False
+        reader = GateReader(self._analyses, self._entries, self._prompts.prompts, self._report)
+        gates = [reader.read(node, index) for index, node in enumerate(written.elements)]
+        return tuple(gate for gate in gates if gate is not None)

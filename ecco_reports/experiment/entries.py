@@ -77,8 +77,8 @@ class EntryReader:
             return
         beside = {key: child for key, child in node.entries.items() if key in SIBLINGS and key != "matrix"}
         siblings = validated(Node(beside, node.place), Siblings, self.report, "the entry")
-        models = self._chosen(beside.get("models"), "model", self.models)
-        prompts = self._chosen(beside.get("prompts"), "prompt", self.prompts)
+        models = chosen(beside.get("models"), "model", self.models, self.report)
+        prompts = chosen(beside.get("prompts"), "prompt", self.prompts, self.report)
         settings = node.entries[analysis]
         if settings.value is None:
             settings = replace(settings, value={})
@@ -112,22 +112,6 @@ class EntryReader:
             self.report.add(node.place, "this entry names no analysis.", f"Known analyses: {', '.join(self.analyses)}.")
         return named[0] if named else None
 
-    def _chosen(self, node: Node | None, kind: str, known: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-        """The models or prompts an entry is for, in the order of the experiment; all if it says nothing."""
-        every = dict.fromkeys(name for names in known.values() for name in names)
-        if node is None or node.value is None:
-            return tuple(every)
-        if node.is_list and not node.elements:
-            self.report.add(node.anchor, f"this entry is for no {kind}.", "Leave the key out to take all.")
-        wanted: set[str] = set()
-        for name in node.elements if node.is_list else (node,):
-            if name.value in known:
-                wanted.update(known[str(name.value)])
-            elif isinstance(name.value, str):
-                hint = did_you_mean(name.value, list(known))
-                self.report.add(name.place, f"there is no {kind} {name.value!r}.", hint)
-        return tuple(name for name in every if name in wanted)
-
     def _add(
         self, node: Node, analysis: str, label: str, settings: Node, models: tuple[str, ...], prompts: tuple[str, ...]
     ) -> None:
@@ -143,3 +127,30 @@ class EntryReader:
         self.nodes.append(Node({**node.entries, analysis: settings}, node.place))
         if params is not None:
             self.entries.append(AnalysisEntry(analysis, label, params, models, prompts, path))
+
+
+def chosen(
+    node: Node | None, kind: str, known: Mapping[str, Sequence[str]], report: Report, asker: str = "entry"
+) -> tuple[str, ...]:
+    """The models or prompts that an entry or a gate is for, in the order of the experiment; all if it says nothing.
+
+    Args:
+        node: What is written.
+        kind: ``model`` or ``prompt``.
+        known: What each name stands for.
+        report: Where problems are noted.
+        asker: What a message calls the one that asks.
+    """
+    every = dict.fromkeys(name for names in known.values() for name in names)
+    if node is None or node.value is None:
+        return tuple(every)
+    if node.is_list and not node.elements:
+        report.add(node.anchor, f"this {asker} is for no {kind}.", "Leave the key out to take all.")
+    wanted: set[str] = set()
+    for name in node.elements if node.is_list else (node,):
+        if name.value in known:
+            wanted.update(known[str(name.value)])
+        elif isinstance(name.value, str):
+            hint = did_you_mean(name.value, list(known))
+            report.add(name.place, f"there is no {kind} {name.value!r}.", hint)
+    return tuple(name for name in every if name in wanted)

@@ -85,19 +85,43 @@ class PromptFields(Record):
 
 
 class GateFields(Record):
-    """A bound that a number of the results must keep.
+    """A bound that a number of the results must keep, or a sentence that must be true of them.
 
     Attributes:
         metric: The label of an analysis and one of its numbers, with a dot between: token_ranks.target_rank.
+        expect: A sentence instead of a metric and its bounds: the target is the first choice.
         min: The smallest number that passes.
         max: The largest number that passes.
         against: What the number compares this run with; without it, the run is judged alone.
+        max_drop: How much worse than in the baseline the number may be, in its own unit.
+        max_ratio: By which factor it may be worse than in the baseline, for numbers above 0.
+        min_agreement: How far this run and the baseline must agree, for a number that says so.
+        level: Whether a broken bound stops a release, or is only shown.
+        models: Which models it watches; without it, all.
+        prompts: Which prompts it watches, a data set standing for all of its rows; without it, all.
+        over: With it, the mean over all prompts is judged instead of each prompt.
+        min_samples: The smallest number of prompts that the mean may be taken over.
+        test: How the mean is told from chance; a worsening that chance could have made is only shown.
+        alpha: The largest probability of a false alarm.
+        correction: Whether the test knows of the other tests of the experiment.
     """
 
-    metric: str = Field(min_length=1)
+    metric: str | None = Field(default=None, min_length=1)
+    expect: str | None = Field(default=None, min_length=1)
     min: float | None = None
     max: float | None = None
     against: Literal["baseline"] | None = None
+    max_drop: float | None = Field(default=None, ge=0)
+    max_ratio: float | None = Field(default=None, ge=1)
+    min_agreement: float | None = None
+    level: Literal["fail", "warn"] = "fail"
+    models: str | tuple[str, ...] | None = None
+    prompts: str | tuple[str, ...] | None = None
+    over: Literal["prompts"] | None = None
+    min_samples: int | None = Field(default=None, ge=2)
+    test: Literal["permutation", "wilcoxon", "sign", "none"] | None = None
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    correction: Literal["holm", "none"] = "holm"
 
 
 class Siblings(Record):
@@ -165,7 +189,7 @@ def json_schema(analyses: Rooms = ANALYSES) -> dict[str, Any]:
         "prompts": _named("The texts to explain, by the names the page shows.", ref(PromptFields)),
         "analyses": _entries(list(rooms), {**settings, **shape_of(Siblings)["properties"]}),
         "gates": {
-            "description": "Bounds that the numbers of the results must keep.",
+            "description": "Bounds that the numbers of the results must keep, and sentences that must be true of them.",
             "type": "array",
             "items": ref(GateFields),
         },

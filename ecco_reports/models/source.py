@@ -19,7 +19,7 @@ from ecco_reports.models.base import ModelFacts
 from ecco_reports.models.hashes import sha256_of
 from ecco_reports.models.tokens import FastTokenizer
 from ecco_reports.modelspec import SERVED, ModelSpec
-from ecco_reports.records import Family, canonical_json
+from ecco_reports.records import Family, canonical_json, digest
 from ecco_reports.resources import bundled_models
 
 BUNDLED = "bundled:"
@@ -33,6 +33,8 @@ _TOKENIZER_FILES = (
     *("chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt", "vocab.txt", "spiece.model"),
     *("tokenizer.model", "sentencepiece.bpe.model", "source.spm", "target.spm", "tekken.json"),
 )
+# Those of them that say how a text is divided; the first that is there says it alone.
+_VOCABULARIES = ("tokenizer.json", "tekken.json")
 # All that a plan reads. Named one by one: a pattern would fetch the configurations of other formats' folders as well.
 _LIGHT_FILES = (_CONFIG, _INDEX, "generation_config.json", *_TOKENIZER_FILES)
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -96,6 +98,17 @@ def needs_the_hub(source: str) -> bool:
         ModelLoadError: It is named like a folder, and there is none.
     """
     return not source.startswith((BUNDLED, SERVED)) and _local(source) is None
+
+
+def tokenizer_of(identity: Mapping[str, str]) -> str:
+    """Digest of what divides texts for a model, from the model's identity; empty where that says nothing of it.
+
+    Templates and lists of special tokens are left out where a file holds the whole tokenizer: they change with the
+    version of the library that wrote them, and texts are divided as before.
+    """
+    own = {name: identity[name] for name in _TOKENIZER_FILES if name in identity}
+    whole = next(({name: own[name]} for name in _VOCABULARIES if name in own), own)
+    return digest(whole) if whole else ""
 
 
 def bundled_names() -> list[str]:

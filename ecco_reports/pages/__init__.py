@@ -243,7 +243,7 @@ def _verdicts(verdicts: Verdicts | None, experiment: str) -> tuple[Verdict, ...]
     if verdicts is None:
         return ()
     return tuple(
-        Verdict(one.status.value, one.name, one.message, one.failed, one.outcome.task if one.outcome else None)
+        Verdict(one.status.value, one.name, one.message, one.failed, one.passed, one.model, one.prompt, one.samples)
         for one in verdicts.of_experiment(experiment)
         if one.kind == "gate"
     )

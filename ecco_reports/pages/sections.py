@@ -200,26 +200,32 @@ class Meeting:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a gate ended for one result.
+    """How a gate ended for one result, or for all prompts of a model.
 
     Attributes:
         status: How it ended.
-        metric: The metric it watches.
+        metric: The metric it watches, or the sentence it expects.
         message: A sentence with the numbers.
         failed: Whether it must stop a release.
-        task: What it was about; None where it found nothing to judge.
+        passed: Whether all is well.
+        model: The model it was about; None where it found nothing to judge.
+        prompt: The prompt it was about; None where it found nothing, or judged the mean over all of them.
+        samples: Over how many prompts the mean was taken, or None.
     """
 
     status: str
     metric: str
     message: str
     failed: bool
-    task: Task | None
+    passed: bool
+    model: str | None = None
+    prompt: str | None = None
+    samples: int | None = None
 
     @property
     def tone(self) -> str:
         """``sound``, ``broken`` or ``neutral``: how the status looks."""
-        return "broken" if self.failed else "sound" if self.status == "pass" else "neutral"
+        return "broken" if self.failed else "sound" if self.passed else "neutral"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ecco_reports.errors import SiteError
 from ecco_reports.resources import bundled_models, resource
 from ecco_reports.site.cards import Cards
 from ecco_reports.site.front import described, with_front
+from ecco_reports.site.settings import merged
 from ecco_reports.site.stamp import STAMP
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def stage(
         pages: Rendered pages, in the order of the navigation.
         folder: An empty folder.
         bundle: The script that draws charts.
-        settings: MkDocs settings that replace those of ``mkdocs.yml``; with ``site_url``, pages get cards.
+        settings: MkDocs settings that are laid over those of ``mkdocs.yml``; with ``site_url``, pages get cards.
         source: The folder with ``mkdocs.yml``, hand-written ``docs`` and what replaces parts of the theme
             (``overrides``); by default the package's own.
         cache: Where cards are kept from one site to the next; by default they are not.
@@ -110,7 +111,7 @@ def stage(
         if (source / part).is_dir():
             shutil.copytree(source / part, folder / part)
     config = yaml.safe_load((source / "mkdocs.yml").read_text(encoding="utf-8"))
-    config |= dict(settings or {})
+    config = merged(config, settings or {})
     cards = _cards(config, docs, cache or folder / ".cache")
     made: list[str] = []
     for page in pages:

@@ -13,9 +13,12 @@ from ecco_reports.analyses.attributing.asking import problems_of, variants_of, w
 from ecco_reports.analyses.attributing.computing import attribute
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import AttributionParams
+from ecco_reports.analyses.attribution.catalogue import MEASURES
 from ecco_reports.analyses.attribution.proofs import checks, metrics_of
 from ecco_reports.analyses.attribution.rows import table_of
+from ecco_reports.analyses.attribution.tracing import AttributionTrace, trace_of
 from ecco_reports.analyses.attribution.words import summary_of
+from ecco_reports.analyses.measures import Drift, Measure
 from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Check, Metric, Prompt, Table
@@ -23,7 +26,7 @@ from ecco_reports.records import Check, Metric, Prompt, Table
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
 
-__all__ = ["Attribution", "AttributionParams", "AttributionResult", "MethodResult"]
+__all__ = ["Attribution", "AttributionParams", "AttributionResult", "AttributionTrace", "MethodResult"]
 
 
 class Attribution(Analysis[AttributionParams, AttributionResult]):
@@ -36,6 +39,8 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION})
     Params = AttributionParams
     Result = AttributionResult
+    measures: ClassVar[Mapping[str, Measure]] = MEASURES
+    Traced = AttributionTrace
 
     def needs(self, params: AttributionParams) -> frozenset[Capability]:
         """What a model must be able to do for any of the methods; ``run`` sees which of them it can do."""
@@ -87,3 +92,21 @@ class Attribution(Analysis[AttributionParams, AttributionResult]):
         from ecco_reports.analyses.attribution.between import between_of
 
         return between_of(first, second, names)
+
+    def trace(self, result: AttributionResult) -> AttributionTrace:
+        """The contributions of the words of the prompt, by method and output."""
+        return trace_of(result)
+
+    def drift(self, before: AttributionTrace, after: AttributionTrace) -> Drift:
+        """Whether the new model gives the same reasons."""
+        from ecco_reports.analyses.attribution.drifting import drift_of
+
+        return drift_of(before, after)
+
+    def drift_figures(
+        self, before: AttributionTrace, after: AttributionTrace, names: tuple[str, str]
+    ) -> Sequence[Figure]:
+        """The reasons before and after, word by word."""
+        from ecco_reports.analyses.attribution.moves import figures_of
+
+        return list(figures_of(before, after, names))

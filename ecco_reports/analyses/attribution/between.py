@@ -18,6 +18,7 @@ from ecco_reports.analyses.attribution.comparing import TOP, decimals
 from ecco_reports.analyses.attribution.parts import quoted
 from ecco_reports.analyses.attribution.words import unit_of
 from ecco_reports.analyses.explained import Explained
+from ecco_reports.analyses.traced_targets import TracedTarget, paired_targets
 from ecco_reports.analyses.units import Unit
 from ecco_reports.charts.figure import ChartFigure
 from ecco_reports.charts.methods import methods_grid
@@ -132,29 +133,14 @@ def _joined(pairs: Sequence[Pair], result: AttributionResult, model: int) -> tup
 
 
 def _outputs(first: AttributionResult, second: AttributionResult) -> tuple[tuple[int, int], ...]:
-    """The outputs that both models explain; where there is none, the first thing that each said.
-
-    What models wrote is compared up to the first place where they differ: after it they go on from different texts.
-    """
-    pairs: list[tuple[int, int]] = []
-    for index, one in enumerate(first.explained):
-        found = next((number for number, other in enumerate(second.explained) if _same(one, other)), None)
-        if found is not None:
-            pairs.append((index, found))
-        elif one.foil is None and one.kind == "next" and one.said is not None:
-            break
-    return tuple(pairs) or (((0, 0),) if first.explained and second.explained else ())
+    """The outputs that both models explain; where there is none, the first thing that each said."""
+    one, other = ([TracedTarget.of(target) for target in result.explained] for result in (first, second))
+    return paired_targets(one, other) or (((0, 0),) if one and other else ())
 
 
 def _same(one: Explained, other: Explained) -> bool:
-    """Whether two models were asked for the same word, or said it; vocabularies may differ in capitals."""
-
-    def identity(target: Explained) -> tuple[object, ...]:
-        foil = target.foil.word.casefold() if target.foil else None
-        kind = "word" if target.kind in ("next", "mask", "class") else target.kind
-        return kind, target.token.word.casefold(), foil, None if foil else target.said
-
-    return identity(one) == identity(other)
+    """Whether two models were asked for the same word, or said it."""
+    return TracedTarget.of(one).same_as(TracedTarget.of(other))
 
 
 def _summary(two: _Two, compared: Sequence[Compared]) -> str:

@@ -17,7 +17,6 @@ from ecco_reports.analyses.attributing.settings import METHOD_TITLES, PERTURBATI
 from ecco_reports.analyses.attribution.parts import quoted
 from ecco_reports.analyses.units import Unit
 from ecco_reports.methods.rankings import pairwise, rbo_by_chance
-from ecco_reports.records import Direction, Metric
 
 TOP = 3
 """How many inputs are the top."""
@@ -143,24 +142,12 @@ def agreements(beside: SideBySide) -> Agreements:
     return Agreements(beside.names, values, tuple(inputs))
 
 
-def agreement_metrics(found: Agreements) -> Iterator[tuple[str, Metric]]:
-    """The mean over all pairs of methods and all targets, where there is any."""
-    meanings = {
-        "tau_b": "Kendall's tau-b of the inputs by magnitude",
-        "rbo": "rank-biased overlap of the inputs by magnitude",
-        "top": f"share of the {TOP} strongest inputs that two methods have in common",
-    }
-    for measure, meaning in meanings.items():
+def agreement_values(found: Agreements) -> Iterator[tuple[str, float]]:
+    """The mean over all pairs of methods and all targets, where there is any, by the name of its metric."""
+    for measure in ("tau_b", "rbo", "top"):
         means = [value for value, _, _ in found.pairs(measure)]
         if means:
-            yield (
-                f"agreement_{measure}",
-                Metric(
-                    value=float(np.mean(means)),
-                    direction=Direction.NEITHER,
-                    meaning=f"{meaning}; the mean over all pairs of methods and all targets",
-                ),
-            )
+            yield f"agreement_{measure}", float(np.mean(means))
 
 
 def agreement_sentences(result: AttributionResult, beside: SideBySide, found: Agreements) -> Iterator[str]:

@@ -11,10 +11,12 @@ import numpy as np
 
 from ecco_reports.analyses.attributing.results import AttributionResult, MethodResult
 from ecco_reports.analyses.attributing.settings import ATTENTIONS, METHOD_TITLES, PERTURBATIONS, Method
-from ecco_reports.analyses.attribution.comparing import agreement_metrics, agreements, side_by_side
+from ecco_reports.analyses.attribution.catalogue import MEASURES
+from ecco_reports.analyses.attribution.comparing import agreement_values, agreements, side_by_side
 from ecco_reports.analyses.attribution.parts import encoder_share, shown_columns
 from ecco_reports.analyses.attribution.words import WRITING
-from ecco_reports.records import Check, Direction, Family, Metric
+from ecco_reports.analyses.measures import as_metrics
+from ecco_reports.records import Check, Family, Metric
 
 # Central differences of a float32 function, a hundredth of the way: good to a few per cent where it curves. In half
 # precision a score has two or three digits, and the difference of two scores says little more than the sign.
@@ -130,35 +132,13 @@ def metrics_of(result: AttributionResult) -> Mapping[str, Metric]:
     kept, _ = shown_columns(result, method)
     first = np.abs(result.by_column(method)[0][kept])
     total = float(first.sum())
-    found = {
-        "top_token_share": Metric(
-            value=float(first.max(initial=0.0)) / total if total else 0.0,
-            direction=Direction.NEITHER,
-            meaning=f"share of the strongest {result.grain} in the explanation of the first target, by the first "
-            "method",
-        ),
-        **dict(_residual(result)),
-    }
-    share = encoder_share(result, method, 0)
-    if share is not None:
-        found["encoder_share"] = Metric(
-            value=share,
-            direction=Direction.NEITHER,
-            meaning="share of what the encoder read in the explanation of the first target, by the first method",
-        )
-    beside = side_by_side(result)
-    return found | dict(agreement_metrics(agreements(beside))) if len(beside.methods) > 1 else found
-
-
-def _residual(result: AttributionResult) -> Iterator[tuple[str, Metric]]:
-    """The worst miss of the methods whose residual is a relative miss of something that must hold."""
+    # The worst miss of the methods whose residual is a relative miss of something that must hold.
     relative = [_worst(each) for each in result.methods if each.method not in ("lime", "deep_lift", "gradient_shap")]
-    if relative:
-        yield (
-            "worst_residual",
-            Metric(
-                value=max(relative),
-                direction=Direction.LOWER,
-                meaning="largest relative residual among methods and targets",
-            ),
-        )
+    beside = side_by_side(result)
+    values = {
+        "top_token_share": float(first.max(initial=0.0)) / total if total else 0.0,
+        "worst_residual": max(relative, default=None),
+        "encoder_share": encoder_share(result, method, 0),
+        **(dict(agreement_values(agreements(beside))) if len(beside.methods) > 1 else {}),
+    }
+    return as_metrics(MEASURES, values)

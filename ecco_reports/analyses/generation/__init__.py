@@ -1,7 +1,8 @@
 """What the model said, one step at a time: what it chose, and what it could have chosen.
 
 ``results`` is what is stored, ``computing`` looks at every step again, ``words`` and ``figures`` are what a page shows.
-``between`` lays two models' results side by side.
+``between`` lays two models' results side by side; ``tracing`` keeps what later comparisons need, and
+``shifts`` draws them.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from ecco_reports.analyses import Analysis, Between
 from ecco_reports.analyses.generation.between import between_of
 from ecco_reports.analyses.generation.computing import generated
 from ecco_reports.analyses.generation.figures import figures_of, table_of
-from ecco_reports.analyses.generation.results import FollowedBeam, GenerationParams, GenerationResult, Step
-from ecco_reports.analyses.generation.words import checks_of, metrics_of, summary_of
+from ecco_reports.analyses.generation.results import FollowedBeam, GenerationParams, GenerationResult, Named, Step
+from ecco_reports.analyses.generation.shifts import figures_of_drift
+from ecco_reports.analyses.generation.tracing import GenerationTrace, drift_of, trace_of
+from ecco_reports.analyses.generation.words import MEASURES, checks_of, metrics_of, summary_of
+from ecco_reports.analyses.measures import Drift, Measure
 from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Check, Family, Metric, Prompt, Table
@@ -22,7 +26,7 @@ from ecco_reports.records import Check, Family, Metric, Prompt, Table
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
 
-__all__ = ["FollowedBeam", "Generation", "GenerationParams", "GenerationResult", "Step"]
+__all__ = ["FollowedBeam", "Generation", "GenerationParams", "GenerationResult", "Named", "Step"]
 
 # Bytes held for every logit of the steps: its probability, and what sorting it takes; as much again for what the
 # decoding settings make of it.
@@ -33,12 +37,14 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
     """The generation room."""
 
     name: ClassVar[str] = "generation"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     title: ClassVar[str] = "Candidates, step by step"
     question: ClassVar[str] = "What did the model say, and what else could it have said at each step?"
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION})
     Params = GenerationParams
     Result = GenerationResult
+    measures: ClassVar[Mapping[str, Measure]] = MEASURES
+    Traced = GenerationTrace
 
     def problems(
         self, params: GenerationParams, prompt: Prompt, facts: ModelFacts
@@ -58,7 +64,7 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
 
     def run(self, model: LanguageModel, prompt: Prompt, params: GenerationParams) -> GenerationResult:
         """Lets the model speak, then looks at every step again."""
-        return generated(model, model.read(prompt, params.decoding), params)
+        return generated(model, model.read(prompt, params.decoding), prompt, params)
 
     def proof(self, result: GenerationResult) -> Sequence[Check]:
         """Two ways to the same numbers; and a greedy choice is always the most probable one."""
@@ -83,3 +89,17 @@ class Generation(Analysis[GenerationParams, GenerationResult]):
     def between(self, first: GenerationResult, second: GenerationResult, names: tuple[str, str]) -> Between | None:
         """What two models said of the same prompt, and how probable it was for each."""
         return between_of(first, second, names)
+
+    def trace(self, result: GenerationResult) -> GenerationTrace:
+        """What was said, and the first candidates of each step."""
+        return trace_of(result)
+
+    def drift(self, before: GenerationTrace, after: GenerationTrace) -> Drift:
+        """Whether the same is said, and how far the distributions are apart."""
+        return drift_of(before, after)
+
+    def drift_figures(
+        self, before: GenerationTrace, after: GenerationTrace, names: tuple[str, str]
+    ) -> Sequence[Figure]:
+        """The candidates of the first step, before and after."""
+        return figures_of_drift(before, after, names)

@@ -15,11 +15,13 @@ from ecco_reports.analyses.generation.results import (
     FollowedBeam,
     GenerationParams,
     GenerationResult,
+    Named,
     Step,
 )
+from ecco_reports.analyses.preflight import outcome_of, outcome_problems
 from ecco_reports.models.base import Capability, LanguageModel
 from ecco_reports.models.reading import Beam, Reading
-from ecco_reports.records import Decoding, Family
+from ecco_reports.records import Decoding, Family, Prompt
 
 if TYPE_CHECKING:
     import torch
@@ -27,13 +29,13 @@ if TYPE_CHECKING:
 _NUCLEUS = 0.9
 
 
-def generated(model: LanguageModel, reading: Reading, params: GenerationParams) -> GenerationResult:
-    """The result of what a model has read and said."""
+def generated(model: LanguageModel, reading: Reading, prompt: Prompt, params: GenerationParams) -> GenerationResult:
+    """The result of what a model has read of a prompt and said."""
     if Capability.LOGITS not in model.capabilities:
-        return _from_candidates(model, reading, params)
+        return _from_candidates(model, reading, prompt, params)
     # The other beams first: the pass over the text that is explained is then still there for other analyses.
     others = [_teacher_forced(model, beam.reading) for beam in reading.beams[1:]]
-    result = _from_logits(model, reading, params)
+    result = _from_logits(model, reading, prompt, params)
     if not reading.beams:
         return result
     return _with_beams(result, reading.beams, [_teacher_forced(model, reading), *others], params.decoding)
@@ -74,7 +76,7 @@ def _with_beams(
     return result.model_copy(update={"beams": followed, "gap": max(gaps), "beam_gap": max(beam_gaps)})
 
 
-def _from_logits(model: LanguageModel, reading: Reading, params: GenerationParams) -> GenerationResult:
+def _from_logits(model: LanguageModel, reading: Reading, prompt: Prompt, params: GenerationParams) -> GenerationResult:
     """The result of complete distributions."""
     import torch
 
@@ -114,12 +116,34 @@ def _from_logits(model: LanguageModel, reading: Reading, params: GenerationParam
         passage=reading.passage,
         decoding=params.decoding,
         steps=steps,
+        target=_named(model, reading, prompt.target, here.logits),
+        foil=_named(model, reading, prompt.foil, here.logits),
         complete=True,
         gap=max(gaps, default=0.0),
         excess=_largest_excess(here.probabilities),
         chance_gap=reading.chance_gap,
         chance_excess=excess,
         dtype=model.facts.spec.dtype,
+    )
+
+
+def _named(model: LanguageModel, reading: Reading, word: str | None, logits: torch.Tensor) -> Named | None:
+    """What the first of the distributions ``[step, vocab]`` says of a word.
+
+    None where there is no word or no step, and where the word is nothing that this model could say in one step.
+    """
+    import torch
+
+    from ecco_reports.methods.distributions import Distribution
+
+    if word is None or not reading.spoken or any(outcome_problems(word, (), model.facts)):
+        return None
+    number = outcome_of(word, model.facts, model.tokenizer)
+    first, one = Distribution.of(logits[:1]), logits.new_tensor([number], dtype=torch.long)
+    return Named(
+        token=model.outcome(reading, number),
+        logprob=min(0.0, first.logprob(one).item()),
+        rank=int(first.rank(one).item()),
     )
 
 
@@ -156,7 +180,9 @@ def _largest_excess(probabilities: torch.Tensor) -> float:
     return max(excesses, default=0.0)
 
 
-def _from_candidates(model: LanguageModel, reading: Reading, params: GenerationParams) -> GenerationResult:
+def _from_candidates(
+    model: LanguageModel, reading: Reading, prompt: Prompt, params: GenerationParams
+) -> GenerationResult:
     """The result of what a server lists."""
     steps, gaps, excesses = [], [0.0], [0.0]
     for one, listed in zip(reading.spoken, model.candidates(reading, params.top_k), strict=True):
@@ -181,8 +207,20 @@ def _from_candidates(model: LanguageModel, reading: Reading, params: GenerationP
         passage=reading.passage,
         decoding=params.decoding,
         steps=tuple(steps),
+        target=_listed(prompt.target, steps),
+        foil=_listed(prompt.foil, steps),
         complete=False,
         gap=max(gaps),
         excess=max(excesses),
         dtype=model.facts.spec.dtype,
     )
+
+
+def _listed(word: str | None, steps: Sequence[Step]) -> Named | None:
+    """A word as a server lists it at the first step; None where it does not."""
+    if word is None or not steps:
+        return None
+    for rank, candidate in enumerate(steps[0].candidates, start=1):
+        if candidate.token.utf8 == word.encode().hex() and candidate.probability > 0:
+            return Named(token=candidate.token, logprob=min(0.0, math.log(candidate.probability)), rank=rank)
+    return None

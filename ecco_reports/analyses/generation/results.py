@@ -96,6 +96,20 @@ class Step(Record):
         return -self.logprob / math.log(2)
 
 
+class Named(Record):
+    """A word that the prompt names, its target or its foil, at the first step, the first mask, or among the classes.
+
+    Attributes:
+        token: What it is.
+        logprob: Its natural log-probability under the model, before any decoding setting.
+        rank: Its rank; 1 is the most probable.
+    """
+
+    token: Token
+    logprob: float
+    rank: int
+
+
 class FollowedBeam(Record):
     """One of the continuations that a beam search followed.
 
@@ -144,6 +158,8 @@ class GenerationResult(Record):
         passage: The prompt and the continuation.
         decoding: How the continuation was chosen, unless it was given.
         steps: One per token after the prompt, mask, class or end of an answer.
+        target: The prompt's target at the first step; None where it has none, or where a server does not list it.
+        foil: The same of its foil.
         beams: All continuations that a beam search followed, the best first, which is that of the steps; else none.
         complete: Whether whole distributions were seen, or only the candidates that a server lists.
         gap: Largest difference between a log-probability noted while speaking and the one looked up afterwards: by
@@ -161,6 +177,8 @@ class GenerationResult(Record):
     passage: Passage
     decoding: Decoding
     steps: tuple[Step, ...]
+    target: Named | None = None
+    foil: Named | None = None
     beams: tuple[FollowedBeam, ...] = ()
     complete: bool
     gap: float

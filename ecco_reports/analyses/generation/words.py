@@ -5,9 +5,12 @@ In: a result. Out: checks, metrics, sentences.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from ecco_reports.analyses.generation.results import GenerationResult
+from ecco_reports.analyses.measures import Measure, as_metrics
 from ecco_reports.analyses.voice import answer, share, voice_of
 from ecco_reports.records import Check, Direction, Family, Metric
 
@@ -19,6 +22,45 @@ _SUM_TOLERANCE = 1e-3
 # The same few operations in single precision on the same logits, in two programs.
 _CHANCE_TOLERANCE = 1e-5
 _WRITERS = (Family.CAUSAL, Family.ENCODER_DECODER)
+
+MEASURES: Mapping[str, Measure] = MappingProxyType(
+    {
+        "perplexity": Measure(Direction.LOWER, "exp of the mean negative log-probability of what was said", noise=0.05),
+        "total_logprob": Measure(
+            Direction.HIGHER, "natural log-probability of everything that was said", "nats", noise=0.1
+        ),
+        "first_token_probability": Measure(
+            Direction.HIGHER, "probability of the first generated token (mask, class)", "share", noise=0.02
+        ),
+        "mean_entropy": Measure(Direction.NEITHER, "mean entropy of the distributions, in bits", "bits", noise=0.05),
+        "target_logprob": Measure(
+            Direction.HIGHER, "natural log-probability of the prompt's target as the first thing said", "nats", 0.1
+        ),
+        "target_rank": Measure(Direction.LOWER, "rank of the prompt's target as the first thing said", "rank"),
+        "target_probability": Measure(
+            Direction.HIGHER, "probability of the prompt's target as the first thing said", "share", 0.02
+        ),
+        "foil_gap": Measure(
+            Direction.HIGHER, "log-probability of the prompt's target minus that of its foil, in nats", "nats", 0.1
+        ),
+        "same_text": Measure(Direction.HIGHER, "whether the same is said (1) or not (0)", equal=1.0),
+        "shared_start": Measure(
+            Direction.HIGHER, "share of the words said that agree from the start", "share", equal=1.0
+        ),
+        "kl": Measure(
+            Direction.LOWER,
+            "KL(baseline || candidate) of the first step; a lower bound from the candidates that are kept",
+            "nats",
+            equal=0.0,
+        ),
+        "kl_mean": Measure(
+            Direction.LOWER,
+            "the same as the mean over the steps that both took after the same words; a lower bound",
+            "nats",
+            equal=0.0,
+        ),
+    }
+)
 
 
 def checks_of(result: GenerationResult) -> Iterator[Check]:
@@ -97,37 +139,26 @@ def _checks_of_decoding(result: GenerationResult, tolerance: float) -> Iterator[
 
 
 def metrics_of(result: GenerationResult) -> Mapping[str, Metric]:
-    """Confidence in what was said."""
-    steps = result.steps
+    """Confidence in what was said, and in what the prompt names."""
+    steps, target, foil = result.steps, result.target, result.foil
     if not steps:
         return {}
-    metrics = {
-        "perplexity": Metric(
-            value=result.perplexity,
-            direction=Direction.LOWER,
-            meaning="exp of the mean negative log-probability of what was said",
-        ),
-        "total_logprob": Metric(
-            value=result.total,
-            direction=Direction.HIGHER,
-            meaning="natural log-probability of everything that was said",
-        ),
-        "first_token_probability": Metric(
-            value=steps[0].probability,
-            direction=Direction.HIGHER,
-            meaning=f"probability of the first {voice_of(result.passage).thing}"
-            if result.passage.forced
-            else "probability of the first generated token (mask, class)",
-        ),
-    }
     entropies = [step.entropy for step in steps if step.entropy is not None]
-    if entropies:
-        metrics["mean_entropy"] = Metric(
-            value=sum(entropies) / len(entropies),
-            direction=Direction.NEITHER,
-            meaning="mean entropy of the distributions, in bits",
-        )
-    return metrics
+    special = f"probability of the first {voice_of(result.passage).thing}"
+    return as_metrics(
+        MEASURES,
+        {
+            "perplexity": result.perplexity,
+            "total_logprob": result.total,
+            "first_token_probability": steps[0].probability,
+            "mean_entropy": sum(entropies) / len(entropies) if entropies else None,
+            "target_logprob": None if target is None else target.logprob,
+            "target_rank": None if target is None else target.rank,
+            "target_probability": None if target is None else math.exp(target.logprob),
+            "foil_gap": None if target is None or foil is None else target.logprob - foil.logprob,
+        },
+        {"first_token_probability": special} if result.passage.forced else {},
+    )
 
 
 def summary_of(result: GenerationResult) -> str:

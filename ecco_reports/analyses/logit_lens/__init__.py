@@ -13,6 +13,8 @@ from ecco_reports.analyses import Analysis, Between
 from ecco_reports.analyses.layers import layer_in_words, layer_name, states_of
 from ecco_reports.analyses.logit_lens.figures import grid_of, lines_of, names_of
 from ecco_reports.analyses.logit_lens.results import LogitLensResult
+from ecco_reports.analyses.logit_lens.tracing import MEASURES, LensTrace, drift_of, question_column, trace_of
+from ecco_reports.analyses.measures import Drift, Measure, as_metrics
 from ecco_reports.analyses.places import place_problems, places_of, right_at, token_at
 from ecco_reports.analyses.preflight import layer_problems, target_problems
 from ecco_reports.analyses.race import asked_about, labels_of
@@ -26,11 +28,13 @@ from ecco_reports.analyses.reading_out import (
     way_to_read,
 )
 from ecco_reports.analyses.side_by_side import Side, settled, side_by_side
+from ecco_reports.analyses.tracing_figures import depth_figures
+from ecco_reports.analyses.tracing_ranks import first_top, logprob_of
 from ecco_reports.analyses.voice import place_name, share, voice_of
 from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.models.reading import Reading
-from ecco_reports.records import Check, Direction, Metric, Prompt, Table
+from ecco_reports.records import Check, Metric, Prompt, Table
 
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
@@ -56,12 +60,14 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
     """The logit lens room."""
 
     name: ClassVar[str] = "logit_lens"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     title: ClassVar[str] = "Logit lens"
     question: ClassVar[str] = "If the model had stopped after this layer, what would it have said?"
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.LAYER_READOUT})
     Params = LogitLensParams
     Result = LogitLensResult
+    measures: ClassVar[Mapping[str, Measure]] = MEASURES
+    Traced = LensTrace
 
     def problems(
         self, params: LogitLensParams, prompt: Prompt, facts: ModelFacts
@@ -125,6 +131,7 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
             next_logprob=_stack([row.target_logprob for row in lens.rows]),
             next_rank=_stack([row.target_rank for row in lens.rows]).astype(np.int32),
             watched=tuple(model.outcome(reading, number) for number in watched),
+            has_target=prompt.target is not None,
             watched_numbers=tuple(watched),
             watched_ranks=ranks,
             watched_probabilities=shares.astype(np.float32),
@@ -141,32 +148,18 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
 
     def metrics(self, result: LogitLensResult) -> Mapping[str, Metric]:
         """When the first thing said becomes the first choice."""
-        column = _question_column(result)
-        if column is None:
-            return {}
-        ranks = result.next_rank[:, column]
-        metrics = {
-            "final_rank": Metric(
-                value=float(ranks[-1]),
-                direction=Direction.LOWER,
-                meaning="rank of the first token after the prompt (mask, class) at the last layer read out",
-            )
-        }
-        if (first := np.flatnonzero(ranks == 1)).size:
-            metrics["first_top_layer"] = Metric(
-                value=float(result.states[int(first[0])] - 1),
-                direction=Direction.NEITHER,
-                meaning="first layer at which the first token after the prompt is top-ranked (-1 is the embedding)",
-            )
-        row = settled(ranks)
-        if row is not None:
-            metrics["settled_layer"] = Metric(
-                value=float(result.states[row] - 1),
-                direction=Direction.NEITHER,
-                meaning="first layer from which the first token after the prompt stays top-ranked "
-                "(-1 is the embedding)",
-            )
-        return metrics
+        values: dict[str, float | None] = {}
+        column = question_column(result)
+        if column is not None:
+            ranks = result.next_rank[:, column]
+            row = settled(ranks)
+            values["final_rank"] = float(ranks[-1])
+            values |= first_top(ranks, result.states, result.depth)
+            values["settled_layer"] = None if row is None else float(result.states[row] - 1)
+        if result.has_target and result.watched:
+            values["target_rank"] = float(result.watched_ranks[-1, 0])
+            values["target_logprob"] = logprob_of(float(result.watched_probabilities[-1, 0]))
+        return as_metrics(MEASURES, values)
 
     def summary(self, result: LogitLensResult) -> str:
         """Where the next token is known."""
@@ -226,6 +219,18 @@ class LogitLens(Analysis[LogitLensParams, LogitLensResult]):
         """The watched tokens over the depth of both models."""
         return side_by_side(_side(first), _side(second), names)
 
+    def trace(self, result: LogitLensResult) -> LensTrace:
+        """What each layer would say where the model is asked, and the words that matter there."""
+        return trace_of(result)
+
+    def drift(self, before: LensTrace, after: LensTrace) -> Drift:
+        """How far the layers' predictions moved."""
+        return drift_of(before, after)
+
+    def drift_figures(self, before: LensTrace, after: LensTrace, names: tuple[str, str]) -> Sequence[Figure]:
+        """The words over the depth, before and after."""
+        return depth_figures(before, after, names)
+
 
 def _warning(result: LogitLensResult) -> str:
     """What must be known of a lens without the final norm, and what difference it makes."""
@@ -236,7 +241,7 @@ def _warning(result: LogitLensResult) -> str:
 
 def _finding(result: LogitLensResult) -> str:
     """Where the next token is known, in a sentence."""
-    column = _question_column(result)
+    column = question_column(result)
     if column is None:
         return f"The lens was read at {len(result.places)} places and {len(result.states)} layers."
     word, ranks = result.next_tokens[column].word, result.next_rank[:, column]
@@ -286,6 +291,7 @@ def _empty(model: LanguageModel, reading: Reading, params: LogitLensParams, stat
         next_logprob=nothing,
         next_rank=nothing.astype(np.int32),
         watched=(),
+        has_target=False,
         watched_numbers=(),
         watched_ranks=nothing.astype(np.int32),
         watched_probabilities=nothing,
@@ -301,11 +307,6 @@ def _stack(rows: Sequence[object]) -> np.ndarray:
     import torch
 
     return torch.stack([row for row in rows if isinstance(row, torch.Tensor)]).cpu().numpy()
-
-
-def _question_column(result: LogitLensResult) -> int | None:
-    """The column that predicts the first thing said, or that the prompt's own target is about."""
-    return result.places.index(result.question) if result.question in result.places else None
 
 
 def _side(result: LogitLensResult) -> Side:

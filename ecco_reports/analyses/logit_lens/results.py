@@ -26,6 +26,7 @@ class LogitLensResult(Record):
         next_logprob: Log-probability of what was right, ``[state, place]``.
         next_rank: Its rank, ``[state, place]``.
         watched: The prompt's target and foil, or the first thing said; none where nothing was said.
+        has_target: Whether the first of them is the prompt's target.
         watched_numbers: Their numbers among all outcomes.
         watched_ranks: Their ranks at the place of the question, ``[state, token]``.
         watched_probabilities: Their probabilities there, ``[state, token]``.
@@ -52,6 +53,7 @@ class LogitLensResult(Record):
     next_logprob: Array
     next_rank: Array
     watched: tuple[Token, ...]
+    has_target: bool
     watched_numbers: tuple[int, ...]
     watched_ranks: Array
     watched_probabilities: Array

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ecco_reports.analyses import Analysis, Between
 from ecco_reports.analyses.layers import layer_in_words, layer_name, states_of
+from ecco_reports.analyses.measures import Drift, Measure, as_metrics
 from ecco_reports.analyses.places import SPEAKS_ONCE, place_problems, places_of, right_at, token_at
 from ecco_reports.analyses.preflight import layer_problems, outcome_of, target_problems
 from ecco_reports.analyses.race import Watched, asked_about, labels_of, number_of, verdict, watch_problems
@@ -26,11 +27,14 @@ from ecco_reports.analyses.reading_out import (
 from ecco_reports.analyses.side_by_side import Side, side_by_side
 from ecco_reports.analyses.token_ranks.figures import labels_of_columns, position_of, race_of, rank_grid_of
 from ecco_reports.analyses.token_ranks.results import TokenRanksResult
+from ecco_reports.analyses.token_ranks.tracing import MEASURES, trace_of
+from ecco_reports.analyses.tracing_figures import depth_figures
+from ecco_reports.analyses.tracing_ranks import RanksTrace, drift_of, first_top, logprob_of
 from ecco_reports.analyses.voice import voice_of
 from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.models.reading import Reading
-from ecco_reports.records import Check, Direction, Metric, Prompt, Table
+from ecco_reports.records import Check, Metric, Prompt, Table
 
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
@@ -60,12 +64,14 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
     """The token ranks room."""
 
     name: ClassVar[str] = "token_ranks"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     title: ClassVar[str] = "Token ranks"
     question: ClassVar[str] = "At which layer did what the model said become its first choice?"
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION, Capability.LAYER_READOUT})
     Params = TokenRanksParams
     Result = TokenRanksResult
+    measures: ClassVar[Mapping[str, Measure]] = MEASURES
+    Traced = RanksTrace
 
     def problems(
         self, params: TokenRanksParams, prompt: Prompt, facts: ModelFacts
@@ -124,6 +130,8 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
             watched_ranks=ranks[:, steps:end],
             watched_probabilities=probabilities[:, steps:end],
             target=ranks[:, end] if target else np.zeros(0, np.int32),
+            target_token=model.outcome(reading, target[0]) if target else None,
+            target_probabilities=probabilities[:, end] if target else np.zeros(0, np.float32),
             vocab_size=found.vocab_size,
             apply_final_norm=params.apply_final_norm,
             readout_gap=found.readout_gap,
@@ -138,26 +146,15 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
 
     def metrics(self, result: TokenRanksResult) -> Mapping[str, Metric]:
         """Where the written tokens, and the target, end up."""
-        metrics = {}
-        if any(result.generated):
-            metrics["median_final_rank"] = Metric(
-                value=float(np.median(result.ranks[-1, list(result.generated)])),
-                direction=Direction.LOWER,
-                meaning="median rank of what was said, or given to be said, at the last layer read out",
-            )
+        said = list(result.generated)
+        values: dict[str, float | None] = {}
+        if any(said):
+            values["median_final_rank"] = float(np.median(result.ranks[-1, said]))
         if result.target.size:
-            metrics["target_rank"] = Metric(
-                value=float(result.target[-1]),
-                direction=Direction.LOWER,
-                meaning="rank of the prompt's target after the prompt, at the last layer read out",
-            )
-            if (first := np.flatnonzero(result.target == 1)).size:
-                metrics["first_top_layer"] = Metric(
-                    value=float(result.states[int(first[0])] - 1),
-                    direction=Direction.NEITHER,
-                    meaning="first layer at which the prompt's target is the first choice (-1 is the embedding)",
-                )
-        return metrics
+            values["target_rank"] = float(result.target[-1])
+            values["target_logprob"] = logprob_of(float(result.target_probabilities[-1]))
+            values |= first_top(result.target, result.states, result.depth)
+        return as_metrics(MEASURES, values)
 
     def summary(self, result: TokenRanksResult) -> str:
         """How far the tokens climbed, and which watched word won."""
@@ -217,6 +214,18 @@ class TokenRanks(Analysis[TokenRanksParams, TokenRanksResult]):
     def between(self, first: TokenRanksResult, second: TokenRanksResult, names: tuple[str, str]) -> Between | None:
         """The watched words, or else the first thing each model said, over the depth of both models."""
         return side_by_side(_side(first), _side(second), names)
+
+    def trace(self, result: TokenRanksResult) -> RanksTrace:
+        """The watched words, or else the first thing said, and the prompt's target."""
+        return trace_of(result)
+
+    def drift(self, before: RanksTrace, after: RanksTrace) -> Drift:
+        """How far the words moved in rank."""
+        return drift_of(before, after)
+
+    def drift_figures(self, before: RanksTrace, after: RanksTrace, names: tuple[str, str]) -> Sequence[Figure]:
+        """The words over the depth, before and after."""
+        return depth_figures(before, after, names)
 
 
 def _columns(reading: Reading, params: TokenRanksParams) -> list[tuple[int, int]]:

@@ -27,6 +27,8 @@ class TokenRanksResult(Record):
         watched_ranks: ``[state, watched]``.
         watched_probabilities: ``[state, watched]``.
         target: The rank of the prompt's target at its last position at each state, ``[state]``; empty without one.
+        target_token: The prompt's target; None without one.
+        target_probabilities: Its probability there, ``[state]``; empty without one.
         vocab_size: How many ranks there are.
         apply_final_norm: Whether the layers were read with the final norm.
         readout_gap: How far the last layer, read out, is from the model's own logits, relative to the largest logit.
@@ -52,6 +54,8 @@ class TokenRanksResult(Record):
     watched_ranks: Array
     watched_probabilities: Array
     target: Array
+    target_token: Token | None
+    target_probabilities: Array
     vocab_size: int
     apply_final_norm: bool
     readout_gap: float

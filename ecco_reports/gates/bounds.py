@@ -1,0 +1,243 @@
+"""What a bound demands of numbers, and how far they are out of it.
+
+In: values of the candidate, and of the baseline where a bound holds them against each other. Out: the excess of each,
+in the unit of the metric: above 0 it is out of the bound, below 0 within it; and words for both. Never: verdicts.
+
+Every demand is linear in its values, so the excess of a mean is the mean of the excesses, and one way of testing does
+for all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecco_reports.analyses.measures import Measure
+from ecco_reports.records import Direction
+
+SLACK = 1e-9
+"""How far the difference of two decimal numbers may be off, relative to them: 0.3 is not more than 0.1 + 0.2."""
+
+DIGITS = 4
+"""Significant digits in a sentence, unless two numbers that differ would then read alike."""
+
+
+class Undefined(Exception):
+    """A bound says nothing about these values; the message says why."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The values that one gate judges together: of one prompt, or of all.
+
+    Attributes:
+        measure: What is known of the metric.
+        after: Of the candidate.
+        before: Of the baseline; None where the run is judged alone. For a measure of two results, its value for equal
+            ones.
+    """
+
+    measure: Measure
+    after: np.ndarray
+    before: np.ndarray | None = None
+
+    @property
+    def value(self) -> float:
+        """The mean of the candidate."""
+        return float(self.after.mean())
+
+    @property
+    def reference(self) -> float | None:
+        """The mean of the baseline."""
+        return None if self.before is None else float(self.before.mean())
+
+    @property
+    def worsening(self) -> np.ndarray:
+        """How much worse each value is than in the baseline; where neither way is better, how it moved."""
+        if self.before is None:
+            raise Undefined("there is no baseline")
+        moved = self.after - self.before
+        return -moved if self.measure.direction is Direction.HIGHER else moved
+
+
+@dataclass(frozen=True)
+class Excess:
+    """How far values are out of a bound.
+
+    Attributes:
+        each: One number per value.
+        two_sided: Whether either way out was open, so that chance had twice the choice.
+        minimum: The least mean that the bound lets pass, or None.
+        maximum: The largest mean that the bound lets pass, or None.
+    """
+
+    each: np.ndarray
+    two_sided: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @property
+    def mean(self) -> float:
+        """Above 0 where the mean of the values is out of the bound."""
+        return float(self.each.mean())
+
+
+def excess(bound: str, amount: float, sample: Sample) -> Excess:
+    """How far values are out of a bound.
+
+    Args:
+        bound: ``min``, ``max``, ``max_drop``, ``max_ratio`` or ``min_agreement``.
+        amount: Its number.
+        sample: The values.
+
+    Raises:
+        Undefined: The bound says nothing about these values.
+    """
+    match bound:
+        case "min" | "min_agreement":
+            return Excess(amount - sample.after, minimum=amount)
+        case "max":
+            return Excess(sample.after - amount, maximum=amount)
+        case "max_drop":
+            return _drop(max(amount, sample.measure.noise), sample)
+        case _:
+            return _ratio(amount, sample)
+
+
+def _drop(allowed: float, sample: Sample) -> Excess:
+    """Worse than the baseline by more than what is allowed, and by more than what rounding alone can do."""
+    worse, reference = sample.worsening, sample.reference or 0.0
+    match sample.measure.direction:
+        case Direction.HIGHER:
+            return Excess(worse - allowed, minimum=reference - allowed)
+        case Direction.LOWER:
+            return Excess(worse - allowed, maximum=reference + allowed)
+        case _:
+            way = math.copysign(1.0, float(worse.mean()))
+            return Excess(way * worse - allowed, True, reference - allowed, reference + allowed)
+
+
+def _ratio(factor: float, sample: Sample) -> Excess:
+    """Worse than the baseline by more than a factor. It is a ratio of means: the excess is linear in both.
+
+    Raises:
+        Undefined: A mean of the baseline that is not above 0, or values below 0: their ratio means nothing.
+    """
+    if sample.before is None or sample.reference is None:
+        raise Undefined("there is no baseline")
+    if (sample.before < 0).any() or (sample.after < 0).any():
+        raise Undefined("a ratio is defined for values that are not negative")
+    if sample.reference == 0:
+        raise Undefined("the baseline is 0, and nothing is a multiple of that")
+    rises = sample.after - factor * sample.before
+    falls = sample.before - factor * sample.after
+    least, most = sample.reference / factor, sample.reference * factor
+    match sample.measure.direction:
+        case Direction.HIGHER:
+            return Excess(falls, minimum=least)
+        case Direction.LOWER:
+            return Excess(rises, maximum=most)
+        case _:
+            larger = sample.value >= sample.reference
+            return Excess(rises if larger else falls, True, least, most)
+
+
+def broken(found: Excess, sample: Sample) -> bool:
+    """Whether the mean is out of the bound, beyond what decimal numbers cannot help."""
+    scale = max(1e-300, float(np.abs(sample.after).max()), abs(sample.reference or 0.0))
+    return found.mean > SLACK * scale
+
+
+def improvement(bounds: Mapping[str, float], sample: Sample) -> np.ndarray | None:
+    """How much better each value is than in the baseline, beyond what the bounds would have let it be worse.
+
+    Args:
+        bounds: The bounds of a gate by name.
+        sample: The values.
+
+    Returns:
+        None where there is no better way, or no bound against the baseline.
+    """
+    if sample.before is None or sample.measure.of_two or sample.measure.direction is Direction.NEITHER:
+        return None
+    found = []
+    noise = sample.measure.noise
+    if "max_drop" in bounds:
+        found.append(-sample.worsening - max(bounds["max_drop"], noise))
+    if "max_ratio" in bounds:
+        lower = sample.measure.direction is Direction.LOWER
+        worse, better = (sample.before, sample.after) if lower else (sample.after, sample.before)
+        found.append(np.minimum(worse - bounds["max_ratio"] * better, -sample.worsening - noise))
+    return np.minimum.reduce(found) if found else None
+
+
+def described(bounds: Mapping[str, float]) -> str:
+    """Bounds as they are written: ``min 1, max_drop 0.5``."""
+    return ", ".join(f"{name} {amount:g}" for name, amount in bounds.items())
+
+
+def said(value: float, *others: float | None, unit: str = "") -> str:
+    """A number as a sentence has it: four digits, or as many as tell it from the others.
+
+    Args:
+        value: The number.
+        others: Numbers in the same sentence.
+        unit: Its unit; only units that are words of a sentence are said.
+    """
+    for digits in range(DIGITS, 16):
+        text = f"{value:.{digits}g}"
+        if all(other is None or other == value or f"{other:.{digits}g}" != text for other in others):
+            break
+    suffix = f" {unit if value != 1 else unit.removesuffix('s')}" if unit in ("nats", "bits", "layers") else ""
+    return f"{float(text):,.15g}{suffix}" if abs(value) < 1e15 else text
+
+
+def sentence(bound: str, amount: float, sample: Sample, outside: bool) -> str:
+    """How the values stand to one bound, with the numbers."""
+    unit, value, reference = sample.measure.unit, sample.value, sample.reference
+    shown, limit = said(value, amount, unit=unit), said(amount, value, unit=unit)
+    match bound, outside:
+        case "min", True:
+            return f"{shown} is less than {limit}"
+        case "max", True:
+            return f"{shown} is more than {limit}"
+        case "min_agreement", True:
+            return f"{shown} is less than {limit}, the agreement with the baseline that is asked for"
+        case "min" | "max" | "min_agreement", _:
+            return f"{shown} is within its bounds"
+    if reference is None:
+        raise Undefined("there is no baseline")
+    shown, before = said(value, reference, unit=unit), said(reference, value, unit=unit)
+    return f"{shown} {_against(bound, amount, sample, before, outside)}"
+
+
+def _against(bound: str, amount: float, sample: Sample, before: str, outside: bool) -> str:
+    """How a value stands to that of the baseline."""
+    measure, value, reference = sample.measure, sample.value, sample.reference or 0.0
+    moved = abs(value - reference)
+    if moved <= SLACK * max(abs(value), abs(reference)):
+        return "is what it was in the baseline"
+    way = "more" if value > reference else "less"
+    by = said(moved, amount, unit=measure.unit)
+    if bound == "max_drop":
+        allowed = max(amount, measure.noise)
+        noise = ", which is what rounding can do" if allowed > amount else ""
+        asked = said(allowed, moved, unit=measure.unit)
+        tail = f"; at most {asked} is allowed{noise}" if outside else f", and {asked} is allowed{noise}"
+        return f"is {by} {way} than the baseline's {before}{tail}"
+    smaller, larger = sorted((value, reference))
+    times = f"{said(larger / smaller, amount)} times" if smaller > 0 else "infinitely"
+    tail = (
+        f"; at most a factor of {said(amount)} is allowed"
+        if outside
+        else f", and a factor of {said(amount)} is allowed"
+    )
+    return f"is {times} {way} than the baseline's {before}{tail}"
+
+
+def not_finite(values: Sequence[float]) -> bool:
+    """Whether any of the values is no finite number."""
+    return not all(math.isfinite(value) for value in values)
