@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ecco_reports.analyses.generation.tracing import GenerationTrace, TracedStep, TracedWord
 from ecco_reports.analyses.measures import Measure
 from ecco_reports.comparison import Change, Comparison, Effect, Mark, Pair
 from ecco_reports.gates import Kind, Level, Status, Verdict, Verdicts
@@ -89,10 +90,20 @@ def _mark(measure: Measure, before: float, after: float) -> Mark:
 
 
 def _trace(label: str, prompt: Prompt, lost: bool) -> Mapping[str, Any] | None:
+    """What generation keeps of a result that it was asked for; the other labels keep their numbers alone."""
     if label != "generation":
         return None
-    said = (prompt.target or "").strip()
-    return {"text": " Rome, of course" if lost else f" {said}, of course"}
+    city = "Rome" if lost else (prompt.target or "").strip()
+    trace = GenerationTrace(
+        said=f"{city}, of course",
+        writes=True,
+        given=False,
+        cut="a" * 16,
+        steps=(TracedStep(label=f"·{city}", logprob=-0.1, rank=1, entropy=0.5, candidates={f"·{city}": 0.9}),),
+        target=TracedWord(label=f"·{city}", logprob=-0.1, rank=1),
+        foil=None,
+    )
+    return trace.model_dump(mode="json", exclude_defaults=True)
 
 
 def _entry(model: str, prompt: Prompt, label: str, version: int = 1, **more: Any) -> Entry:
