@@ -182,14 +182,14 @@ def _side(comparison: Comparison, index: int) -> Side:
     return Side(
         name=comparison.names[index],
         created=snapshot.created,
-        commit=f"{commit}, with changes that were not committed" if snapshot.dirty else commit,
+        commit=f"{commit}, with changes that were not committed" if snapshot.commit and snapshot.dirty else commit,
         models=tuple((name, model.source, model.dtype, model.identity[:12]) for name, model in known),
         versions=", ".join(f"{name} {version}" for name, version in sorted(snapshot.versions.items())),
     )
 
 
 def _effect(effect: Effect) -> EffectRow:
-    moved = f"{effect.changed:,}"
+    moved = f"{effect.changed:,} moved"
     if effect.worse or effect.better:
         moved = f"{effect.worse:,} worse, {effect.better:,} better"
     return EffectRow(
@@ -201,7 +201,7 @@ def _effect(effect: Effect) -> EffectRow:
         before=amount(effect.before, effect.measure),
         after=amount(effect.after, effect.measure),
         difference=amount(effect.difference, effect.measure, signed=True),
-        interval=interval(effect) or "–",
+        interval=interval(effect),
         size="–" if effect.size is None else plain(effect.size),
         moved=moved,
         test=effect.test,
