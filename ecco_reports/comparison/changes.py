@@ -154,7 +154,7 @@ def within_noise(difference: float, measure: Measure) -> bool:
 def mark_of(before: float, after: float, measure: Measure) -> Mark:
     """The mark of one finite number that both sides have."""
     difference = after - before
-    if within_noise(difference, measure):
+    if within_noise(difference, measure) or abs(difference) <= measure.noise_at(max(abs(before), abs(after))):
         return Mark.SAME
     if measure.of_two or measure.direction is Direction.NEITHER:
         return Mark.CHANGED
