@@ -60,6 +60,7 @@ def test_a_target_that_is_known_earlier_has_a_shift_below_zero():
     drift = RANKS.drift(BEFORE, ranks((sooner, PARIS), sooner))
     assert drift.values["top_depth_shift"] == -0.5
     assert drift.values["same_winner"] == 1.0
+    assert drift.finding == "“London” is now first on top at layer 0 (50% of the depth) instead of layer 1 (100%)."
 
 
 def test_a_target_that_is_never_known_has_no_shift_and_that_is_said():
@@ -74,6 +75,7 @@ def test_words_that_only_one_side_watches_are_named():
     drift = WATCH.drift(BEFORE, after)
     assert drift.values == {"rank_shift": 0.0, "same_winner": 1.0}
     assert "Only one side has the ranks of “Paris” and “Rome”." in drift.remarks
+    assert [remark for remark in drift.remarks if "“London” and “Rome” after: lead and overtaking" in remark]
 
 
 def test_nothing_in_common_is_no_number():
