@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 from pydantic import ValidationError
@@ -224,3 +226,18 @@ def test_a_long_text_leaves_a_small_trace(name, tiny_model):
     result = room.run(tiny_model("llama"), prompt, room.Params(max_new_tokens=3))
     check_trace(room, result)
     assert len(room.trace(result).model_dump_json()) < 20_000
+
+
+def test_what_is_kept_is_compared_and_drawn_without_torch():
+    kept = {name: trace.model_dump(mode="json") for name, trace in (("logit_lens", lens(ROWS)), ("watch", BEFORE))}
+    code = f"""
+import sys
+from ecco_reports.analyses import ANALYSES
+for name, values in {kept}.items():
+    room = ANALYSES[name]
+    trace = room.Traced.model_validate(values)
+    assert room.drift(trace, trace).values
+    assert len(room.drift_figures(trace, trace, ("a", "b"))) == (2 if trace.words else 0)
+sys.exit(any(name in sys.modules for name in ("torch", "transformers")))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
