@@ -158,6 +158,14 @@ def test_signs_that_flip_among_the_strongest_are_counted_and_told():
     assert "sign_flips" not in unsigned.values
 
 
+def test_a_word_that_stands_there_twice_is_told_apart():
+    text = passage("the city of the king of old", "London")
+    before, after = (trace(row, text=text) for row in ((1, 1, 6, 1, 1, 1, 1), (1, 1, 1, 1, 1, 6, 1)))
+    assert ROOM.drift(before, after).finding == (
+        "“of” (1st) held 50% of the reasons for “London” and holds 8% now; “of” (2nd) rises from 8% to 50%."
+    )
+
+
 def test_the_top_is_three_words_but_at_most_a_third():
     assert [top_count(words) for words in (2, 3, 4, 6, 7, 30)] == [1, 1, 2, 2, 3, 3]
 
