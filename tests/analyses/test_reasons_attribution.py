@@ -13,7 +13,7 @@ from scipy.stats import kendalltau
 
 from ecco_reports.analyses.attribution import Attribution
 from ecco_reports.analyses.attribution.shifting import ROUNDING, settled, shift_of, top_count, total_variation
-from ecco_reports.analyses.attribution.spans import span_share, top_word
+from ecco_reports.analyses.attribution.spans import place_of, span_share, top_word
 from ecco_reports.analyses.attribution.tracing import AttributionTrace
 from ecco_reports.analyses.traced_targets import MOST_TARGETS
 from ecco_reports.errors import SpanError
@@ -265,6 +265,13 @@ def test_a_span_holds_the_share_of_the_words_it_touches():
     assert span_share(kept, " row air ") == pytest.approx(0.8)
     assert span_share(kept, "Heathrow airport lies in the city of") == pytest.approx(1.0)
     assert top_word(kept) == "Heathrow"
+    assert [place_of(kept, word) for word in ("Heathrow", "airport lies", "lies", "of", "in the city")] == [
+        1,
+        2,
+        3,
+        5,
+        3,
+    ]
 
 
 def test_a_span_counts_at_all_its_places_and_by_the_method_that_is_named():
@@ -279,6 +286,7 @@ def test_a_span_counts_at_all_its_places_and_by_the_method_that_is_named():
     ("ask", "says"),
     [
         (lambda: span_share(trace(OLD), "Gatwick"), "no “Gatwick” among the words it explains by: “Heathrow airport"),
+        (lambda: place_of(trace(OLD), "  "), "no “” among the words"),
         (lambda: span_share(trace(OLD), "Heathrow", "lime"), "no method lime, only integrated_gradients"),
         (lambda: span_share(trace((0,) * 7), "Heathrow"), "no word of the prompt moves “London”"),
         (lambda: top_word(ROOM.trace(result(TEXT, {}))), "no method: none of those asked for"),
