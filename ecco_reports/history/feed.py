@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from xml.etree import ElementTree
 
 from ecco_reports.analyses import ANALYSES, AnyAnalysis
@@ -71,26 +72,21 @@ def regressions(
     lines = history.mainline
     made = trends(lines, analyses) if found is None else found
     all_of_them = [
-        *(
-            _stepped(history.experiment, trend, step)
-            for trend in made
-            for step in trend.steps
-            if _lastingly_worse(step)
-        ),
+        *(_stepped(history.experiment, trend, step) for trend in made for step in trend.steps if _counts(step)),
         *_began(history.experiment, lines),
     ]
     return tuple(sorted(all_of_them, key=lambda one: one.line.moment, reverse=True))
 
 
-def _lastingly_worse(step: Step) -> bool:
+def _counts(step: Step) -> bool:
     return step.mark is Mark.WORSE and step.lasting
 
 
 def _stepped(experiment: str, trend: Trend, step: Step) -> Regression:
     unit = f" {trend.measure.unit}" if trend.measure.unit else ""
     text = (
-        f"{trend.metric} of {trend.model} ({trend.measure.meaning}) went from {step.before:.4g} to {step.after:.4g}{unit} "
-        f"and stayed there."
+        f"{trend.metric} of {trend.model} ({trend.measure.meaning}) went from {step.before:.4g} to "
+        f"{step.after:.4g}{unit} and stayed there."
     )
     return Regression(
         experiment,
@@ -110,7 +106,7 @@ def anchor(trend: Trend) -> str:
 
 def _began(experiment: str, lines: Sequence[Line]) -> Iterator[Regression]:
     """Gates that fail and answers that are lost, and were not one commit before."""
-    for before, after in zip(lines, lines[1:], strict=False):
+    for before, after in pairwise(lines):
         for gate in after.failing:
             if gate not in before.failing:
                 text = f"The gate {gate} fails, and did not at the commit before."

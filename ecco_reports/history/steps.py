@@ -19,6 +19,7 @@ import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -65,8 +66,7 @@ def levels(values: Sequence[float], noise: float = 0.0) -> tuple[Level, ...]:
     if count >= FEWEST and np.ptp(series) > 0:
         bounds = _bounds(_costs(series) / _waver(series, noise), _PRICE + _PRICE_PER_LOG * math.log(count))
     found = [
-        Level(first + start, first + stop, float(np.median(series[start:stop])))
-        for start, stop in zip(bounds, bounds[1:], strict=False)
+        Level(first + start, first + stop, float(np.median(series[start:stop]))) for start, stop in pairwise(bounds)
     ]
     # What is older than the commits that were looked at belongs to the first level, as far as anybody knows.
     return (Level(0, found[0].stop, found[0].value), *found[1:])

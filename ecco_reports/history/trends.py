@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from ecco_reports.analyses import ANALYSES, AnyAnalysis
 from ecco_reports.analyses.measures import Measure
@@ -21,7 +21,7 @@ from ecco_reports.history.steps import Level, levels, waver
 from ecco_reports.registry import Registry
 
 UNUSUAL = 4.0
-"""Standard deviations from its level at which the latest number is pointed out, before anybody knows whether it lasts."""
+"""Standard deviations from its level at which the latest number is pointed out before anybody knows that it lasts."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,10 @@ class Trend:
 
     @property
     def worry(self) -> tuple[int, int, float]:
-        """Smaller is more worrying: a metric that stepped for the worse and stayed there, one whose steps for the
-        worse were made good since, one that changed, one that got better, one that is steady; of equal ones the latest
-        step first, then the largest.
+        """Its place among others: what is smaller is more worrying.
+
+        First a metric whose latest step is for the worse, then one with such a step before, one that changed, one that
+        got better, one that is steady; of equal ones that with the latest step, then that with the largest.
         """
         if not self.steps:
             return (4, 0, 0.0)
@@ -152,7 +153,7 @@ def _steps(points: Sequence[Point], plateaus: Sequence[Level], measure: Measure)
     level_of = [level.value for level in plateaus for _ in range(level.start, level.stop)]
     typical = waver([point.value - level for point, level in zip(points, level_of, strict=True)], measure.noise)
     scale = max(typical, 1e-9 * max(abs(point.value) for point in points), 1e-300)
-    for before, after in zip(plateaus, plateaus[1:], strict=False):
+    for before, after in pairwise(plateaus):
         difference = after.value - before.value
         if not within_noise(difference, measure):
             mark = mark_of(before.value, after.value, measure)
