@@ -20,7 +20,7 @@ from ecco_reports.comparison import Mark
 from ecco_reports.history.files import History
 from ecco_reports.history.lines import Line
 from ecco_reports.history.trends import Step, Trend, trends
-from ecco_reports.records import control_sign
+from ecco_reports.records import control_sign, digest
 from ecco_reports.registry import Registry
 
 ATOM = "http://www.w3.org/2005/Atom"
@@ -56,7 +56,7 @@ class Regression:
     @property
     def id(self) -> str:
         """A URN that stays."""
-        return uuid.uuid5(_NAMES, "\0".join((self.experiment, self.name, self.line.commit))).urn
+        return _urn(self.experiment, self.name, self.line.commit)
 
 
 def regressions(
@@ -101,7 +101,11 @@ def _stepped(experiment: str, trend: Trend, step: Step) -> Regression:
 
 def anchor(trend: Trend) -> str:
     """Where a trend stands on its page."""
-    return f"trend-{uuid.uuid5(_NAMES, f'{trend.model} {trend.metric}').hex[:10]}"
+    return f"trend-{digest([trend.model, trend.label, trend.name])[:10]}"
+
+
+def _urn(*names: str) -> str:
+    return uuid.uuid5(_NAMES, digest(names)).urn
 
 
 def _began(experiment: str, lines: Sequence[Line]) -> Iterator[Regression]:
@@ -141,7 +145,7 @@ def feed(
     newest = max((line.moment for history in known for line in history.lines), default=datetime(1970, 1, 1, tzinfo=UTC))
     names = " ".join(sorted(history.experiment for history in known))
     root = ElementTree.Element("feed", xmlns=ATOM)
-    _put(root, "id", uuid.uuid5(_NAMES, f"feed {base_url or names}").urn)
+    _put(root, "id", _urn("feed", base_url or names))
     _put(root, "title", title)
     _put(root, "updated", _when(newest))
     _put(ElementTree.SubElement(root, "author"), "name", "ecco-reports")

@@ -155,8 +155,8 @@ def _steps(points: Sequence[Point], plateaus: Sequence[Level], measure: Measure)
     scale = max(typical, 1e-9 * max(abs(point.value) for point in points), 1e-300)
     for before, after in pairwise(plateaus):
         difference = after.value - before.value
-        if not within_noise(difference, measure):
-            mark = mark_of(before.value, after.value, measure)
+        mark = mark_of(before.value, after.value, measure)
+        if mark is not Mark.SAME:
             size = abs(difference) / scale
             yield Step(points[before.stop - 1], points[after.start], before.value, after.value, mark, size)
     last = plateaus[-1]
