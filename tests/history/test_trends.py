@@ -9,6 +9,10 @@ from tests.comparison.makers import ANALYSES
 from tests.history.makers import history, line
 
 
+def means(values, model="m"):
+    return {model: {"weighing": {name: Mean(mean=value, samples=3) for name, value in values.items()}}}
+
+
 def only(lines):
     (trend,) = trends(lines, ANALYSES)
     return trend
@@ -68,35 +72,21 @@ def test_the_most_worrying_come_first():
     series = {
         "steady": [1.0] * 12,
         "target_rank": [1.0] * 8 + [4.0] * 4,  # worse
-        "recovered": [0.0] * 12,
+        "still": [0.0] * 12,
         "logprob": [-1.0] * 8 + [-0.1] * 4,  # better
         "layer": [2.0] * 4 + [3.0] * 8,  # changed
     }
     lines = [
-        line(
-            number,
-            means={"m": {"weighing": {name: Mean(mean=values[number], samples=3) for name, values in series.items()}}},
-        )
-        for number in range(12)
+        line(number, means=means({name: values[number] for name, values in series.items()})) for number in range(12)
     ]
-    assert [trend.name for trend in trends(lines, ANALYSES)] == [
-        "target_rank",
-        "layer",
-        "logprob",
-        "steady",
-        "recovered",
-    ]
+    found = [trend.name for trend in trends(lines, ANALYSES)]
+    assert found == ["target_rank", "layer", "logprob", "steady", "still"]
 
 
 def test_a_step_that_was_made_good_worries_less_than_one_that_stays():
     def both(number):
-        spiked = 9.0 if 4 <= number < 8 else 1.0
-        stays = 2.0 if number >= 4 else 1.0
-        values = {"target_rank": stays}, {"target_rank": spiked}
-        return {
-            model: {"weighing": {name: Mean(mean=value, samples=3) for name, value in each.items()}}
-            for model, each in zip("ab", values, strict=True)
-        }
+        stays, spiked = 2.0 if number >= 4 else 1.0, 9.0 if 4 <= number < 8 else 1.0
+        return means({"target_rank": stays}, "a") | means({"target_rank": spiked}, "b")
 
     first, second = trends([line(number, means=both(number)) for number in range(12)], ANALYSES)
     assert (first.model, second.model) == ("a", "b")
