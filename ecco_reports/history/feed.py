@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 from ecco_reports.analyses import ANALYSES, AnyAnalysis
 from ecco_reports.comparison import Mark
+from ecco_reports.comparison.words import amount
 from ecco_reports.history.files import History
 from ecco_reports.history.lines import Line
 from ecco_reports.history.trends import Step, Trend, trends
@@ -83,11 +84,8 @@ def _counts(step: Step) -> bool:
 
 
 def _stepped(experiment: str, trend: Trend, step: Step) -> Regression:
-    unit = f" {trend.measure.unit}" if trend.measure.unit else ""
-    text = (
-        f"{trend.metric} of {trend.model} ({trend.measure.meaning}) went from {step.before:.4g} to "
-        f"{step.after:.4g}{unit} and stayed there."
-    )
+    was, now = (amount(value, trend.measure) for value in (step.before, step.after))
+    text = f"{trend.metric} of {trend.model} ({trend.measure.meaning}) went from {was} to {now} and stayed there."
     return Regression(
         experiment,
         step.first.line,
