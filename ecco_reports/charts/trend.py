@@ -119,7 +119,7 @@ def _chart(name: str, several: bool) -> alt.Chart:
     return chart.transform_filter("datum.g === metric") if several else chart
 
 
-def _dots(several: bool, x: alt.X, y: alt.Y) -> alt.Chart:
+def _dots(several: bool, x: alt.X, y: alt.Y) -> Any:
     """The commits: small ones, and where a level begins a sign that one can tell without its colour."""
     said = (
         "'commit ' + datum.commit + ', ' + datum.day + ': ' + format(datum.v, '.4~g') + ', ' + datum.n + ' prompts'"

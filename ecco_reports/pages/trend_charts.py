@@ -51,19 +51,14 @@ def drawn(lines: Sequence[Line], trends: Sequence[Trend], id: str, folder: str) 
         name = f"{trends[0].metric} of {trends[0].model}"
         said = f"{name} over {len(lines)} commits, {_numbers(trends[0])}."
     else:
-        name, said = (
-            "Metrics without a step",
-            f"{len(trends)} metrics over {len(lines)} commits, none of which stepped.",
-        )
+        name, said = "Other metrics", f"{len(trends)} more metrics over {len(lines)} commits."
     themed = style.themed(chart, said, width="container", height=HEIGHT)
     return draw_section([ChartFigure("commits", name, "", said, themed)], id, folder)
 
 
 def _numbers(trend: Trend) -> str:
     """The levels in words, for those who cannot see them."""
-    return "then ".join(
-        f"at {level.value:.4g} for {level.stop - level.start} commits " for level in trend.levels
-    ).strip()
+    return ", then ".join(f"at {level.value:.4g} for {level.stop - level.start} commits" for level in trend.levels)
 
 
 def _address(text: str) -> str:

@@ -214,9 +214,7 @@ def _trend_view(trend: Trend, figures: tuple[Drawn, ...]) -> TrendView:
 
 def _step_view(trend: Trend, step: Step) -> StepView:
     was, now = amount(step.before, trend.measure), amount(step.after, trend.measure)
-    said = (
-        f"from {was} to {now}" if step.lasting else f"from {was} to {now}; the next commit will tell whether it stays"
-    )
+    said = f"from {was} to {now}" + ("" if step.lasting else "; the next commit will tell whether it stays")
     return StepView(step.mark.value, SIGNS[step.mark], said, step.last.line, step.first.line)
 
 
