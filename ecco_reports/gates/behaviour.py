@@ -196,7 +196,7 @@ def _asked(expected: Expectation, entries: Sequence[Entry], evidence: Evidence, 
 
 def _answer(expected: Expectation, entry: Entry, evidence: Evidence) -> Answer:
     if entry.failure is not None:
-        raise _UntoldError(Status.NOT_RUN, f"its task failed: {inner(entry.failure)}")
+        raise _UntoldError(Status.NOT_RUN, f"there is no result: {inner(entry.failure)}")
     past = None
     if expected.pattern.of_two:
         pair = evidence.pair(entry)

@@ -196,7 +196,7 @@ def test_a_failed_task_was_not_run_and_decides_the_exit_code() -> None:
     after = snapshot(entry("p", failure="It broke."), entry("q", {"score": 1.0}))
     verdicts = judged(gate(min=5), after=after)
     assert [one.status for one in verdicts.all] == [Status.NOT_RUN, Status.FAIL]
-    assert verdicts.all[0].message == "its task failed: It broke"
+    assert verdicts.all[0].message == "there is no result: It broke"
     assert verdicts.exit_code == UNRUN
 
 
