@@ -277,7 +277,7 @@ def _filled(text: str, pattern: Pattern, parts: dict[str, str]) -> Expectation:
         text=" ".join(text.split()),
         pattern=pattern,
         quote=parts.get("quote", "  ")[1:-1],
-        method=re.sub(r"[ ×-]+", "_", parts.get("method", "").strip().lower()),
+        method=re.sub(r"[ -]+", "_", parts.get("method", "").strip().lower().replace("×", "x")),
         count=_whole(parts.get("count", "0")),
         amount=_amount(parts.get("amount", "0")),
         share=share,
