@@ -67,7 +67,7 @@ def compare(
 
     baseline_side, candidate = resolve(before, places, run_of), resolve(after, places, run_of)
     click.echo(f"baseline: {baseline_side.said}\ncandidate: {candidate.said}")
-    comparisons = _compared(baseline_side, candidate)
+    comparisons = compared(baseline_side, candidate)
     verdicts = _judged(baseline_side, candidate, comparisons)
     report = Report(tuple(comparisons.values()), verdicts)
     terminal(report)
@@ -78,13 +78,13 @@ def compare(
     sys.exit(_code(comparisons, verdicts))
 
 
-def _compared(before: Resolved, after: Resolved) -> Mapping[str, Comparison]:
+def compared(before: Resolved, after: Resolved) -> Mapping[str, Comparison]:
     """The comparison of each experiment that both sides have.
 
     Raises:
         BaselineError: They have none in common, or nobody knows which models to pair.
     """
-    from ecco_reports.comparison import compare as compared
+    from ecco_reports.comparison import compare as hold
 
     common = [name for name in after.snapshots if name in before.snapshots]
     if not common:
@@ -97,7 +97,7 @@ def _compared(before: Resolved, after: Resolved) -> Mapping[str, Comparison]:
             click.echo(f"only in {side.said}: {some(alone)}", err=True)
     names = (before.name, after.name)
     return {
-        name: compared(before.snapshots[name], after.snapshots[name], names=names, models=_models(before, after, name))
+        name: hold(before.snapshots[name], after.snapshots[name], names=names, models=_models(before, after, name))
         for name in common
     }
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ecco_reports.comparison import Comparison
     from ecco_reports.executors.base import Executor
     from ecco_reports.experiment import Experiment
-    from ecco_reports.gates import Verdicts
+    from ecco_reports.gates import Verdict, Verdicts
     from ecco_reports.runner import Run
     from ecco_reports.snapshot import Snapshot
 
@@ -178,10 +178,55 @@ def finish(done: Run, verdicts: Verdicts) -> int:
         why = outcome.failure.message if outcome.failure else ""
         click.echo(f"failed: {task.experiment}: {task.prompt.name} · {task.label}: {why}", err=True)
     for verdict in verdicts.failed:
-        click.echo(
-            f"{verdict.kind} {verdict.status}: {verdict.experiment}: {verdict.name}: {verdict.message}", err=True
-        )
+        click.echo(f"{verdict.kind} {verdict.status}: {told(verdict)}", err=True)
+    if verdicts.gates:
+        from ecco_reports.gates.words import outcomes
+
+        click.echo(f"Gates: {outcomes(verdicts)}.")
     return verdicts.exit_code
+
+
+def told(verdict: Verdict, times: int = 1) -> str:
+    """What a verdict is about, and what it says.
+
+    Args:
+        verdict: One of those that say the same.
+        times: How many they are.
+    """
+    place = [verdict.prompt, verdict.model, verdict.label if verdict.name != verdict.label else None]
+    if verdict.name.startswith(f"{verdict.label}."):
+        place.pop()
+    where = [f"{times} results"] if times > 1 else [part for part in place if part]
+    return f"{' · '.join([verdict.experiment, *where])}: {verdict.name}: {verdict.message}"
+
+
+def annotation(level: str, file: str, line: int, column: int, message: str, title: str = "") -> str:
+    """A line that GitHub shows beside a line of a file: a workflow command.
+
+    Its text has %25, %0D and %0A for percent signs and line ends, and its properties %3A and %2C for colons and commas
+    as well.
+
+    Args:
+        level: ``error``, ``warning`` or ``notice``.
+        file: The file; empty where it is about none.
+        line: The line, from 1; 0 means the whole file.
+        column: The column, from 1; 0 means the whole line.
+        message: What is shown.
+        title: What stands above it.
+    """
+    text = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    place = {"file": file, "line": str(line or 1), "col": str(column or 1)} if file else {}
+    written = {**place, **({"title": title} if title else {})}
+    escaped = {
+        name: value.replace("%", "%25")
+        .replace("\r", "%0D")
+        .replace("\n", "%0A")
+        .replace(":", "%3A")
+        .replace(",", "%2C")
+        for name, value in written.items()
+    }
+    properties = ",".join(f"{name}={value}" for name, value in escaped.items())
+    return f"::{level}{' ' if properties else ''}{properties}::{text}"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import click
 
 from ecco_reports.cli.group import FINE, UNEXPECTED, USERS_MISTAKE, explain
 from ecco_reports.cli.shared import (
+    annotation,
     baselines_option,
     blessed,
     counted,
@@ -66,10 +67,8 @@ def _print_problems(error: ExperimentError, form: str) -> None:
         click.echo(json.dumps([asdict(problem) for problem in error.problems], indent=2))
         return
     for problem in error.problems:
-        # The annotation format of GitHub's workflow commands: % and line ends are written as %25, %0D, %0A.
         text = f"{problem.message} {problem.hint}".strip()
-        text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        click.echo(f"::error file={problem.file},line={problem.line or 1},col={problem.column or 1}::{text}")
+        click.echo(annotation("error", problem.file, problem.line, problem.column, text))
 
 
 @click.command()

@@ -121,7 +121,7 @@ class GateFields(Record):
     min_samples: int | None = Field(default=None, ge=2)
     test: Literal["permutation", "wilcoxon", "sign", "none"] | None = None
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    correction: Literal["holm", "none"] = "holm"
+    correction: Literal["holm", "benjamini-hochberg", "none"] = "holm"
 
 
 class Siblings(Record):
