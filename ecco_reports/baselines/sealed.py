@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -170,7 +170,8 @@ def _lines(value: Any, depth: int, name: str) -> Iterator[str]:
     """The lines of a value; the first begins with what it is called."""
     indent, is_mapping = " " * depth, isinstance(value, Mapping)
     line = f"{indent}{name}{_one_line(value)}"
-    short = len(line) <= _WIDTH and (not is_mapping or depth > _SPREAD)
+    spread = depth <= _SPREAD and (is_mapping or (isinstance(value, list | tuple) and _has_mappings(value)))
+    short = len(line) <= _WIDTH and not spread
     if short or not value or not isinstance(value, Mapping | list | tuple):
         yield line
         return
@@ -183,6 +184,10 @@ def _lines(value: Any, depth: int, name: str) -> Iterator[str]:
     else:
         yield from _filled([_one_line(item) for item in value], f"{indent} ")
     yield f"{indent}{'}' if is_mapping else ']'}"
+
+
+def _has_mappings(items: Sequence[Any]) -> bool:
+    return any(isinstance(item, Mapping) for item in items)
 
 
 def _joined(blocks: list[list[str]]) -> Iterator[str]:

@@ -87,7 +87,7 @@ def test_a_long_list_of_numbers_fills_its_lines():
 def test_a_changed_number_changes_one_line_beside_the_checksum(tmp_path):
     files = [tmp_path / "one.json", tmp_path / "two.json"]
     for path, rank in zip(files, (1.0, 2.0), strict=True):
-        write_sealed(path, Kind.BASELINE, {"entries": [{"metrics": {"rank": rank, "p": 0.5}}]})
+        write_sealed(path, Kind.BASELINE, {"snapshot": {"entries": [{"metrics": {"rank": rank, "p": 0.5}}]}})
     one, two = (path.read_text().splitlines() for path in files)
     changed = [pair for pair in zip(one, two, strict=True) if pair[0] != pair[1]]
     assert [pair[0].split('"')[1] for pair in changed] == ["sha256", "rank"]
