@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -29,13 +30,20 @@ def analyses_table() -> str:
 
 
 def help_of_verbs() -> str:
-    """What each verb says of itself, a section each."""
+    """What each verb says of itself, a section each; the verbs below a verb follow it."""
     parts = []
-    for name, command in main.commands.items():
+    for name, command in _all_verbs(main):
         context = click.Context(command, info_name=f"ecco-reports {name}", terminal_width=96, max_content_width=96)
         context.help_option_names = ["-h", "--help"]
         parts.append(f"### {name}\n\n```text\n{command.get_help(context)}\n```\n\n")
     return "".join(parts)
+
+
+def _all_verbs(group: click.Group, above: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        yield above + name, command
+        if isinstance(command, click.Group):
+            yield from _all_verbs(command, f"{above}{name} ")
 
 
 def test_the_table_of_verbs_is_what_the_command_has() -> None:
