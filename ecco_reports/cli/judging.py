@@ -181,7 +181,7 @@ def check(
     done = recalled(experiments, store)
     snapshots = snapshots_of(done)
     if before is not None:
-        comparisons = held_against(before, snapshots)
+        comparisons = held_against(experiments, before, snapshots)
     else:
         comparisons = _held_against_named(str(baseline), experiments, snapshots, baselines, store)
     verdicts = judge(done, comparisons, require_baseline=require_baseline)

@@ -141,20 +141,25 @@ def blessed(experiments: Sequence[Experiment], baselines: Path) -> Mapping[str, 
     return blessed_for((experiment.name for experiment in experiments), baselines)
 
 
-def held_against(before: Mapping[str, Snapshot], after: Mapping[str, Snapshot]) -> Mapping[str, Comparison]:
-    """Each experiment that has a baseline, held against it.
+def held_against(
+    experiments: Sequence[Experiment], before: Mapping[str, Snapshot], after: Mapping[str, Snapshot]
+) -> Mapping[str, Comparison]:
+    """Each experiment that has a baseline, held against it: a blessed one, or one of its own models.
 
     Args:
-        before: The baselines, by experiment.
+        experiments: What was run.
+        before: The blessed baselines, by experiment.
         after: What was found, by experiment.
 
     Raises:
         BaselineError: They have nothing in common.
     """
-    from ecco_reports.comparison import compare
+    from ecco_reports.comparison import compare, compare_within
 
     names = ("baseline", "this run")
-    return {name: compare(snapshot, after[name], names=names) for name, snapshot in before.items()}
+    found = {name: compare(snapshot, after[name], names=names) for name, snapshot in before.items()}
+    own = {one.name: compare_within(after[one.name], one.baseline) for one in experiments if one.baseline is not None}
+    return {one.name: (own | found)[one.name] for one in experiments if one.name in own | found}
 
 
 def noted(done: Run, store: Path) -> Mapping[str, Snapshot]:

@@ -75,6 +75,22 @@ def compare(
     )
 
 
+def compare_within(snapshot: Snapshot, baseline: str, *, analyses: Registry[AnyAnalysis] = ANALYSES) -> Comparison:
+    """Holds the models of one experiment against one of them.
+
+    Args:
+        snapshot: The experiment.
+        baseline: The name of that model.
+        analyses: The analyses that exist.
+
+    Raises:
+        BaselineError: There is no such model, or no other.
+    """
+    others = [name for name in snapshot.models if name != baseline]
+    names = (baseline, others[0] if len(others) == 1 else "the others")
+    return compare(snapshot, snapshot, names=names, models=[(baseline, other) for other in others], analyses=analyses)
+
+
 def _notes(before: Snapshot, after: Snapshot, models: ModelPairs, *, all_models: bool) -> Iterator[str]:
     """What a reader should know before the numbers, a sentence each."""
     if before.experiment != after.experiment:

@@ -72,12 +72,25 @@ class Evidence:
         return [entry for entry in self.snapshot.entries if entry.label == gate.label and self.covers(gate, entry)]
 
     def covers(self, gate: Gate, entry: Entry) -> bool:
-        """Whether a gate is for the model and the prompt of a result."""
-        return (not gate.models or entry.model in gate.models) and (not gate.prompts or entry.prompt in gate.prompts)
+        """Whether a gate is for the model and the prompt of a result.
+
+        One that asks for the baseline is not for the model that is the baseline itself.
+        """
+        if gate.models and entry.model not in gate.models:
+            return False
+        if gate.against and entry.model in self._own_baselines:
+            return False
+        return not gate.prompts or entry.prompt in gate.prompts
 
     def pair(self, entry: Entry) -> Pair | None:
         """What a result is compared with."""
         return self._pairs.get(entry.place)
+
+    @cached_property
+    def _own_baselines(self) -> frozenset[str]:
+        """The models of the run that others of the same run are held against."""
+        within = self.comparison is not None and self.comparison.before is self.comparison.after
+        return frozenset(before for before, _ in self.comparison.models) if within and self.comparison else frozenset()
 
     @cached_property
     def _pairs(self) -> Mapping[tuple[str, str, str], Pair]:
