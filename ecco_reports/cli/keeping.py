@@ -67,8 +67,9 @@ def _missing(done: Run) -> Iterator[str]:
     for experiment in done.experiments:
         missing = [outcome for outcome in done.missing if outcome.task.experiment == experiment.name]
         if missing:
+            asked = counted(len(done.of(experiment.name)), "result")
             yield (
-                f"{experiment.name}: {len(missing)} of {counted(len(done.of(experiment.name)), 'result')} are not in the store. "
+                f"{experiment.name}: {len(missing)} of {asked} are not in the store. "
                 f"First: ecco-reports run {experiment.path}"
             )
 
