@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ecco_reports.analyses.generation.tracing import GenerationTrace, TracedStep, TracedWord
 from ecco_reports.analyses.measures import Measure
 from ecco_reports.comparison import Change, Comparison, Effect, Mark, Pair
 from ecco_reports.gates import Kind, Level, Status, Verdict, Verdicts
@@ -89,10 +90,20 @@ def _mark(measure: Measure, before: float, after: float) -> Mark:
 
 
 def _trace(label: str, prompt: Prompt, lost: bool) -> Mapping[str, Any] | None:
+    """What generation keeps of a result that it was asked for; the other labels keep their numbers alone."""
     if label != "generation":
         return None
-    said = (prompt.target or "").strip()
-    return {"text": " Rome, of course" if lost else f" {said}, of course"}
+    city = "Rome" if lost else (prompt.target or "").strip()
+    trace = GenerationTrace(
+        said=f"{city}, of course",
+        writes=True,
+        given=False,
+        cut="a" * 16,
+        steps=(TracedStep(label=f"·{city}", logprob=-0.1, rank=1, entropy=0.5, candidates={f"·{city}": 0.9}),),
+        target=TracedWord(label=f"·{city}", logprob=-0.1, rank=1),
+        foil=None,
+    )
+    return trace.model_dump(mode="json", exclude_defaults=True)
 
 
 def _entry(model: str, prompt: Prompt, label: str, version: int = 1, **more: Any) -> Entry:
@@ -120,7 +131,7 @@ def _pair(model: str, prompt: Prompt, number: int, label: str) -> Pair:
     lost = _logprob(model, number)[1] < -3
     finding = ""
     if lost and label == "ranks":
-        finding = f"The target “{prompt.target}” was top-ranked, and has rank {7 + number} now."
+        finding = f"The target “{(prompt.target or '').strip()}” was top-ranked, and has rank {7 + number} now."
     elif mark is Mark.CHANGED and label == "attribution" and number == 3:
         finding = "The words are ranked in another order: Kendall's tau-b is 0.35."
     traces = {"before": _trace(label, prompt, False), "after": _trace(label, prompt, lost)}
@@ -217,16 +228,18 @@ def _effect(model: str, label: str, name: str, pairs: Sequence[Pair]) -> Effect 
     )
 
 
-def _snapshot(experiment: str, entries: Sequence[Entry | None], created: str, commit: str | None) -> Snapshot:
+def _snapshot(experiment: str, entries: Sequence[Entry | None], created: str, commit: str) -> Snapshot:
     return Snapshot(
         experiment=experiment,
         title=f"Capitals {HOSTILE[:40]}",
         created=created,
         commit=commit,
-        dirty=commit is None,
+        dirty=created > "2026-02",
         versions={"python": "3.11.9", "torch": "2.13.0"},
         models={
-            name: TracedModel(source=f"./checkpoints/{name}", identity=created[-2:] * 32, tokenizer="", dtype="float32")
+            name: TracedModel(
+                source=f"./checkpoints/{name}", identity=f"{len(name)}{created[6]}" * 32, tokenizer="", dtype="float32"
+            )
             for name in ("facts", "gpt")
         },
         prompts=PROMPTS,
@@ -251,7 +264,7 @@ def comparison(experiment: str = "capitals") -> Comparison:
     ]
     return Comparison(
         before=_snapshot(experiment, [pair.before for pair in pairs], "2026-01-02T03:04:05+00:00", "c0ffee" * 6),
-        after=_snapshot(experiment, [pair.after for pair in pairs], "2026-02-03T04:05:06+00:00", None),
+        after=_snapshot(experiment, [pair.after for pair in pairs], "2026-02-03T04:05:06+00:00", "bead" * 10),
         names=NAMES,
         models=(("facts", "facts"), ("gpt", "gpt")),
         pairs=pairs,

@@ -80,7 +80,7 @@ def forest(rows: Sequence[ForestRow]) -> alt.LayerChart:
     axis = alt.Axis(
         tickCount=5, domain=False, labelExpr="datum.value ? replace(format(datum.value, '+~g'), '-', '\u2212') : '0'"
     )
-    y, legend = _rows("i", "metrics", len(rows)), _legend(row.mark for row in rows)
+    y, legend = _rows("i", "metrics", len(rows), 230), _legend(row.mark for row in rows)
     x = alt.X("d:Q", title=None, scale=scale, axis=axis)
     zero = (
         alt.Chart(alt.InlineData([{"x": 0}]))
@@ -115,7 +115,7 @@ def forest(rows: Sequence[ForestRow]) -> alt.LayerChart:
         f"{len(rows)} effects with their intervals.",
         title=style.footnote(note),
         width="container",
-        height=alt.Step(style.ROW + 2),
+        height=max(1, len(rows)) * (style.ROW + 2),
     )
 
 
@@ -168,7 +168,7 @@ def moves(rows: Sequence[Move], names: tuple[str, str]) -> alt.LayerChart:
         labelOverlap=True,
     )
     scale = alt.Scale(domain=[0, 1], nice=False)
-    y = _rows("i", "prompts", len(rows))
+    y = _rows("i", "prompts", len(rows), 150)
     tooltip = [
         alt.Tooltip("prompt:N", title="title"),
         alt.Tooltip("mark:N", title="mark"),
@@ -205,12 +205,12 @@ def moves(rows: Sequence[Move], names: tuple[str, str]) -> alt.LayerChart:
         f"Probability of the target for {len(rows)} prompts, before and after.",
         title=style.footnote(note),
         width="container",
-        height=alt.Step(style.ROW),
+        height=max(1, len(rows)) * style.ROW,
     )
 
 
-def _rows(field: str, names: str, count: int) -> alt.Y:
-    axis = style.label_axis(names, labelLimit=150, grid=True)
+def _rows(field: str, names: str, count: int, limit: int) -> alt.Y:
+    axis = style.label_axis(names, labelLimit=limit, grid=True)
     return alt.Y(f"{field}:O", title=None, axis=axis, scale=alt.Scale(type="band", domain=list(range(count))))
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from ecco_reports.comparison.findings import Pair
 from ecco_reports.snapshot import Entry
 
-SAID = "text"
-"""The field of a trace that holds what a model said."""
+SAID, GIVEN = "said", "given"
+"""The fields of a trace that hold what a model said, and whether it was given these words to read."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def said_of(pairs: Iterable[Pair]) -> tuple[Said, ...]:
 def _said(entry: Entry | None) -> str | None:
     trace: Mapping[str, Any] = (entry.trace if entry else None) or {}
     text = trace.get(SAID)
-    return text if isinstance(text, str) else None
+    return text if isinstance(text, str) and not trace.get(GIVEN) else None
 
 
 def word_diff(before: str, after: str) -> tuple[Piece, ...]:

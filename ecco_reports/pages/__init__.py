@@ -5,6 +5,7 @@ In: a run and its verdicts. Out: pages, and what could not be drawn. Never: file
     gallery             index.md                       a card per experiment
     overview            experiments/index.md           a line per prompt and model
     experiment          experiments/NAME.md            everything about it
+    comparisons         comparisons/NAME.md            what changed since the baseline, where there is one
     how to read         how-to-read/ANALYSIS.md        a lesson per kind of analysis, on a figure of this run
     reference           reference/analyses.md          the analyses and their settings
 
@@ -14,52 +15,40 @@ forget it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from ecco_reports.analyses import ANALYSES, AnyAnalysis
-from ecco_reports.errors import RenderError
-from ecco_reports.pages import escape
 from ecco_reports.pages.arranging import Arranger
+from ecco_reports.pages.comparing import ComparisonView, Hand, compared, names_of
 from ecco_reports.pages.drawings import Drawings, KeptDrawings, draw_thumbnail
 from ecco_reports.pages.lessons import Lesson, lesson
+from ecco_reports.pages.press import Page, Press, environment
 from ecco_reports.pages.sections import ROWS_SHOWN, Report, Section, Verdict
 from ecco_reports.registry import Registry
-from ecco_reports.resources import resource
 
 if TYPE_CHECKING:
+    from ecco_reports.comparison import Comparison
     from ecco_reports.experiment import Experiment
     from ecco_reports.gates import Verdicts
     from ecco_reports.runner import Run
 
-__all__ = ["KeptDrawings", "Page", "Pages", "Trouble", "render"]
+__all__ = [
+    "KeptDrawings",
+    "Page",
+    "Pages",
+    "Trouble",
+    "comparison_paths",
+    "environment",
+    "render",
+    "render_comparisons",
+]
 
 FAVOURITE = "heathrow"
 """The experiment whose figures the lessons use if it is there: it is the one that the prose was written beside."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page of the site.
-
-    Attributes:
-        path: Where its Markdown lies below the docs folder.
-        title: Its title, as written.
-        markdown: Its content, front matter included.
-        assets: Files that come with it, by path below the docs folder.
-        picture: A small SVG that stands for it where it is shared; empty when there is none.
-    """
-
-    path: str
-    title: str
-    markdown: str
-    assets: Mapping[str, bytes] = field(default_factory=dict)
-    picture: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -103,6 +92,7 @@ def render(
     drawings: Drawings | None = None,
     *,
     analyses: Registry[AnyAnalysis] = ANALYSES,
+    comparisons: Sequence[Comparison] = (),
 ) -> Pages:
     """Makes the pages of a run.
 
@@ -112,83 +102,97 @@ def render(
         templates: Folders whose templates come before those of the package, the first before the second.
         drawings: Who draws; ``KeptDrawings`` spares the figures that have not changed.
         analyses: The analyses that exist.
+        comparisons: Of its experiments with their baselines.
 
     Raises:
         RenderError: A template is wrong, so that a page as a whole cannot be made.
     """
     drawings = drawings or Drawings()
     arranger = Arranger(analyses, drawings)
-    reports = [_report(arranger, one, run, verdicts) for one in run.experiments]
+    names = [one.name for one in run.experiments]
+    views = compared(comparisons, verdicts, Hand(analyses, drawings), names)
+    reports = [_report(arranger, one, run, verdicts, views) for one in run.experiments]
     lessons = [lesson(name, analyses[name], _example(reports, name)) for name in analyses]
     pictures = {report.experiment.name: picture for report in reports if (picture := _thumbnail(report, drawings))}
-    draw = _Press(environment(templates))
+    draw = Press(environment(templates))
     pages = [
         _gallery(draw, reports, pictures),
         draw.page("overview.md.jinja", "experiments/index.md", "All experiments", reports=reports),
         *(_experiment(draw, report, pictures.get(report.experiment.name, "")) for report in reports),
-        draw.page("lessons.md.jinja", "how-to-read/index.md", "How to read the charts", lessons=lessons),
-        *(_lesson(draw, one) for one in lessons),
-        draw.page("analyses.md.jinja", "reference/analyses.md", "Analyses", lessons=lessons),
+        *_comparisons(draw, views),
+        *_teaching(draw, lessons),
     ]
-    return Pages(tuple(pages), tuple(_problems(reports)))
+    return Pages(tuple(pages), (*_problems(reports), *_undrawn(views)))
 
 
-def environment(templates: Iterable[Path] = ()) -> jinja2.Environment:
-    """The Jinja environment: strict, and everything it prints is escaped unless our own code made it as markup."""
-    folders = [*templates, resource("templates")]
-    made = jinja2.Environment(
-        loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(folder) for folder in folders]),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        finalize=escape.escaped,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.filters |= {
-        "title_text": escape.title,
-        "bidi": escape.bidi,
-        "one_line": escape.one_line,
-        "number": escape.number,
-        "slug": escape.slug,
-        "visible": _visible,
-    }
-    return made
+def render_comparisons(
+    comparisons: Sequence[Comparison],
+    verdicts: Verdicts | None = None,
+    templates: Iterable[Path] = (),
+    drawings: Drawings | None = None,
+    *,
+    analyses: Registry[AnyAnalysis] = ANALYSES,
+) -> Pages:
+    """Makes the pages of comparisons alone, without those of any run.
+
+    Args:
+        comparisons: What was found, at least one.
+        verdicts: What the gates say of it.
+        templates: Folders whose templates come before those of the package.
+        drawings: Who draws.
+        analyses: The analyses that exist.
+
+    Raises:
+        RenderError: A template is wrong.
+    """
+    views = compared(comparisons, verdicts, Hand(analyses, drawings or Drawings()))
+    draw = Press(environment(templates))
+    front = draw.page("compared.md.jinja", "index.md", "Comparison", views=views)
+    lessons = [lesson(name, analyses[name], None) for name in analyses]
+    return Pages((front, *_comparisons(draw, views), *_teaching(draw, lessons)), tuple(_undrawn(views)))
 
 
-def _visible(text: str) -> str:
-    from ecco_reports.records import visible
-
-    return escape.one_line(visible(text))
-
-
-class _Press:
-    """Templates in, pages out."""
-
-    def __init__(self, templates: jinja2.Environment) -> None:
-        self._templates = templates
-
-    def has(self, template: str) -> bool:
-        return template in self._templates.list_templates()
-
-    def page(
-        self, template: str, path: str, title: str, assets: Mapping[str, bytes] | None = None, **context: Any
-    ) -> Page:
-        try:
-            body = self._templates.get_template(template).render(title=title, path=path, **context)
-        except jinja2.TemplateError as error:
-            where = f"{error.filename}:{error.lineno}: " if isinstance(error, jinja2.TemplateSyntaxError) else ""
-            raise RenderError(f"{path}: the template {template} cannot be used: {where}{error}") from error
-        return Page(path, title, body, dict(assets or {}))
+def comparison_paths(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
+    """Where the pages of comparisons lie below the docs folder, in their order."""
+    return tuple(f"comparisons/{name}.md" for name in names_of(comparisons))
 
 
-def _report(arranger: Arranger, experiment: Experiment, run: Run, verdicts: Verdicts | None) -> Report:
+def _comparisons(draw: Press, views: Sequence[ComparisonView]) -> Iterator[Page]:
+    """The list of comparisons and their pages; nothing where there are none."""
+    if views:
+        yield draw.page("comparisons.md.jinja", "comparisons/index.md", "Comparisons", views=views)
+    for view in views:
+        yield draw.page(
+            "comparison.md.jinja", view.path, f"{view.title}: what changed", view.files, view=view, alone=False
+        )
+
+
+def _teaching(draw: Press, lessons: Sequence[Lesson]) -> Iterator[Page]:
+    yield draw.page("lessons.md.jinja", "how-to-read/index.md", "How to read the charts", lessons=lessons)
+    yield from (_lesson(draw, one) for one in lessons)
+    yield draw.page("analyses.md.jinja", "reference/analyses.md", "Analyses", lessons=lessons)
+
+
+def _undrawn(views: Iterable[ComparisonView]) -> Iterator[Trouble]:
+    for view in views:
+        for anchor, trouble in view.troubles:
+            yield Trouble(view.path, anchor, trouble.message)
+
+
+def _report(
+    arranger: Arranger,
+    experiment: Experiment,
+    run: Run,
+    verdicts: Verdicts | None,
+    views: Sequence[ComparisonView],
+) -> Report:
     readings = arranger.readings(experiment, run.of(experiment.name))
     meetings = arranger.meetings(experiment, readings)
-    return Report(experiment, readings, _verdicts(verdicts, experiment.name), meetings)
+    mine = tuple(view for view in views if view.comparison.after.experiment == experiment.name)
+    return Report(experiment, readings, _verdicts(verdicts, experiment.name), meetings, mine)
 
 
-def _gallery(draw: _Press, reports: list[Report], pictures: Mapping[str, str]) -> Page:
+def _gallery(draw: Press, reports: list[Report], pictures: Mapping[str, str]) -> Page:
     assets = {f"assets/experiments/{name}/thumbnail.svg": picture.encode() for name, picture in pictures.items()}
     return draw.page("gallery.md.jinja", "index.md", "Gallery", assets, reports=reports, pictured=set(pictures))
 
@@ -206,7 +210,7 @@ def _picture(section: Section) -> str:
     return draw_thumbnail(section.analysis.charts(section.result))
 
 
-def _experiment(draw: _Press, report: Report, picture: str) -> Page:
+def _experiment(draw: Press, report: Report, picture: str) -> Page:
     assets = {path: content for section in report.all_sections for path, content in section.files.items()}
     page = draw.page(
         "experiment.md.jinja",
@@ -220,7 +224,7 @@ def _experiment(draw: _Press, report: Report, picture: str) -> Page:
     return replace(page, picture=picture.encode())
 
 
-def _lesson(draw: _Press, one: Lesson) -> Page:
+def _lesson(draw: Press, one: Lesson) -> Page:
     own = f"analyses/{one.name}.md.jinja"
     template = own if draw.has(own) else "lesson.md.jinja"
     return draw.page(template, f"how-to-read/{one.name}.md", one.analysis.title, lesson=one)

@@ -21,6 +21,7 @@ from ecco_reports.records import Check, Family, Metric, Passage, Prompt, Provena
 
 if TYPE_CHECKING:
     from ecco_reports.experiment import Experiment
+    from ecco_reports.pages.comparing import ComparisonView
     from ecco_reports.plan import Task
 
 ROWS_SHOWN = 25
@@ -237,12 +238,14 @@ class Report:
         readings: Every prompt read by every model, in the order of the experiment.
         verdicts: What its gates say.
         meetings: What the results of two models say about each other, prompt by prompt.
+        comparisons: What changed since its baselines.
     """
 
     experiment: Experiment
     readings: tuple[Reading, ...]
     verdicts: tuple[Verdict, ...] = ()
     meetings: tuple[Meeting, ...] = ()
+    comparisons: tuple[ComparisonView, ...] = ()
 
     @property
     def path(self) -> str:
