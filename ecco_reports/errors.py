@@ -12,6 +12,8 @@
     │   └── ModelApiError      a model behind an API answered with an error (models)
     ├── NotFiniteError         a result holds NaN or infinity (store)
     ├── StoreError             the store cannot be read or written (store)
+    ├── BaselineError          nothing usable to hold a run against, or a run not fit for it (comparison, baselines)
+    ├── HistoryError           a run has no place in a history, or a history cannot be read or written (history)
     ├── BaselineError          there is nothing usable to hold a run against, or nothing fit to bless (baselines)
     ├── SpanError              an attribution says nothing of a part of the prompt that was named (analyses, gates)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
@@ -188,6 +190,10 @@ class SpanError(EccoReportsError):
 
 class BaselineError(EccoReportsError):
     """There is nothing usable to hold a run against, or a run is not fit to be held against."""
+
+
+class HistoryError(EccoReportsError):
+    """A run has no place in a history, or a history cannot be read or written."""
 
 
 class RenderError(EccoReportsError):

@@ -123,8 +123,7 @@ def execute(
             known before.
         StoreError: The store cannot be read or written.
     """
-    if plan.out_of_reach:
-        raise ExperimentError(sorted({problem for model in plan.out_of_reach for problem in model.problems}))
+    _demand_within_reach(plan)
     collector = _Collector(plan, store, progress or Silent(), analyses)
     missing = collector.recall()
     commits = {experiment.name: commit_of(experiment.path.parent) for experiment in plan.experiments} if missing else {}
@@ -146,8 +145,10 @@ def recall(plan: Plan, store: Store, *, analyses: Registry[AnyAnalysis] = ANALYS
     ``NOT_RUN``.
 
     Raises:
+        ExperimentError: A model is out of reach, so that not even its results can be found.
         StoreError: The store cannot be read.
     """
+    _demand_within_reach(plan)
     outcomes = []
     for task in plan.tasks:
         stored = store.get(task.key, analyses[task.analysis].Result)
@@ -158,6 +159,11 @@ def recall(plan: Plan, store: Store, *, analyses: Registry[AnyAnalysis] = ANALYS
         failure = noted.result if noted else Failure(kind=NOT_RUN, message="It has not been run.")
         outcomes.append(Outcome(task, None, failure, noted.provenance if noted else None, fresh=False))
     return Run(plan.experiments, tuple(outcomes))
+
+
+def _demand_within_reach(plan: Plan) -> None:
+    if plan.out_of_reach:
+        raise ExperimentError(sorted({problem for model in plan.out_of_reach for problem in model.problems}))
 
 
 class _Collector:

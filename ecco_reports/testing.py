@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 
 from ecco_reports.analyses import AnyAnalysis
+from ecco_reports.analyses.measures import Trace
 from ecco_reports.errors import CapabilityError
 from ecco_reports.models.base import LanguageModel
-from ecco_reports.records import Prompt, Record, join_arrays, split_arrays
+from ecco_reports.records import Metric, Prompt, Record, join_arrays, split_arrays
 
+TRACE_BYTES = 20_000
+"""The most that the trace of a prompt of one sentence may take as JSON: baselines are committed."""
 HEATHROW = Prompt(name="heathrow", text="Heathrow airport is located in the city of", target=" London", foil=" Paris")
 """A prompt that the bundled model knows the answer to."""
 
@@ -58,11 +61,13 @@ def check_analysis(
     assert type(found) is analysis.Result, f"run returned {type(found).__name__}, not {analysis.Result.__name__}"
     assert same(found, round_trip(found)), "the result changes on its way through the store"
     check_words(analysis, found)
+    size = len(json.dumps(_as_kept(analysis.trace(found))).encode())
+    assert size < TRACE_BYTES, f"the trace takes {size:,} bytes, and {TRACE_BYTES:,} is the most"
     return found
 
 
 def check_words(analysis: AnyAnalysis, result: Record) -> None:
-    """Checks what a result says: proof, metrics, summary, table, figures.
+    """Checks what a result says: proof, metrics, summary, table, figures, and what is kept for comparisons.
 
     Raises:
         AssertionError: A promise is broken.
@@ -74,6 +79,9 @@ def check_words(analysis: AnyAnalysis, result: Record) -> None:
         assert name.isidentifier(), f"metric {name!r} cannot be written in a gate"
         assert math.isfinite(metric.value), f"metric {name} is {metric.value}"
         assert metric.meaning, f"metric {name} has no meaning"
+        if analysis.measures:
+            _check_metric(analysis, name, metric)
+    check_trace(analysis, result)
     summary = analysis.summary(result)
     assert summary.endswith((".", "”", "?")), "the summary is no sentence"
     assert "\n\n" not in summary.strip(), "the summary is more than one paragraph"
@@ -87,6 +95,43 @@ def check_words(analysis: AnyAnalysis, result: Record) -> None:
     assert len({figure.id for figure in figures}) == len(figures), "two figures have one id"
     for figure in figures:
         check_figure(figure)
+
+
+def _check_metric(analysis: AnyAnalysis, name: str, metric: Metric) -> None:
+    """A metric is in the catalogue of its room, and says the same as stands there."""
+    assert name in analysis.measures, f"metric {name} is not among the measures of {analysis.name}"
+    measure = analysis.measures[name]
+    assert not measure.of_two, f"metric {name} is a measure of two results"
+    assert metric.direction is measure.direction, f"metric {name} is better in another direction than its measure"
+
+
+def check_trace(analysis: AnyAnalysis, result: Record) -> None:
+    """Checks what is kept of a result: that it survives a file, and that it is no different from itself.
+
+    Raises:
+        AssertionError: A promise is broken.
+    """
+    trace = analysis.trace(result)
+    if analysis.Traced is None:
+        assert trace is None, "there is a trace, and Traced does not say of which class"
+        return
+    assert type(trace) is analysis.Traced, f"trace returned {type(trace).__name__}, not {analysis.Traced.__name__}"
+    kept = json.loads(json.dumps(_as_kept(trace), allow_nan=False))
+    assert analysis.Traced.model_validate(kept) == trace, "the trace changes on its way through a file"
+    drift = analysis.drift(trace, trace)
+    for name, value in drift.values.items():
+        assert name in analysis.measures, f"{name} is not among the measures of {analysis.name}"
+        equal = analysis.measures[name].equal
+        assert equal is not None, f"{name} is a measure of one result"
+        assert math.isclose(value, equal, abs_tol=1e-9), f"{name} of a trace and itself is {value}, not {equal}"
+    assert not drift.finding, f"there is a difference between a trace and itself: {drift.finding}"
+    for figure in analysis.drift_figures(trace, trace, ("baseline", "candidate")):
+        check_figure(figure)
+
+
+def _as_kept(trace: Trace | None) -> Any:
+    """A trace as a baseline has it."""
+    return None if trace is None else trace.model_dump(mode="json", exclude_defaults=True)
 
 
 def check_figure(figure: Any) -> None:
@@ -142,6 +187,12 @@ def _check_description(analysis: AnyAnalysis) -> None:
     assert analysis.requires, "it requires nothing of a model"
     for record in (analysis.Params, analysis.Result):
         assert issubclass(record, Record), f"{record.__name__} is no Record"
+    for name, measure in analysis.measures.items():
+        assert name.isidentifier(), f"measure {name!r} cannot be written in a gate"
+        assert measure.meaning, f"measure {name} has no meaning"
+        known = [measure.noise, measure.relative, measure.equal or 0.0]
+        assert all(map(math.isfinite, known)), f"measure {name}: a number is not finite"
+        assert min(measure.noise, measure.relative) >= 0, f"measure {name} has a noise below 0"
 
 
 def _check_capabilities(analysis: AnyAnalysis, model: LanguageModel) -> None:

@@ -23,6 +23,7 @@ class Measure:
             larger counts as the same.
         equal: For a number that describes two results of one question: its value for equal results (1 for an
             agreement, 0 for a distance). None for a number that describes one result.
+        relative: The noise as a share of the number itself, where that is more: the larger a rank, the less it says.
     """
 
     direction: Direction
@@ -30,11 +31,16 @@ class Measure:
     unit: str = ""
     noise: float = 0.0
     equal: float | None = None
+    relative: float = 0.0
 
     @property
     def of_two(self) -> bool:
         """Whether it describes two results rather than one."""
         return self.equal is not None
+
+    def noise_at(self, value: float) -> float:
+        """The largest change of a number that rounding alone should make."""
+        return max(self.noise, self.relative * abs(value))
 
 
 def as_metrics(

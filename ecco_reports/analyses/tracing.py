@@ -23,9 +23,16 @@ Logprob: TypeAlias = Annotated[float, Field(le=0, allow_inf_nan=False)]
 Listed: TypeAlias = Mapping[str, Share]
 """The most probable outcomes by label. What is not listed is less probable than each of them."""
 
+TARGET_NOISE, GAP_NOISE, DIVERGENCE_NOISE = 0.15, 0.2, 1e-3
+"""What half precision does to the log-probability of a word, to the gap between two, and to a KL divergence, in nats;
+how it was measured stands beside the numbers of the generation room."""
+RANK_NOISE = 0.03
+"""What it does to a rank, as a share of the rank."""
 OTHER_TOKENS = "The two tokenizers cut the prompt into other tokens: what they say is compared as it is spelled."
 NO_DIVERGENCE = f"{OTHER_TOKENS} Their distributions are over other things, so there is no KL divergence."
 _LETTERS = 80
+_SEEN = 0.02
+"""What a probability has to move before a sentence speaks of it."""
 _UNSEEN = 1e-5
 """Probability below which what is left of a list is rounding: ten candidates, each rounded to six decimals."""
 T = TypeVar("T")
@@ -118,19 +125,32 @@ def word(label: str) -> str:
 
 def moved(label: str, ranks: tuple[int | None, int | None], shares: tuple[float, float]) -> str:
     """How a word moved, as a clause: "“London” falls from rank 1 (82.1%) to rank 7 (2.0%)"."""
-    down = shares[1] < shares[0] if ranks[0] == ranks[1] or None in ranks else _worse(*ranks)
-    verb = "falls" if down else "rises"
+    verb = _verb(ranks, shares)
+    if ranks[0] == ranks[1] and ranks[0] is not None:
+        return f"“{word(label)}” {verb} from {share(shares[0])} to {share(shares[1])} and stays at rank {ranks[0]:,}"
     places = [
         share(odds) if rank is None else f"rank {rank:,} ({share(odds)})"
         for rank, odds in zip(ranks, shares, strict=True)
     ]
-    if ranks[0] == ranks[1] and ranks[0] is not None:
-        return f"“{word(label)}” {verb} from {share(shares[0])} to {share(shares[1])} and stays at rank {ranks[0]:,}"
     return f"“{word(label)}” {verb} from {places[0]} to {places[1]}"
 
 
-def _worse(before: int | None, after: int | None) -> bool:
-    return before is not None and after is not None and after > before
+def _verb(ranks: tuple[int | None, int | None], shares: tuple[float, float]) -> str:
+    """Which way a word moved; where its rank went one way and its probability the other, neither."""
+    fell, rose = shares[1] < shares[0], shares[1] > shares[0]
+    if ranks[0] is not None and ranks[1] is not None and ranks[0] != ranks[1]:
+        sank = ranks[1] > ranks[0]
+        if (sank and rose) or (not sank and fell):
+            return "goes"
+        fell = sank
+    return "falls" if fell else "rises"
+
+
+def has_moved(ranks: tuple[int | None, int | None], shares: tuple[float, float]) -> bool:
+    """Whether a sentence should speak of it: the probability moved visibly, or the rank, and not by rounding alone."""
+    if abs(shares[0] - shares[1]) > _SEEN:
+        return True
+    return ranks[0] != ranks[1] and min(shares) * math.exp(TARGET_NOISE) < max(shares)
 
 
 def quoted(text: str) -> str:

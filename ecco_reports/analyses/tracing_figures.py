@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ecco_reports.analyses.layers import layer_name
-from ecco_reports.analyses.tracing_ranks import RanksTrace, TracedWord, end_of, ends_apart, shared_words, winner
+from ecco_reports.analyses.tracing_ranks import LayeredWord, RanksTrace, end_of, ends_apart, shared_words, winner
 
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import ChartFigure
@@ -74,7 +74,7 @@ def _figure(kind: str, sides: tuple[RanksTrace, RanksTrace], measure: Measure, r
     )
 
 
-def _of(side: RanksTrace, label: str) -> list[TracedWord]:
+def _of(side: RanksTrace, label: str) -> list[LayeredWord]:
     return [one for one in side.words if one.label == label]
 
 

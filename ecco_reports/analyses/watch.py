@@ -37,7 +37,7 @@ from ecco_reports.analyses.reading_out import (
     way_to_read,
 )
 from ecco_reports.analyses.side_by_side import Side, side_by_side
-from ecco_reports.analyses.tracing import cut_of_prompt
+from ecco_reports.analyses.tracing import GAP_NOISE, RANK_NOISE, cut_of_prompt
 from ecco_reports.analyses.tracing_figures import depth_figures
 from ecco_reports.analyses.tracing_ranks import RANK_SHIFT, SAME_WINNER, RanksTrace, drift_of, traced_words
 from ecco_reports.analyses.work import Extent, Work
@@ -53,12 +53,16 @@ if TYPE_CHECKING:
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         "first_rank": Measure(
-            Direction.LOWER, "rank of the first watched word at the last layer read out, at the last place", "rank"
+            Direction.LOWER,
+            "rank of the first watched word at the last layer read out, at the last place",
+            "rank",
+            relative=RANK_NOISE,
         ),
         "lead": Measure(
             Direction.HIGHER,
             "log-probability of the first watched word minus that of the second one, in nats",
             "nats",
+            noise=GAP_NOISE,
         ),
         "overtaking_layer": Measure(
             Direction.NEITHER,

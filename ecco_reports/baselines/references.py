@@ -58,7 +58,7 @@ class Resolved:
     Attributes:
         name: What reports call it.
         said: Which snapshots were taken, as the end of a sentence.
-        snapshots: By experiment.
+        snapshots: By experiment; of the chosen model alone, where one was chosen.
         model: The model that was chosen, or None for all.
         experiments: The experiment files, by name, where the reference names some.
     """
@@ -86,7 +86,7 @@ def resolve(text: str, places: Places, run_of: RunOf) -> Resolved:
     found = _found(reference, places, run_of)
     if model is None:
         return found
-    having = {name: snapshot for name, snapshot in found.snapshots.items() if model in snapshot.models}
+    having = {name: _only(model, snapshot) for name, snapshot in found.snapshots.items() if model in snapshot.models}
     if not having:
         known = sorted({name for snapshot in found.snapshots.values() for name in snapshot.models})
         raise BaselineError(f"there is no model {model!r} in {found.said}. {did_you_mean(model, known)}")
@@ -97,6 +97,12 @@ def resolve(text: str, places: Places, run_of: RunOf) -> Resolved:
         model=model,
         experiments=found.experiments,
     )
+
+
+def _only(model: str, snapshot: Snapshot) -> Snapshot:
+    """What a snapshot says of one model."""
+    entries = tuple(entry for entry in snapshot.entries if entry.model == model)
+    return snapshot.model_copy(update={"models": {model: snapshot.models[model]}, "entries": entries})
 
 
 def _divided(text: str) -> tuple[str, str | None]:
@@ -117,9 +123,9 @@ def _found(text: str, places: Places, run_of: RunOf) -> Resolved:
         return _latest(places.store, int(match[1] or 0))
     if text in blessed_names(places.baselines):
         return _baseline(baseline_file(places.baselines, text), text)
-    if path.is_dir():
+    if text and path.is_dir():
         return _folder(path, run_of)
-    if path.suffix == SUFFIX:
+    if path.suffix == SUFFIX and (path.exists() or path.is_symlink()):
         return _file(path)
     ids = run_ids(places.store)
     matches = [name for name in ids if name.startswith(text)] if len(text) >= _NEVER_SHORTER else []

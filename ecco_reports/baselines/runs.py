@@ -7,10 +7,10 @@ newest record leaves no second one, and only the newest records are kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ def leave_record(store: Path, snapshots: Mapping[str, Snapshot]) -> str:
     if ids and ids[-1].endswith(sign) and _is_usable(store, ids[-1]):
         return ids[-1]
     now = datetime.now(UTC)
-    name = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z-{sign}"
+    name = f"{_moment(now, ids)}-{sign}"
     values = {
         "when": now.isoformat(timespec="seconds"),
         "version": ecco_reports.__version__,
@@ -82,6 +82,14 @@ def leave_record(store: Path, snapshots: Mapping[str, Snapshot]) -> str:
         with suppress(OSError):  # Somebody else has removed it, or may: it does no harm.
             record_file(store, old).unlink()
     return name
+
+
+def _moment(now: datetime, ids: Sequence[str]) -> str:
+    """The time as an id tells it, to the millisecond: later than that of every record, whatever the clock says."""
+    if ids:
+        newest = datetime.strptime(ids[-1].partition("Z-")[0], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
+        now = max(now, newest + timedelta(milliseconds=1))
+    return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z"
 
 
 def record_file(store: Path, name: str) -> Path:

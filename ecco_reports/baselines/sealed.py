@@ -83,16 +83,16 @@ def read_sealed(path: Path, *, again: str) -> tuple[Kind, dict[str, Any]]:
         sealed = json.loads(
             data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite
         )
+        return _opened(path, sealed, again)
     except _UnfitError as error:
         raise BaselineError(f"{path} {error}; {again}.") from error
     except (ValueError, RecursionError) as error:
         raise BaselineError(f"{path} is truncated or no JSON ({_first_line(error)}); {again}.") from error
-    return _opened(path, sealed, again)
 
 
 def _opened(path: Path, sealed: Any, again: str) -> tuple[Kind, dict[str, Any]]:
     """The values of what was read, once its kind, its schema and its checksum are what they should be."""
-    if not isinstance(sealed, dict) or sealed.get("ecco_reports") not in set(Kind):
+    if not isinstance(sealed, dict) or sealed.get("ecco_reports") not in tuple(Kind):
         raise BaselineError(f"{path} is JSON, but neither a baseline nor a record of a run.")
     kind, schema = Kind(sealed["ecco_reports"]), sealed.get("schema")
     if not isinstance(schema, int) or isinstance(schema, bool):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,11 @@ from ecco_reports.charts import grid, style
 
 BAR = 9
 """Height of a bar in pixels."""
-LABEL_WIDTH = 104
-NOTE_WIDTH = 100
-_LETTERS = 15
+LETTER = 6.8
+"""Width of a letter of a label in pixels."""
+MOST_LETTERS = 21
+NOTE_WIDTHS = (46, 100)
+"""Room for one number, and for two with an arrow between them."""
 _COLOURS = (style.SERIES[6], style.BELIEF)
 """What was is grey, what is has a colour."""
 
@@ -47,6 +49,7 @@ def paired_bars(
     values: np.ndarray,
     scale: Scale,
     row_name: str,
+    choosing: str = "Output ",
 ) -> alt.LayerChart:
     """One row per label, one bar per side in it, and the numbers on the right.
 
@@ -57,6 +60,7 @@ def paired_bars(
         values: ``[output, side, row]``; NaN where there is none.
         scale: What a length means.
         row_name: What a row is.
+        choosing: What stands before the drop-down.
     """
     rows = [
         {"o": output, "r": row} | _known(values[output, :, row])
@@ -66,11 +70,13 @@ def paired_bars(
     height = BAR * len(sides) + 7
     y = alt.Y("r:O", axis=None, scale=alt.Scale(domain=list(range(len(labels))), paddingInner=0.25, paddingOuter=0.1))
     said = _said(len(sides), scale).encode(y=y)
-    layers = [_label(said), _bars(said, len(sides), values, scale), _note(said), _answers(said, sides, row_name)]
+    told = {"name": row_name, "output": choosing.strip().lower()}
+    room = LETTER * min(MOST_LETTERS, max((len(label) for label in labels), default=0)) + 14
+    layers = [_label(said, room), _bars(said, room, values, scale), _note(said), _answers(said, sides, told)]
     chart = alt.LayerChart(layer=layers, datasets={"pairs": rows}).add_params(
-        grid.choice("chosen", outputs, "Output "),
+        grid.choice("chosen", outputs, choosing),
         style.names("rows", labels),
-        style.names("short", [style.fitting(label, _LETTERS) for label in labels]),
+        style.names("short", [style.fitting(label, MOST_LETTERS) for label in labels]),
         style.names("sides", sides),
         style.names("outputs", outputs),
     )
@@ -111,8 +117,16 @@ def _said(sides: int, scale: Scale) -> alt.Chart:
     )
 
 
-def _bars(said: alt.Chart, sides: int, values: np.ndarray, scale: Scale) -> alt.Chart:
+def _bars(said: alt.Chart, room: float, values: np.ndarray, scale: Scale) -> alt.Chart:
+    sides = values.shape[1]
     known = values[np.isfinite(values)]
+    look: dict[str, Any] = {
+        "tickCount": 4,
+        "domain": False,
+        "ticks": False,
+        "labelOverlap": "greedy",
+        "labelSeparation": 8,
+    }
     low, high = float(known.min(initial=0.0)), float(known.max(initial=0.0))
     domain = [min(low, 0.0), max(high, scale.whole or 0.0) or 1.0]
     bars: alt.Chart = (
@@ -124,8 +138,8 @@ def _bars(said: alt.Chart, sides: int, values: np.ndarray, scale: Scale) -> alt.
             x=alt.X(
                 "value:Q",
                 title=scale.title,
-                scale=alt.Scale(domain=domain, range=[LABEL_WIDTH, alt.ExprRef(f"width - {NOTE_WIDTH}")]),
-                axis=alt.Axis(format=".0%" if scale.percent else "~g", tickCount=4, domain=False, ticks=False),
+                scale=alt.Scale(domain=domain, range=[room, alt.ExprRef(f"width - {NOTE_WIDTHS[sides - 1]}")]),
+                axis=alt.Axis(format=".0%" if scale.percent else "~g", **look),
             ),
             yOffset=alt.YOffset("side:O", scale=alt.Scale(domain=list(range(sides)))),
         )
@@ -133,10 +147,10 @@ def _bars(said: alt.Chart, sides: int, values: np.ndarray, scale: Scale) -> alt.
     return bars
 
 
-def _label(said: alt.Chart) -> alt.Chart:
+def _label(said: alt.Chart, room: float) -> alt.Chart:
     marks: alt.Chart = said.mark_text(
-        align="right", baseline="middle", fontSize=12, limit=LABEL_WIDTH - 10, color=style.INK, aria=False, tooltip=None
-    ).encode(x=alt.value(LABEL_WIDTH - 8), text="label:N", color=alt.value(style.INK))
+        align="right", baseline="middle", fontSize=12, limit=room, color=style.INK, aria=False, tooltip=None
+    ).encode(x=alt.value(room - 8), text="label:N", color=alt.value(style.INK))
     return marks
 
 
@@ -147,16 +161,14 @@ def _note(said: alt.Chart) -> alt.Chart:
     return marks
 
 
-def _answers(said: alt.Chart, sides: Sequence[str], row_name: str) -> alt.Chart:
+def _answers(said: alt.Chart, sides: Sequence[str], titles: Mapping[str, str]) -> alt.Chart:
     """Invisible rows above all others, which hold tooltip and spoken sentence."""
-    numbers: list[Any] = [
-        alt.Tooltip(f"w{side}:N", title=style.shown(name).replace(".", "\u2024")) for side, name in enumerate(sides)
-    ]
+    numbers = [alt.Tooltip(f"w{side}:N", title=style.shown(name)) for side, name in enumerate(sides)]
     marks: alt.Chart = said.mark_bar(fill="transparent", stroke=None, style=grid.ANSWERS).encode(
         x=alt.value(0),
         x2=alt.value(alt.ExprRef("width")),
         color=alt.value("transparent"),
         description="says:N",
-        tooltip=[alt.Tooltip("name:N", title=row_name), alt.Tooltip("output:N", title="output"), *numbers],
+        tooltip=[*(alt.Tooltip(f"{field}:N", title=title) for field, title in titles.items()), *numbers],
     )
     return marks

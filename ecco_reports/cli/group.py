@@ -17,6 +17,7 @@ from ecco_reports.errors import (
     BaselineError,
     EccoReportsError,
     ExperimentError,
+    HistoryError,
     ModelError,
     PublishingError,
     ReportError,
@@ -24,7 +25,7 @@ from ecco_reports.errors import (
 
 FINE, UNEXPECTED, USERS_MISTAKE, GATE_FAILED, TASK_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
-_MISTAKES = (BaselineError, ExperimentError, ModelError, PublishingError, ReportError)
+_MISTAKES = (BaselineError, ExperimentError, HistoryError, ModelError, PublishingError, ReportError)
 """What the user can mend."""
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ecco_reports.errors import BaselineError
+
 if TYPE_CHECKING:
+    from ecco_reports.comparison import Comparison
     from ecco_reports.executors.base import Executor
     from ecco_reports.experiment import Experiment
-    from ecco_reports.gates import Verdicts
+    from ecco_reports.gates import Verdict, Verdicts
     from ecco_reports.runner import Run
+    from ecco_reports.snapshot import Snapshot
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,6 +36,17 @@ def store_option(command: Command) -> Command:
         default=Path(".ecco-reports/store"),
         show_default=True,
         help="Folder of the results.",
+    )(command)
+
+
+def baselines_option(command: Command) -> Command:
+    """``--baselines``: where what runs are held against is kept."""
+    return click.option(
+        "--baselines",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("baselines"),
+        show_default=True,
+        help="Folder of what runs are held against.",
     )(command)
 
 
@@ -105,6 +120,62 @@ def run_all(experiments: Sequence[Experiment], store: Path, jobs: int) -> Run:
         return execute(made, executor_for(jobs), results, progress)
 
 
+def recalled(experiments: Sequence[Experiment], store: Path) -> Run:
+    """The run of experiments as far as it is stored; computes nothing."""
+    from ecco_reports.plan import make_plan
+    from ecco_reports.runner import recall
+    from ecco_reports.store import Store
+
+    results = Store(store)
+    return recall(make_plan(experiments, results), results)
+
+
+def blessed(experiments: Sequence[Experiment], baselines: Path) -> Mapping[str, Snapshot]:
+    """The baselines of experiments, as far as there are any; asked for before anything is computed.
+
+    Raises:
+        BaselineError: There is one, and it cannot be used.
+    """
+    from ecco_reports.baselines import blessed_for
+
+    return blessed_for((experiment.name for experiment in experiments), baselines)
+
+
+def held_against(
+    experiments: Sequence[Experiment], before: Mapping[str, Snapshot], after: Mapping[str, Snapshot]
+) -> Mapping[str, Comparison]:
+    """Each experiment that has a baseline, held against it: a blessed one, or one of its own models.
+
+    Args:
+        experiments: What was run.
+        before: The blessed baselines, by experiment.
+        after: What was found, by experiment.
+
+    Raises:
+        BaselineError: They have nothing in common.
+    """
+    from ecco_reports.comparison import compare, compare_within
+
+    names = ("baseline", "this run")
+    found = {name: compare(snapshot, after[name], names=names) for name, snapshot in before.items()}
+    own = {one.name: compare_within(after[one.name], one.baseline) for one in experiments if one.baseline is not None}
+    return {one.name: (own | found)[one.name] for one in experiments if one.name in own | found}
+
+
+def noted(done: Run, store: Path) -> Mapping[str, Snapshot]:
+    """Leaves a record of a run in the store, says what it is called, and hands on what is in it."""
+    from ecco_reports.baselines import leave_record
+    from ecco_reports.snapshot import snapshots_of
+
+    snapshots = snapshots_of(done)
+    try:
+        click.echo(f"This is run {leave_record(store, snapshots)}.")
+    except BaselineError as error:
+        # The results are there all the same: a store that may only be read is enough to build from.
+        click.echo(f"This run leaves no record: {error}", err=True)
+    return snapshots
+
+
 def finish(done: Run, verdicts: Verdicts) -> int:
     """Says what failed, and how the command ends."""
     for outcome in done.failures:
@@ -112,10 +183,55 @@ def finish(done: Run, verdicts: Verdicts) -> int:
         why = outcome.failure.message if outcome.failure else ""
         click.echo(f"failed: {task.experiment}: {task.prompt.name} · {task.label}: {why}", err=True)
     for verdict in verdicts.failed:
-        click.echo(
-            f"{verdict.kind} {verdict.status}: {verdict.experiment}: {verdict.name}: {verdict.message}", err=True
-        )
+        click.echo(f"{verdict.kind} {verdict.status}: {told(verdict)}", err=True)
+    if verdicts.gates:
+        from ecco_reports.gates.words import outcomes
+
+        click.echo(f"Gates: {outcomes(verdicts)}.")
     return verdicts.exit_code
+
+
+def told(verdict: Verdict, times: int = 1) -> str:
+    """What a verdict is about, and what it says.
+
+    Args:
+        verdict: One of those that say the same.
+        times: How many they are.
+    """
+    place = [verdict.prompt, verdict.model, verdict.label if verdict.name != verdict.label else None]
+    if verdict.name.startswith(f"{verdict.label}."):
+        place.pop()
+    where = [f"{times} results"] if times > 1 else [part for part in place if part]
+    return f"{' · '.join([verdict.experiment, *where])}: {verdict.name}: {verdict.message}"
+
+
+def annotation(level: str, file: str, line: int, column: int, message: str, title: str = "") -> str:
+    """A line that GitHub shows beside a line of a file: a workflow command.
+
+    Its text has %25, %0D and %0A for percent signs and line ends, and its properties %3A and %2C for colons and commas
+    as well.
+
+    Args:
+        level: ``error``, ``warning`` or ``notice``.
+        file: The file; empty where it is about none.
+        line: The line, from 1; 0 means the whole file.
+        column: The column, from 1; 0 means the whole line.
+        message: What is shown.
+        title: What stands above it.
+    """
+    text = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    place = {"file": file, "line": str(line or 1), "col": str(column or 1)} if file else {}
+    written = {**place, **({"title": title} if title else {})}
+    escaped = {
+        name: value.replace("%", "%25")
+        .replace("\r", "%0D")
+        .replace("\n", "%0A")
+        .replace(":", "%3A")
+        .replace(",", "%2C")
+        for name, value in written.items()
+    }
+    properties = ",".join(f"{name}={value}" for name, value in escaped.items())
+    return f"::{level}{' ' if properties else ''}{properties}::{text}"
 
 
 @contextmanager
@@ -129,3 +245,9 @@ def stage(name: str) -> Iterator[None]:
 def counted(number: int, noun: str) -> str:
     """A number and its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def some(items: Sequence[str], most: int = 3) -> str:
+    """The first of many, and how many there are beside."""
+    more = len(items) - most
+    return "; ".join(items[:most]) + (f"; and {more} more" if more > 0 else "")

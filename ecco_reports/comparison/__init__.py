@@ -6,7 +6,7 @@ gates (they judge what is found here), files, drawing, torch.
 
 from __future__ import annotations
 
-from ecco_reports.comparison.comparing import compare
+from ecco_reports.comparison.comparing import compare, compare_within
 from ecco_reports.comparison.effects import Samples, samples_of
 from ecco_reports.comparison.findings import GRAVITY, Change, Comparison, Effect, Mark, Pair, gravest
 from ecco_reports.comparison.statistics import CORRECTIONS, TESTS, MarginTest, fewest_samples, margin_test
@@ -27,6 +27,7 @@ __all__ = [
     "Reason",
     "Samples",
     "compare",
+    "compare_within",
     "fewest_samples",
     "gained",
     "gravest",

@@ -18,13 +18,10 @@ from ecco_reports.comparison.findings import Change, Mark, Pair, gravest
 from ecco_reports.comparison.pairing import Match
 from ecco_reports.records import Direction
 from ecco_reports.registry import Registry
-from ecco_reports.snapshot import Entry
+from ecco_reports.snapshot import ALL_OF_THEM, TRACE, Entry
 
 UNKNOWN = Measure(Direction.NEITHER, "a number that its analysis does not describe")
 """What is known of a number without an entry in the catalogue: no direction, and no noise that would excuse it."""
-
-_ALL, _TRACE = "", "trace"
-"""What ``Entry.unmeasured`` calls the metrics as a whole, and the trace."""
 
 
 class _NotComparableError(Exception):
@@ -68,8 +65,8 @@ def _drift(before: Entry, after: Entry, analyses: Registry[AnyAnalysis]) -> tupl
     if traced is None:
         return Drift(), ()
     for entry, side in ((before, "baseline"), (after, "candidate")):
-        if _TRACE in entry.unmeasured:
-            raise _NotComparableError(f"What the {side} keeps of it is missing: {entry.unmeasured[_TRACE]}.")
+        if TRACE in entry.unmeasured:
+            raise _NotComparableError(f"What the {side} keeps of it is missing: {entry.unmeasured[TRACE]}.")
     if before.trace is None or after.trace is None:
         if before.trace is after.trace:
             return Drift(), ()
@@ -112,7 +109,10 @@ def _of_two(drift: Drift, measures: Mapping[str, Measure]) -> Iterator[Change]:
 def _of_one(before: Entry, after: Entry, measures: Mapping[str, Measure]) -> Iterator[Change]:
     """The numbers of each result, in the candidate's order; what only the baseline has comes last."""
     names = dict.fromkeys(
-        name for entry in (after, before) for name in (*entry.metrics, *entry.unmeasured) if name not in (_ALL, _TRACE)
+        name
+        for entry in (after, before)
+        for name in (*entry.metrics, *entry.unmeasured)
+        if name not in (ALL_OF_THEM, TRACE)
     )
     for name in names:
         yield _change(name, measures.get(name, UNKNOWN), before, after)
@@ -142,7 +142,7 @@ def _why(entry: Entry, name: str) -> str:
     """Why a number is absent that should be there; empty where it is there, or need not be."""
     if name in entry.metrics:
         return "" if math.isfinite(entry.metrics[name]) else "it is not a finite number"
-    return (entry.unmeasured.get(name) or entry.unmeasured.get(_ALL) or "").rstrip(". ")
+    return (entry.unmeasured.get(name) or entry.unmeasured.get(ALL_OF_THEM) or "").rstrip(". ")
 
 
 def within_noise(difference: float, measure: Measure) -> bool:
@@ -164,9 +164,9 @@ def mark_of(before: float, after: float, measure: Measure) -> Mark:
 def _judged(changes: tuple[Change, ...], before: Entry, after: Entry) -> tuple[Mark, str]:
     """The mark of a pair, and the reason where it has one."""
     if not changes:
-        if _ALL in after.unmeasured:
-            failed_before = _ALL in before.unmeasured
-            return Mark.NOT_COMPARABLE if failed_before else Mark.NEWLY_FAILING, after.unmeasured[_ALL]
+        if ALL_OF_THEM in after.unmeasured:
+            failed_before = ALL_OF_THEM in before.unmeasured
+            return Mark.NOT_COMPARABLE if failed_before else Mark.NEWLY_FAILING, after.unmeasured[ALL_OF_THEM]
         if before.key == after.key:
             return Mark.SAME, ""
         return Mark.NOT_COMPARABLE, "Neither result has a number that could be compared."

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from ecco_reports.analyses import ANALYSES, AnyAnalysis
 from ecco_reports.comparison.changes import pair_of
 from ecco_reports.comparison.effects import effects_of
-from ecco_reports.comparison.findings import Comparison
+from ecco_reports.comparison.findings import Comparison, Pair
 from ecco_reports.comparison.pairing import (
     ModelPairs,
     Side,
@@ -23,7 +23,7 @@ from ecco_reports.comparison.pairing import (
 )
 from ecco_reports.comparison.statistics import ALPHA, CORRECTIONS
 from ecco_reports.registry import Registry
-from ecco_reports.snapshot import Snapshot
+from ecco_reports.snapshot import Entry, Snapshot
 
 
 def compare(
@@ -69,10 +69,26 @@ def compare(
         models=partners,
         pairs=pairs,
         effects=effects_of(pairs, test=test, correction=correction, alpha=alpha),
-        notes=tuple(_notes(before, after, partners, all_models=not models)),
+        notes=(*_notes(before, after, partners, all_models=not models), *_layer_notes(pairs, partners)),
         correction=CORRECTIONS[correction].words,
         alpha=alpha,
     )
+
+
+def compare_within(snapshot: Snapshot, baseline: str, *, analyses: Registry[AnyAnalysis] = ANALYSES) -> Comparison:
+    """Holds the models of one experiment against one of them.
+
+    Args:
+        snapshot: The experiment.
+        baseline: The name of that model.
+        analyses: The analyses that exist.
+
+    Raises:
+        BaselineError: There is no such model, or no other.
+    """
+    others = [name for name in snapshot.models if name != baseline]
+    names = (baseline, others[0] if len(others) == 1 else "the others")
+    return compare(snapshot, snapshot, names=names, models=[(baseline, other) for other in others], analyses=analyses)
 
 
 def _notes(before: Snapshot, after: Snapshot, models: ModelPairs, *, all_models: bool) -> Iterator[str]:
@@ -122,3 +138,17 @@ def _model_notes(before: Snapshot, after: Snapshot, mine: str, theirs: str) -> I
         yield f"{who} has another tokenizer: what stands at tokens is compared by words."
     if was.dtype != now.dtype:
         yield f"{who} computes in {now.dtype} instead of {was.dtype}."
+
+
+def _layer_notes(pairs: Sequence[Pair], models: ModelPairs) -> Iterator[str]:
+    """Models of another depth, as far as their traces tell it."""
+    for partners in models:
+        depths = (tuple(map(_layers, (pair.before, pair.after))) for pair in pairs if pair.models == partners)
+        was, now = next((depth for depth in depths if None not in depth), (None, None))
+        if was != now:
+            yield f"{partners[1]} has {now} layers instead of {was}: they are compared by their relative depth."
+
+
+def _layers(entry: Entry | None) -> int | None:
+    layers = entry.trace.get("layers") if entry is not None and entry.trace is not None else None
+    return layers if isinstance(layers, int) else None

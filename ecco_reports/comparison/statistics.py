@@ -283,7 +283,8 @@ CORRECTIONS: Mapping[str, Correction] = MappingProxyType(
 def cohens_d(differences: Sequence[float] | np.ndarray) -> float | None:
     """Cohen's d_z: mean of paired differences over their standard deviation; None where all are equal."""
     sample = np.asarray(differences, dtype=float)
-    if sample.size < 2 or np.ptp(sample) == 0:
+    # Differences that are equal but for rounding, such as 0.3 - 0.2 and 0.2 - 0.1, have no spread to be measured in.
+    if sample.size < 2 or np.ptp(sample) <= 1e-9 * np.abs(sample).max() or np.ptp(sample) < 1e-100:
         return None
     return float(sample.mean() / sample.std(ddof=1))
 

@@ -70,6 +70,7 @@ class Experiment:
         analyses: Entries, in the order of the page.
         gates: Bounds for the results.
         document: The resolved file.
+        baseline: The model that the others are held against; None leaves that to what was blessed.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Experiment:
     analyses: tuple[AnalysisEntry, ...]
     gates: tuple[Gate, ...]
     document: Document
+    baseline: str | None = None
 
     def problem(self, path: Steps, message: str, hint: str = "", *, key: bool = False) -> Problem:
         """Something wrong with a part of the experiment, or with the nearest part on the way there that was written.
@@ -259,6 +261,7 @@ class _Loader:
             analyses=tuple(self._entries.entries),
             gates=gates,
             document=replace(self._document, root=resolved),
+            baseline=self._baseline(head.baseline, list(models.entries)),
         )
 
     def _check_keys(self) -> None:
@@ -287,6 +290,15 @@ class _Loader:
     def _head(self) -> Head | None:
         fields = {key: node for key, node in self._root.entries.items() if key in Head.model_fields}
         return validated(Node(fields, self._root.place), Head, self._report, "the experiment")
+
+    def _baseline(self, written: str | None, models: list[str]) -> str | None:
+        place = self._root.at(("baseline",))
+        if written is not None and written not in models:
+            self._report.add(place, f"there is no model {written!r}.", did_you_mean(written, models))
+        elif written is not None and len(models) < 2:
+            message = f"{written} is the only model, so nothing can be held against it."
+            self._report.add(place, message, "Add another model, or leave the key out.")
+        return written
 
     def _name(self, written: str | None) -> str | None:
         slug = re.sub(r"[^a-z0-9_-]+", "-", (self._path.stem if written is None else written).lower()).strip("-_")

@@ -52,7 +52,7 @@ class Gate:
         min_samples: The smallest number of prompts for a mean; None where the test alone decides.
         test: How the mean is told from chance: permutation, wilcoxon, sign, none.
         alpha: The largest probability of a false alarm.
-        correction: "holm" counts all tests of the experiment that say so; "none" stands alone.
+        correction: How all tests of the experiment that name the same one are counted: holm, benjamini-hochberg, none.
         path: Where it stands in the resolved document.
     """
 
@@ -71,7 +71,7 @@ class Gate:
     min_samples: int | None = None
     test: Literal["permutation", "wilcoxon", "sign", "none"] = "none"
     alpha: float = 0.05
-    correction: Literal["holm", "none"] = "holm"
+    correction: Literal["holm", "benjamini-hochberg", "none"] = "holm"
     path: tuple[str | int, ...] = ()
 
     @property

@@ -39,6 +39,7 @@ class Head(Record):
         notes: What a reader should know or look for, in plain words; an empty line begins a new paragraph.
         name: Lower-case letters, digits, - and _; without it, the name of the file. The page's address ends with it.
         seed: What all draws derive from, so that every run gives the same numbers.
+        baseline: The model that the others are held against, on a page and by gates; without it, what was blessed.
     """
 
     title: str | None = Field(default=None, min_length=1, max_length=200)
@@ -46,6 +47,7 @@ class Head(Record):
     notes: str = Field(default="", max_length=20_000)
     name: str | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
+    baseline: str | None = Field(default=None, min_length=1)
 
 
 class TextFile(Record):
@@ -121,7 +123,7 @@ class GateFields(Record):
     min_samples: int | None = Field(default=None, ge=2)
     test: Literal["permutation", "wilcoxon", "sign", "none"] | None = None
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    correction: Literal["holm", "none"] = "holm"
+    correction: Literal["holm", "benjamini-hochberg", "none"] = "holm"
 
 
 class Siblings(Record):

@@ -213,7 +213,7 @@ PATTERNS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "ablation",
-        "(ablating|removing|switching off|without) layer {count}[,] (costs|loses|the target loses) at most {amount} nats?",
+        "(ablating|removing|switching off|without) layer {count}[,] (costs|the target loses) at most {amount} nats?",
         "ablating layer 5 costs at most one nat",
         "without that layer the log-probability of the target is less by no more than that",
         (),

@@ -10,7 +10,7 @@ for all of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ DIGITS = 4
 """Significant digits in a sentence, unless two numbers that differ would then read alike."""
 
 
-class Undefined(Exception):
+class UndefinedError(Exception):
     """A bound says nothing about these values; the message says why."""
 
 
@@ -58,8 +58,8 @@ class Sample:
     def worsening(self) -> np.ndarray:
         """How much worse each value is than in the baseline; where neither way is better, how it moved."""
         if self.before is None:
-            raise Undefined("there is no baseline")
-        moved = self.after - self.before
+            raise UndefinedError("there is no baseline")
+        moved: np.ndarray = self.after - self.before
         return -moved if self.measure.direction is Direction.HIGHER else moved
 
 
@@ -94,7 +94,7 @@ def excess(bound: str, amount: float, sample: Sample) -> Excess:
         sample: The values.
 
     Raises:
-        Undefined: The bound says nothing about these values.
+        UndefinedError: The bound says nothing about these values.
     """
     match bound:
         case "min" | "min_agreement":
@@ -124,14 +124,14 @@ def _ratio(factor: float, sample: Sample) -> Excess:
     """Worse than the baseline by more than a factor. It is a ratio of means: the excess is linear in both.
 
     Raises:
-        Undefined: A mean of the baseline that is not above 0, or values below 0: their ratio means nothing.
+        UndefinedError: A mean of the baseline that is not above 0, or values below 0: their ratio means nothing.
     """
     if sample.before is None or sample.reference is None:
-        raise Undefined("there is no baseline")
+        raise UndefinedError("there is no baseline")
     if (sample.before < 0).any() or (sample.after < 0).any():
-        raise Undefined("a ratio is defined for values that are not negative")
+        raise UndefinedError("a ratio is defined for values that are not negative")
     if sample.reference == 0:
-        raise Undefined("the baseline is 0, and nothing is a multiple of that")
+        raise UndefinedError("the baseline is 0, and nothing is a multiple of that")
     rises = sample.after - factor * sample.before
     falls = sample.before - factor * sample.after
     least, most = sample.reference / factor, sample.reference * factor
@@ -209,7 +209,7 @@ def sentence(bound: str, amount: float, sample: Sample, outside: bool) -> str:
         case "min" | "max" | "min_agreement", _:
             return f"{shown} is within its bounds"
     if reference is None:
-        raise Undefined("there is no baseline")
+        raise UndefinedError("there is no baseline")
     shown, before = said(value, reference, unit=unit), said(reference, value, unit=unit)
     return f"{shown} {_against(bound, amount, sample, before, outside)}"
 
@@ -229,15 +229,11 @@ def _against(bound: str, amount: float, sample: Sample, before: str, outside: bo
         tail = f"; at most {asked} is allowed{noise}" if outside else f", and {asked} is allowed{noise}"
         return f"is {by} {way} than the baseline's {before}{tail}"
     smaller, larger = sorted((value, reference))
-    times = f"{said(larger / smaller, amount)} times" if smaller > 0 else "infinitely"
-    tail = (
+    factor = said(larger / smaller, amount) if smaller > 0 else "0"
+    relation = f"{factor} times the baseline's {before}" if value > reference else f"the baseline's {before} / {factor}"
+    end = (
         f"; at most a factor of {said(amount)} is allowed"
         if outside
         else f", and a factor of {said(amount)} is allowed"
     )
-    return f"is {times} {way} than the baseline's {before}{tail}"
-
-
-def not_finite(values: Sequence[float]) -> bool:
-    """Whether any of the values is no finite number."""
-    return not all(math.isfinite(value) for value in values)
+    return f"is {relation}{end}" if smaller > 0 else f"is nothing beside the baseline's {before}{end}"

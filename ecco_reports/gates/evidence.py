@@ -7,8 +7,9 @@ is passed over only where its prompt lacks the target or foil that every result 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ecco_reports.analyses import AnyAnalysis
@@ -71,13 +72,30 @@ class Evidence:
         return [entry for entry in self.snapshot.entries if entry.label == gate.label and self.covers(gate, entry)]
 
     def covers(self, gate: Gate, entry: Entry) -> bool:
-        """Whether a gate is for the model and the prompt of a result."""
-        return (not gate.models or entry.model in gate.models) and (not gate.prompts or entry.prompt in gate.prompts)
+        """Whether a gate is for the model and the prompt of a result.
+
+        One that asks for the baseline is not for the model that is the baseline itself.
+        """
+        if gate.models and entry.model not in gate.models:
+            return False
+        if gate.against and entry.model in self._own_baselines:
+            return False
+        return not gate.prompts or entry.prompt in gate.prompts
 
     def pair(self, entry: Entry) -> Pair | None:
         """What a result is compared with."""
+        return self._pairs.get(entry.place)
+
+    @cached_property
+    def _own_baselines(self) -> frozenset[str]:
+        """The models of the run that others of the same run are held against."""
+        within = self.comparison is not None and self.comparison.before is self.comparison.after
+        return frozenset(before for before, _ in self.comparison.models) if within and self.comparison else frozenset()
+
+    @cached_property
+    def _pairs(self) -> Mapping[tuple[str, str, str], Pair]:
         pairs = self.comparison.pairs if self.comparison else ()
-        return next((pair for pair in pairs if pair.after is not None and pair.place == entry.place), None)
+        return {pair.place: pair for pair in pairs if pair.after is not None}
 
     def findings(self, gate: Gate) -> list[Finding]:
         """What every result says that the gate watches."""
@@ -107,13 +125,13 @@ class Evidence:
         pair = self.pair(entry)
         measure = self._measure(gate, entry, pair)
         if entry.failure is not None:
-            return Finding(entry, measure, status=Status.NOT_RUN, reason=f"its task failed: {_inner(entry.failure)}")
+            return Finding(entry, measure, status=Status.NOT_RUN, reason=f"its task failed: {inner(entry.failure)}")
         if reason := entry.unmeasured.get(""):
-            return Finding(entry, measure, status=Status.ERROR, reason=_inner(reason))
+            return Finding(entry, measure, status=Status.ERROR, reason=inner(reason))
         if measure.of_two or (gate.against and not gate.bounds.keys() & OF_ONE_AGAINST):
             return self._of_two(gate, entry, measure, pair)
         if reason := entry.unmeasured.get(gate.name):
-            return Finding(entry, measure, status=Status.FAIL, reason=_inner(reason))
+            return Finding(entry, measure, status=Status.FAIL, reason=inner(reason))
         after = entry.metrics.get(gate.name)
         if after is not None and not math.isfinite(after):
             return Finding(entry, measure, status=Status.FAIL, reason="the value is not a finite number")
@@ -123,13 +141,14 @@ class Evidence:
 
     def _against(self, gate: Gate, entry: Entry, measure: Measure, pair: Pair | None, after: float | None) -> Finding:
         """One result held against the one of the baseline."""
-        if (obstacle := self._obstacle(pair)) is not None:
+        if (obstacle := self.obstacle(pair)) is not None:
             return _missing(entry, measure) if after is None else Finding(entry, measure, after, None, *obstacle)
         assert pair is not None, "only a pair has no obstacle"
         assert pair.before is not None, "only a pair of two results has no obstacle"
         before = pair.before.metrics.get(gate.name)
+        unmeasured = pair.before.unmeasured.get(gate.name) or pair.before.unmeasured.get("")
         if before is not None and not math.isfinite(before):
-            before = None
+            before, unmeasured = None, "the value is not a finite number"
         if after is None:
             if before is None:
                 return _missing(entry, measure)
@@ -137,13 +156,13 @@ class Evidence:
             return Finding(entry, measure, None, before, Status.FAIL, reason)
         if before is not None:
             return Finding(entry, measure, after, before)
-        if reason := pair.before.unmeasured.get(gate.name) or pair.before.unmeasured.get(""):
-            return Finding(entry, measure, after, None, Status.NOT_COMPARABLE, f"in the baseline, {_inner(reason)}")
+        if unmeasured:
+            return Finding(entry, measure, after, None, Status.NOT_COMPARABLE, f"in the baseline, {inner(unmeasured)}")
         return Finding(entry, measure, after, None, Status.NO_BASELINE, "the baseline has no such number")
 
     def _of_two(self, gate: Gate, entry: Entry, measure: Measure, pair: Pair | None) -> Finding:
         """What a result and the one of the baseline say about each other."""
-        if (obstacle := self._obstacle(pair)) is not None:
+        if (obstacle := self.obstacle(pair)) is not None:
             return Finding(entry, measure, None, None, *obstacle)
         assert pair is not None, "only a pair has no obstacle"
         change = pair.change(gate.name)
@@ -153,14 +172,14 @@ class Evidence:
         after = change.after if change else None
         if after is None:
             if pair.remarks:
-                reason = "; ".join(_inner(remark) for remark in pair.remarks)
+                reason = "; ".join(inner(remark) for remark in pair.remarks)
                 return Finding(entry, measure, None, None, Status.NOT_COMPARABLE, reason)
             return _missing(entry, measure)
         if not math.isfinite(after):
             return Finding(entry, measure, None, None, Status.FAIL, "the value is not a finite number")
         return Finding(entry, measure, after, measure.equal)
 
-    def _obstacle(self, pair: Pair | None) -> tuple[Status, str] | None:
+    def obstacle(self, pair: Pair | None) -> tuple[Status, str] | None:
         """Why a result cannot be held against the baseline."""
         if self.comparison is None:
             return Status.NO_BASELINE, "there is no baseline"
@@ -169,19 +188,19 @@ class Evidence:
                 return Status.NOT_COMPARABLE, "the baseline and this run have no result in common"
             return Status.NO_BASELINE, "the baseline has no such result"
         if pair.mark is Mark.NOT_COMPARABLE:
-            return Status.NOT_COMPARABLE, _inner(pair.reason) or "the two results cannot be compared"
+            return Status.NOT_COMPARABLE, inner(pair.reason) or "the two results cannot be compared"
         if pair.before.failure is not None:
-            return Status.NO_BASELINE, f"the baseline has no result here: {_inner(pair.before.failure)}"
+            return Status.NO_BASELINE, f"the baseline has no result here: {inner(pair.before.failure)}"
         return None
 
 
 def _missing(entry: Entry, measure: Measure) -> Finding:
-    meaning = f" ({_inner(measure.meaning)})" if measure.meaning else ""
+    meaning = f" ({inner(measure.meaning)})" if measure.meaning else ""
     reason = f"this result has no such number{meaning}"
     return Finding(entry, measure, status=Status.INSUFFICIENT_DATA, reason=reason, missing=True)
 
 
-def _inner(text: str) -> str:
+def inner(text: str) -> str:
     """A sentence as a part of another one."""
     return text.strip().rstrip(".")
 

@@ -6,20 +6,24 @@ other: all values are gathered before the first of them is judged.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ecco_reports.comparison.statistics import CORRECTIONS, TESTS, Alternative, fewest_samples, paired_p, seed_of
 from ecco_reports.errors import did_you_mean
-from ecco_reports.gates.bounds import SLACK, Excess, Sample, Undefined, broken, excess, improvement, said, sentence
+from ecco_reports.gates.bounds import SLACK, Excess, Sample, UndefinedError, broken, excess, improvement, said, sentence
 from ecco_reports.gates.evidence import Evidence, Finding, gravest
-from ecco_reports.gates.testing import NAMES, holm, least_samples, p_value
 from ecco_reports.gates.verdicts import Level, Status, Verdict
 
 if TYPE_CHECKING:
     from ecco_reports.experiment import Gate
+
+BETTER = "better"
+"""What the test of an improvement is called beside those of the bounds."""
 
 ALONE = ("min", "max")
 """The bounds that judge a run without a baseline."""
@@ -35,6 +39,7 @@ class Case:
         sample: The values; None where there is nothing to judge.
         bounds: The bounds that can be judged.
         otherwise: What is said where none of them is broken although others could not be judged.
+        left_out: Which results are not in the mean, and why; may be empty.
         excess: How far the values are out of each bound.
         p: Of each bound: of its test, and the same corrected.
         better: The same for the question whether the values are better than in the baseline.
@@ -45,6 +50,7 @@ class Case:
     sample: Sample | None = None
     bounds: Mapping[str, float] = field(default_factory=dict)
     otherwise: tuple[Status, str] | None = None
+    left_out: str = ""
     excess: dict[str, Excess] = field(default_factory=dict)
     p: dict[str, tuple[float, float]] = field(default_factory=dict)
     better: tuple[float, float] | None = None
@@ -90,7 +96,7 @@ def _alone(gate: Gate, finding: Finding, blank: Verdict) -> Case:
 def _together(gate: Gate, findings: Sequence[Finding], blank: Verdict) -> Case:
     first = findings[0].entry
     about = replace(blank, model=first.model, label=first.label)
-    if (decides := gravest(findings)) is not None:
+    if (decides := gravest(findings)) is not None and decides.status is not None:
         others = sum(one.status is decides.status for one in findings) - 1
         more = f" (and {others} more)" if others else ""
         return Case(
@@ -102,15 +108,21 @@ def _together(gate: Gate, findings: Sequence[Finding], blank: Verdict) -> Case:
 def _case(gate: Gate, findings: Sequence[Finding], about: Verdict) -> Case:
     """The values of some findings, or the reason why there are none."""
     usable = [one for one in findings if one.status is None]
-    others = [one for one in findings if one.status is not None]
     if usable:
-        return Case(gate, about, _sample(usable), gate.bounds)
-    status, reason = others[0].status, others[0].reason
-    assert status is not None, "only findings with a status are left"
+        return Case(gate, about, _sample(usable), gate.bounds, left_out=_left_out(findings))
+    others = [(one, one.status) for one in findings if one.status is not None]
+    status, reason = others[0][1], others[0][0].reason
     lone = {name: bound for name, bound in gate.bounds.items() if name in ALONE}
-    if lone and (valued := [one for one in others if one.after is not None]):
+    if lone and (valued := [one for one, _ in others if one.after is not None]):
         return Case(gate, about, _sample(valued), lone, (status, reason))
     return Case(gate, replace(about, status=status, message=reason))
+
+
+def _left_out(findings: Sequence[Finding]) -> str:
+    """Which results are not in a mean, and why, in brackets."""
+    reasons = Counter(one.reason for one in findings if one.status is not None)
+    said_of = [f"{number} prompt{'s' if number > 1 else ''} left out: {why}" for why, number in reasons.items()]
+    return f" ({'; '.join(said_of)})" if said_of else ""
 
 
 def _sample(findings: Sequence[Finding]) -> Sample:
@@ -144,7 +156,7 @@ def _measure(case: Case) -> None:
         return
     try:
         case.excess = {name: excess(name, amount, sample) for name, amount in case.bounds.items()}
-    except Undefined as error:
+    except UndefinedError as error:
         case.ends(Status.NOT_COMPARABLE, str(error))
         return
     limits = list(case.excess.values())
@@ -155,53 +167,70 @@ def _measure(case: Case) -> None:
         minimum=max((one.minimum for one in limits if one.minimum is not None), default=None),
         maximum=min((one.maximum for one in limits if one.maximum is not None), default=None),
         samples=len(sample.after) if case.gate.over else None,
-        test=NAMES.get(case.gate.test, "") if case.gate.over else "",
+        test=TESTS[case.gate.test].words if case.tested else "",
     )
 
 
 def _try(cases: Sequence[Case]) -> None:
     """Tests what is to be tested, and corrects for the number of tests."""
-    family = sum(len(case.excess) for case in cases if case.tested and case.gate.correction == "holm")
+    families = {correction: _family(cases, correction) for correction in {case.gate.correction for case in cases}}
     for case in cases:
         if case.sample is not None and case.gate.over:
-            _count(case, case.sample, family if case.gate.correction == "holm" else 1)
-    tried = [
-        (case, name, p_value(case.gate.test, found.each, found.two_sided))
-        for case in cases
-        if case.tested
-        for name, found in case.excess.items()
-    ]
-    for case, name, p, adjusted in _corrected(tried):
-        case.p[name] = p, adjusted
-    hoped = [
-        (case, "", p_value(case.gate.test, -case.sample.worsening - case.sample.measure.noise))
-        for case in cases
-        if case.tested and case.sample is not None and improvement(case.bounds, case.sample) is not None
-    ]
-    for case, _, p, adjusted in _corrected(hoped):
-        case.better = p, adjusted
+            _count(case, case.sample, families[case.gate.correction])
+    tested = [case for case in cases if case.tested]
+    for one, name, p, adjusted in _corrected([(case, name) for case in tested for name in case.excess]):
+        one.p[name] = p, adjusted
+    for one, _, p, adjusted in _corrected([(case, BETTER) for case in tested if _hopeful(case) is not None]):
+        one.better = p, adjusted
 
 
-def _corrected(tried: Sequence[tuple[Case, str, float]]) -> Iterator[tuple[Case, str, float, float]]:
-    together = [one for one in tried if one[0].gate.correction == "holm"]
-    adjusted = dict(zip(((id(case), name) for case, name, _ in together), holm([p for *_, p in together]), strict=True))
-    for case, name, p in tried:
-        yield case, name, p, adjusted.get((id(case), name), p)
+def _family(cases: Sequence[Case], correction: str) -> int:
+    """How many tests a correction counts; without a correction, each stands alone."""
+    together = [case for case in cases if case.tested and case.gate.correction == correction]
+    return max(1, sum(len(case.excess) for case in together)) if correction in CORRECTIONS else 1
+
+
+def _hopeful(case: Case) -> np.ndarray | None:
+    """How much better each value is than in the baseline, beyond noise; None where there is no better way."""
+    if case.sample is None or improvement(case.bounds, case.sample) is None:
+        return None
+    return -case.sample.worsening - case.sample.measure.noise
+
+
+def _p_value(case: Case, name: str) -> float:
+    """One-sided: the probability of such an excess, or a larger one, if the numbers were just at their bound.
+
+    Twice that where the way was chosen after looking.
+    """
+    hoped = _hopeful(case) if name == BETTER else None
+    each = case.excess[name].each if hoped is None else hoped
+    p = paired_p(each, test=case.gate.test, alternative="greater", seed=seed_of(case.gate.metric))
+    return min(1.0, 2 * p) if name != BETTER and case.excess[name].two_sided else p
+
+
+def _corrected(asked: Sequence[tuple[Case, str]]) -> Iterator[tuple[Case, str, float, float]]:
+    """P-values, and the same corrected for all tests that the same correction counts."""
+    for correction in dict.fromkeys(case.gate.correction for case, _ in asked):
+        family = [(case, name) for case, name in asked if case.gate.correction == correction]
+        found = [_p_value(case, name) for case, name in family]
+        adjusted = CORRECTIONS[correction].adjust(found) if correction in CORRECTIONS else found
+        for (case, name), p, corrected in zip(family, found, adjusted, strict=True):
+            yield case, name, p, corrected
 
 
 def _count(case: Case, sample: Sample, family: int) -> None:
     """Ends a case of too few prompts."""
     gate, there = case.gate, len(sample.after)
-    two_sided = any(found.two_sided for found in case.excess.values())
-    needed = least_samples(gate.alpha, max(1, family), two_sided) if case.tested else 1
-    if there < max(needed, gate.min_samples or 1):
-        prompts = f"{there} prompt{'s' if there != 1 else ''} with this number"
-        if there < (gate.min_samples or 1):
-            case.ends(Status.INSUFFICIENT_DATA, f"{prompts}; min_samples asks for {gate.min_samples}")
-        else:
-            among = f" among {family} tests" if family > 1 else ""
-            why = f"a {NAMES[gate.test]} at alpha {gate.alpha:g}{among} can find nothing in fewer than {needed}"
-            case.ends(Status.INSUFFICIENT_DATA, f"{prompts}; {why}")
+    asked = gate.min_samples or 1
+    sides: Alternative = "two-sided" if any(found.two_sided for found in case.excess.values()) else "greater"
+    needed = fewest_samples(gate.alpha / family, sides) if case.tested else 1
+    prompts = f"{there} prompt{'s have' if there != 1 else ' has'} this number{case.left_out}"
+    if there < asked:
+        case.ends(Status.INSUFFICIENT_DATA, f"{prompts}, and min_samples asks for {asked}")
+    elif there < needed:
+        among = f" and {family} tests" if family > 1 else ""
+        why = f"with alpha {gate.alpha:g}{among}, the {TESTS[gate.test].words} can find nothing in fewer than {needed}"
+        case.ends(Status.INSUFFICIENT_DATA, f"{prompts}: {why}")
 
 
 def _verdict(case: Case, sample: Sample) -> Verdict:
@@ -242,7 +271,7 @@ def _with_test(case: Case, name: str) -> Verdict:
 
 
 def _over(case: Case, text: str) -> str:
-    return f"over {case.verdict.samples} prompts, the mean {text}" if case.gate.over else text
+    return f"over {case.verdict.samples} prompts, the mean {text}{case.left_out}" if case.gate.over else text
 
 
 def _evidence(case: Case) -> str:
@@ -250,7 +279,8 @@ def _evidence(case: Case) -> str:
     p, adjusted = case.verdict.p, case.verdict.adjusted
     if p is None or adjusted is None:
         return ""
-    corrected = f", corrected {_p(adjusted)} (Holm)" if adjusted != p else ""
+    words = CORRECTIONS[case.gate.correction].words if case.gate.correction in CORRECTIONS else ""
+    corrected = f", {_p(adjusted)} by {words}" if adjusted != p else ""
     return f" ({case.verdict.test}, p {_p(p)}{corrected}, alpha {case.gate.alpha:g})"
 
 

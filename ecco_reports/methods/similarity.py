@@ -51,6 +51,20 @@ def cka_grid(first: Sequence[np.ndarray], second: Sequence[np.ndarray], debiased
     return grid
 
 
+def cka_of_grams(first: np.ndarray, second: np.ndarray) -> float:
+    """Debiased ``cka`` of two sets of vectors of which only the inner products are known, ``[token, token]``.
+
+    CKA needs no more than these (Kornblith et al. 2019, section 3). A shift of all vectors, and the diagonal, make no
+    difference.
+
+    Raises:
+        ValueError: There are fewer than 4 tokens.
+    """
+    one, other = (_debiased(np.array(gram, dtype=np.float64)).ravel() for gram in (first, second))
+    size = float(np.sqrt((one @ one) * (other @ other)))
+    return float(one @ other) / size if size else 0.0
+
+
 def hsic(first: np.ndarray, second: np.ndarray, debiased: bool = True) -> float:
     """The Hilbert-Schmidt independence criterion with the linear kernel.
 
@@ -154,8 +168,11 @@ def _centred_gram(states: np.ndarray, debiased: bool) -> np.ndarray:
     """Inner products of all pairs of vectors, centred; without those of vectors with themselves if debiased."""
     centred = _centred(states)
     gram: np.ndarray = centred @ centred.T
-    if not debiased:
-        return gram
+    return _debiased(gram) if debiased else gram
+
+
+def _debiased(gram: np.ndarray) -> np.ndarray:
+    """Inner products centred without the diagonal, in place."""
     count = len(gram)
     if count < FEWEST_TOKENS:
         raise ValueError(f"debiased CKA needs at least {FEWEST_TOKENS} tokens, not {count}")

@@ -35,11 +35,24 @@ def span_share(trace: AttributionTrace, span: str, method: str | None = None) ->
         SpanError: The prompt does not have the span, the method is not there, or there are no reasons.
     """
     sizes = _sizes(trace, method)
-    touched = sorted(set(_touched(trace.words, span.strip())))
-    if not touched:
-        read = " … ".join(text.replace(_GAP, "") for text in _texts(trace.words).values())
-        raise SpanError(f"the attribution has no “{span.strip()}” among the words it explains by: “{read.strip()}”")
-    return float(sizes[touched].sum() / sizes.sum())
+    return float(sizes[_required(trace, span)].sum() / sizes.sum())
+
+
+def place_of(trace: AttributionTrace, span: str, method: str | None = None) -> int:
+    """Which place a part of the prompt takes among its words: 1 where one of its words holds most of the reasons.
+
+    The strongest of its words counts, and equally strong ones share the better place.
+
+    Args:
+        trace: Of an attribution.
+        span: A part of the prompt as it is written there, one word or several.
+        method: Which method; None takes the first.
+
+    Raises:
+        SpanError: The prompt does not have the span, the method is not there, or there are no reasons.
+    """
+    sizes = _sizes(trace, method)
+    return 1 + int((sizes > sizes[_required(trace, span)].max()).sum())
 
 
 def top_word(trace: AttributionTrace, method: str | None = None) -> str:
@@ -53,6 +66,19 @@ def top_word(trace: AttributionTrace, method: str | None = None) -> str:
         SpanError: The method is not there, or there are no reasons.
     """
     return trace.words[int(_sizes(trace, method).argmax())].word
+
+
+def _required(trace: AttributionTrace, span: str) -> list[int]:
+    """The words that a span touches, by their places.
+
+    Raises:
+        SpanError: There are none.
+    """
+    touched = sorted(set(_touched(trace.words, span.strip())))
+    if not touched:
+        read = " … ".join(text.replace(_GAP, "") for text in _texts(trace.words).values())
+        raise SpanError(f"the attribution has no “{span.strip()}” among the words it explains by: “{read.strip()}”")
+    return touched
 
 
 def _sizes(trace: AttributionTrace, method: str | None) -> np.ndarray:

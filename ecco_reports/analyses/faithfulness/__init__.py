@@ -9,11 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from ecco_reports.analyses import Analysis, Between
+from ecco_reports.analyses.faithfulness.catalogue import MEASURES
 from ecco_reports.analyses.faithfulness.computing import examine
 from ecco_reports.analyses.faithfulness.foresight import needs_of, problems_of, target_count, variants_of, work_of
 from ecco_reports.analyses.faithfulness.results import FaithfulnessResult
 from ecco_reports.analyses.faithfulness.settings import FaithfulnessParams
+from ecco_reports.analyses.faithfulness.tracing import FaithfulnessTrace, trace_of
 from ecco_reports.analyses.faithfulness.words import checks, metrics_of, summary_of
+from ecco_reports.analyses.measures import Drift, Measure
 from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
 from ecco_reports.records import Check, Metric, Prompt, Table
@@ -21,7 +24,7 @@ from ecco_reports.records import Check, Metric, Prompt, Table
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
 
-__all__ = ["Faithfulness", "FaithfulnessParams", "FaithfulnessResult"]
+__all__ = ["Faithfulness", "FaithfulnessParams", "FaithfulnessResult", "FaithfulnessTrace"]
 
 
 class Faithfulness(Analysis[FaithfulnessParams, FaithfulnessResult]):
@@ -34,6 +37,8 @@ class Faithfulness(Analysis[FaithfulnessParams, FaithfulnessResult]):
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.GENERATION})
     Params = FaithfulnessParams
     Result = FaithfulnessResult
+    measures: ClassVar[Mapping[str, Measure]] = MEASURES
+    Traced = FaithfulnessTrace
 
     def needs(self, params: FaithfulnessParams) -> frozenset[Capability]:
         """What a model must be able to do to read a prompt without a part; ``run`` sees which methods it can do."""
@@ -91,3 +96,21 @@ class Faithfulness(Analysis[FaithfulnessParams, FaithfulnessResult]):
         from ecco_reports.analyses.faithfulness.comparing import between
 
         return between(first, second, names)
+
+    def trace(self, result: FaithfulnessResult) -> FaithfulnessTrace:
+        """Verdict, measures and order of every method."""
+        return trace_of(result)
+
+    def drift(self, before: FaithfulnessTrace, after: FaithfulnessTrace) -> Drift:
+        """How far words go in the same order, and whose verdict has changed."""
+        from ecco_reports.analyses.faithfulness.drifting import drift_of
+
+        return drift_of(before, after)
+
+    def drift_figures(
+        self, before: FaithfulnessTrace, after: FaithfulnessTrace, names: tuple[str, str]
+    ) -> Sequence[Figure]:
+        """What each method reached before and reaches now."""
+        from ecco_reports.analyses.faithfulness.drifting import figures_of
+
+        return list(figures_of(before, after, names))

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ecco_reports.analyses.attributing.settings import METHOD_TITLES
+from ecco_reports.analyses.faithfulness.catalogue import MEASURES
 from ecco_reports.analyses.faithfulness.judging import Judgement, Mark, best_first, judged
 from ecco_reports.analyses.faithfulness.results import FaithfulnessResult
+from ecco_reports.analyses.measures import as_metrics
 from ecco_reports.analyses.voice import voice_of
 from ecco_reports.methods.faithfulness import SMALL
-from ecco_reports.records import Check, Direction, Metric
+from ecco_reports.records import Check, Metric
 
 _MEASURED = {"probability": "probability", "logprob": "log-probability"}
 # Changes of the score that are too small to tell rankings apart by: in probability, and in nats.
@@ -51,32 +53,15 @@ def metrics_of(result: FaithfulnessResult) -> Mapping[str, Metric]:
     if not result.methods:
         return {}
     first = judged(result, None)[0]
-    of = f"of {METHOD_TITLES[first.method]}, mean over all outputs"
-    metrics = {
-        "aopc_comprehensiveness": Metric(
-            value=first.comprehensiveness.value,
-            direction=Direction.HIGHER,
-            meaning=f"what is lost without the first units of the ranking {of}",
-        ),
-        "aopc_sufficiency": Metric(
-            value=first.sufficiency.value,
-            direction=Direction.LOWER,
-            meaning=f"what is lost with only the first units of the ranking {of}",
-        ),
-        "deletion_auc": Metric(
-            value=first.deletion.value,
-            direction=Direction.LOWER,
-            meaning=f"area under the curve of the score while the first units are removed {of}",
-        ),
+    values = {
+        "aopc_comprehensiveness": first.comprehensiveness.value,
+        "aopc_sufficiency": first.sufficiency.value,
+        "deletion_auc": first.deletion.value,
+        "z_against_random": first.gap.standing.z,
     }
-    if first.gap.standing.z is not None:
-        metrics["z_against_random"] = Metric(
-            value=first.gap.standing.z,
-            direction=Direction.HIGHER,
-            meaning=f"the area between least and most important first {of}, above the mean of random rankings, "
-            "in their standard deviations",
-        )
-    return metrics
+    title = METHOD_TITLES[first.method]
+    named = {name: MEASURES[name].meaning.replace("the first method", title) for name in values}
+    return as_metrics(MEASURES, values, named)
 
 
 def summary_of(result: FaithfulnessResult) -> str:

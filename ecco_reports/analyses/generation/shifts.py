@@ -5,7 +5,7 @@ In: two traces. Out: a figure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ecco_reports.analyses.generation.tracing import GenerationTrace, drift_of, shown_candidates
@@ -29,17 +29,24 @@ def figures_of_drift(before: GenerationTrace, after: GenerationTrace, names: tup
 
     labels = shown_candidates(before, after, _CANDIDATES)
     asked = {one.label for one in (before.target, after.target) if one}
-    rows = [Shift(label, sides[0].get(label), sides[1].get(label), label in asked) for label in labels]
-    least = [share(min(side.values())) for side in sides]
+    known = [_known(trace) for trace in (before, after)]
+    rows = [Shift(label, known[0].get(label), known[1].get(label), label in asked) for label in labels]
+    least = [share(min(side.values())).removeprefix("under ") for side in sides]
     firsts = [f"“{word(trace.steps[0].label)}” ({share(trace.steps[0].probability)})" for trace in (before, after)]
     return (
         ChartFigure(
             id="drift-candidates",
             title="Candidates of the first step, before and after",
-            reading=f"Two bars for each candidate: the upper one before ({names[0]}), the lower one after ({names[1]}). "
-            f"What is not listed is less probable than what is: below {least[0]} before, and below {least[1]} after.",
+            reading=f"Two bars for each candidate: the upper one before ({names[0]}), the lower after ({names[1]}). "
+            f"Candidates that are not listed have under {least[0]} before, and under {least[1]} after.",
             alt_text=drift_of(before, after).finding
             or f"The first step was {firsts[0]} before, and is {firsts[1]} after.",
             chart=shifts_chart(rows),
         ),
     )
+
+
+def _known(trace: GenerationTrace) -> Mapping[str, float]:
+    """What is known of the first step's candidates, the words that the prompt names included."""
+    named = {one.label: one.probability for one in (trace.target, trace.foil) if one is not None}
+    return named | dict(trace.steps[0].candidates)

@@ -23,24 +23,25 @@ from ecco_reports.analyses.tracing import (
     cut_of_prompt,
     divergence_bound,
     first_of,
+    has_moved,
     listed,
     moved,
     quoted,
     word,
 )
-from ecco_reports.analyses.voice import numbered, said
+from ecco_reports.analyses.voice import numbered, said, share
 from ecco_reports.records import Family, Passage, Record
 
 _FIRST, _LATER = 10, 5
 """How many candidates are kept of the first step, and of each of the others."""
 _STEPS = 50
 """How many steps are kept."""
-_SEEN = 0.02
-"""What a probability has to move before a sentence speaks of it."""
+_LEVEL = 0.02
+"""Two candidates whose probabilities are as near as that are level: rounding alone can turn them."""
 _WRITERS = (Family.CAUSAL, Family.ENCODER_DECODER)
 
 
-class TracedWord(Record):
+class TracedOutcome(Record):
     """A word that was said, or that the prompt names.
 
     Attributes:
@@ -59,7 +60,7 @@ class TracedWord(Record):
         return math.exp(self.logprob)
 
 
-class TracedStep(TracedWord):
+class TracedStep(TracedOutcome):
     """A thing that was said, and what could have been said.
 
     Attributes:
@@ -89,8 +90,8 @@ class GenerationTrace(Trace):
     given: bool
     cut: str
     steps: tuple[TracedStep, ...]
-    target: TracedWord | None
-    foil: TracedWord | None
+    target: TracedOutcome | None
+    foil: TracedOutcome | None
 
 
 def trace_of(result: GenerationResult) -> GenerationTrace:
@@ -127,10 +128,10 @@ def _step(passage: Passage, step: Step, candidates: int) -> TracedStep:
     )
 
 
-def _named(passage: Passage, named: Named | None) -> TracedWord | None:
+def _named(passage: Passage, named: Named | None) -> TracedOutcome | None:
     if named is None:
         return None
-    return TracedWord(label=said(passage, named.token), logprob=round(named.logprob, 4), rank=named.rank)
+    return TracedOutcome(label=said(passage, named.token), logprob=round(named.logprob, 4), rank=named.rank)
 
 
 def drift_of(before: GenerationTrace, after: GenerationTrace) -> Drift:
@@ -149,6 +150,7 @@ def drift_of(before: GenerationTrace, after: GenerationTrace) -> Drift:
             "The two say different things: the probability of what was said, its perplexity and its entropy are those "
             "of each one's own words."
         )
+        remarks += _level(before, after)
     if (before.target is None) is not (after.target is None):
         which = "after" if before.target is None else "before"
         remarks.append(f"The probability of the target is known only {which}.")
@@ -174,6 +176,22 @@ def _together(before: GenerationTrace, after: GenerationTrace) -> list[tuple[Tra
         return pairs
     same = sum(1 for _ in takewhile(lambda pair: pair[0].label == pair[1].label, pairs))
     return pairs[: same + 1]
+
+
+def _level(before: GenerationTrace, after: GenerationTrace) -> list[str]:
+    """Whether the step at which two texts part was decided by a hair."""
+    pairs = enumerate(zip(before.steps, after.steps, strict=False), start=1)
+    parted = next(((number, pair) for number, pair in pairs if pair[0].label != pair[1].label), None)
+    if parted is None:
+        return []
+    number, (ours, theirs) = parted
+    rival = ours.candidates.get(theirs.label)
+    if rival is None or abs(ours.probability - rival) > _LEVEL:
+        return []
+    return [
+        f"They part at step {number}, where “{word(ours.label)}” and “{word(theirs.label)}” were level before "
+        f"({share(ours.probability)} and {share(rival)}): rounding alone can turn that."
+    ]
 
 
 def _finding(before: GenerationTrace, after: GenerationTrace) -> str:
@@ -205,7 +223,7 @@ def _move(before: GenerationTrace, after: GenerationTrace) -> str:
             return ""
         better = sum(odds > others[ours.label] for odds in others.values())
         ranks, odds = (ours.rank, 1 + better), (ours.probability, others[ours.label])
-    return moved(ours.label, ranks, odds) if ranks[0] != ranks[1] or abs(odds[0] - odds[1]) > _SEEN else ""
+    return moved(ours.label, ranks, odds) if has_moved(ranks, odds) else ""
 
 
 def shown_candidates(before: GenerationTrace, after: GenerationTrace, most: int) -> Sequence[str]:

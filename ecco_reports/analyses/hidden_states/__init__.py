@@ -10,13 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from ecco_reports.analyses import Analysis, Between
+from ecco_reports.analyses.hidden_states.catalogue import MEASURES
 from ecco_reports.analyses.hidden_states.computing import hidden_states
 from ecco_reports.analyses.hidden_states.figures import figures_of
 from ecco_reports.analyses.hidden_states.meeting import meeting_of
 from ecco_reports.analyses.hidden_states.results import HiddenStatesResult, MassiveActivation
 from ecco_reports.analyses.hidden_states.settings import HiddenStatesParams
+from ecco_reports.analyses.hidden_states.tracing import HiddenStatesTrace, trace_of
 from ecco_reports.analyses.hidden_states.words import checks_of, metrics_of, summary_of, table_of
 from ecco_reports.analyses.layers import states_of
+from ecco_reports.analyses.measures import Drift, Measure
 from ecco_reports.analyses.preflight import layer_problems, position_problems
 from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
@@ -25,7 +28,7 @@ from ecco_reports.records import Check, Family, Metric, Prompt, Table
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
 
-__all__ = ["HiddenStates", "HiddenStatesParams", "HiddenStatesResult", "MassiveActivation"]
+__all__ = ["HiddenStates", "HiddenStatesParams", "HiddenStatesResult", "HiddenStatesTrace", "MassiveActivation"]
 
 
 class HiddenStates(Analysis[HiddenStatesParams, HiddenStatesResult]):
@@ -38,6 +41,8 @@ class HiddenStates(Analysis[HiddenStatesParams, HiddenStatesResult]):
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.STATES})
     Params = HiddenStatesParams
     Result = HiddenStatesResult
+    measures: ClassVar[Mapping[str, Measure]] = MEASURES
+    Traced = HiddenStatesTrace
 
     def problems(
         self, params: HiddenStatesParams, prompt: Prompt, facts: ModelFacts
@@ -102,6 +107,24 @@ class HiddenStates(Analysis[HiddenStatesParams, HiddenStatesResult]):
     def between(self, first: HiddenStatesResult, second: HiddenStatesResult, names: tuple[str, str]) -> Between | None:
         """Layers of one model against layers of the other, over the parts of the prompt that both have."""
         return meeting_of(first, second, names)
+
+    def trace(self, result: HiddenStatesResult) -> HiddenStatesTrace:
+        """How alike the words are to each other, at a few depths."""
+        return trace_of(result)
+
+    def drift(self, before: HiddenStatesTrace, after: HiddenStatesTrace) -> Drift:
+        """CKA over the words and the depths that both have."""
+        from ecco_reports.analyses.hidden_states.drifting import drift_of
+
+        return drift_of(before, after)
+
+    def drift_figures(
+        self, before: HiddenStatesTrace, after: HiddenStatesTrace, names: tuple[str, str]
+    ) -> Sequence[Figure]:
+        """CKA by depth."""
+        from ecco_reports.analyses.hidden_states.drifting import figures_of
+
+        return list(figures_of(before, after, names))
 
 
 def _template_alone(

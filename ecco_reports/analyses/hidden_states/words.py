@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ecco_reports.analyses.hidden_states.catalogue import MEASURES
 from ecco_reports.analyses.hidden_states.results import HiddenStatesResult
 from ecco_reports.analyses.layers import layer_in_words, layer_name
+from ecco_reports.analyses.measures import as_metrics
 from ecco_reports.methods.similarity import FEWEST_TOKENS
 from ecco_reports.models.base import READOUT_TOLERANCE, Stack
-from ecco_reports.records import Check, Direction, Metric, Table
+from ecco_reports.records import Check, Metric, Table
 
 ROUNDING = 1e-6
 """How far sums in double precision of numbers in single precision may be from what they should be."""
@@ -96,46 +98,20 @@ def _outliers(result: HiddenStatesResult) -> str:
 
 
 def metrics_of(result: HiddenStatesResult) -> Mapping[str, Metric]:
-    """What a gate may watch."""
-    metrics = {
-        "outlier_dimensions": Metric(
-            value=float(len(result.outliers)),
-            direction=Direction.NEITHER,
-            meaning="dimensions that stand out at many tokens of many layers",
-        ),
-        "massive_activations": Metric(
-            value=float(result.massive_count),
-            direction=Direction.NEITHER,
-            meaning="numbers above 100 that are 1,000 times the median of their layer",
-        ),
+    """The numbers a gate may watch; layers are counted from 0."""
+    values: dict[str, float | None] = {
+        "outlier_dimensions": len(result.outliers),
+        "massive_activations": result.massive_count,
     }
     if len(result.states) > 1:
         norms, changes = usual(result, result.norms), usual(result, result.changes)
-        metrics["largest_change"] = Metric(
-            value=float(changes.max()),
-            direction=Direction.NEITHER,
-            meaning="largest change by one layer, relative to the length of the median token's vector",
-        )
-        metrics["largest_change_layer"] = Metric(
-            value=float(result.states[int(changes.argmax()) + 1] - 1),
-            direction=Direction.NEITHER,
-            meaning="the layer that makes it",
-        )
-        if norms[0] > 0:
-            metrics["norm_growth"] = Metric(
-                value=float(norms[-1] / norms[0]),
-                direction=Direction.NEITHER,
-                meaning="length of the median token's vector at the last layer, relative to the first state",
-            )
+        values["largest_change"] = changes.max()
+        values["largest_change_layer"] = result.states[int(changes.argmax()) + 1] - 1
+        values["norm_growth"] = norms[-1] / norms[0] if norms[0] > 0 else None
     if "cka" in result.similarities:
         grid = result.similarities["cka"]
-        metrics["neighbour_cka"] = Metric(
-            value=neighbours(grid), direction=Direction.NEITHER, meaning="mean CKA of layers that follow one another"
-        )
-        metrics["least_cka"] = Metric(
-            value=float(grid.min()), direction=Direction.NEITHER, meaning="CKA of the two layers that are least alike"
-        )
-    return metrics
+        values |= {"neighbour_cka": neighbours(grid), "least_cka": grid.min()}
+    return as_metrics(MEASURES, values)
 
 
 def checks_of(result: HiddenStatesResult) -> Sequence[Check]:

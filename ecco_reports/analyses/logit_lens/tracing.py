@@ -18,7 +18,10 @@ from ecco_reports.analyses.logit_lens.results import LogitLensResult
 from ecco_reports.analyses.measures import Drift, Measure
 from ecco_reports.analyses.race import labels_of
 from ecco_reports.analyses.tracing import (
+    DIVERGENCE_NOISE,
     NO_DIVERGENCE,
+    RANK_NOISE,
+    TARGET_NOISE,
     Listed,
     aligned,
     cut_of_prompt,
@@ -44,10 +47,16 @@ _CANDIDATES = 10
 _PLACES = 200
 """Of how many places the first choice is kept; of a longer text those of its end."""
 
+# Beside what is said of these numbers in the generation room: from float32 to bfloat16, over the same 21 prompts, the
+# mean bound over the layers was 0.0002 nats at most, that of the last layer 0.0005, and one place in nine changed its
+# first choice where two words were level.
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         "final_rank": Measure(
-            Direction.LOWER, "rank of the first token after the prompt (mask, class) at the last layer read out", "rank"
+            Direction.LOWER,
+            "rank of the first token after the prompt (mask, class) at the last layer read out",
+            "rank",
+            relative=RANK_NOISE,
         ),
         "first_top_layer": Measure(
             Direction.NEITHER,
@@ -58,28 +67,35 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             Direction.NEITHER,
             "share of the depth at which the first token after the prompt is first top-ranked (0 is the embedding, 1 "
             "the last layer)",
-            "share of depth",
+            "share",
         ),
         "settled_layer": Measure(
             Direction.NEITHER,
             "first layer from which the first token after the prompt stays top-ranked (-1 is the embedding)",
             "layers",
         ),
-        "target_rank": Measure(Direction.LOWER, "rank of the prompt's target at the last layer read out", "rank"),
+        "target_rank": Measure(
+            Direction.LOWER, "rank of the prompt's target at the last layer read out", "rank", relative=RANK_NOISE
+        ),
         "target_logprob": Measure(
-            Direction.HIGHER, "natural log-probability of the prompt's target at the last layer read out", "nats"
+            Direction.HIGHER,
+            "natural log-probability of the prompt's target at the last layer read out",
+            "nats",
+            noise=TARGET_NOISE,
         ),
         "row_kl": Measure(
             Direction.LOWER,
             "KL(baseline || candidate) of what the layers would say where the model is asked, as the mean over layers "
             "at the same relative depth; a lower bound from the candidates that are kept",
             "nats",
+            noise=DIVERGENCE_NOISE,
             equal=0.0,
         ),
         "row_kl_last": Measure(
             Direction.LOWER,
             "the same at the last layer read out; a lower bound",
             "nats",
+            noise=DIVERGENCE_NOISE,
             equal=0.0,
         ),
         "first_choice_agreement": Measure(
@@ -92,6 +108,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             Direction.HIGHER,
             "share of the places of the prompt at which the last layer read out would say the same",
             "share",
+            noise=0.12,
             equal=1.0,
         ),
         "top_depth_shift": DEPTH_SHIFT,

@@ -7,6 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from ecco_reports.analyses import Analysis, Between
+from ecco_reports.analyses.measures import Drift, Measure, as_metrics
+from ecco_reports.analyses.neuron_factors.catalogue import MEASURES
 from ecco_reports.analyses.neuron_factors.results import (
     NeuronFactorsResult,
     StackFactors,
@@ -14,14 +16,15 @@ from ecco_reports.analyses.neuron_factors.results import (
     in_words,
 )
 from ecco_reports.analyses.neuron_factors.settings import NeuronFactorsParams, problems
+from ecco_reports.analyses.neuron_factors.tracing import NeuronFactorsTrace, trace_of
 from ecco_reports.analyses.work import Extent, Work
 from ecco_reports.models.base import Capability, LanguageModel, ModelFacts
-from ecco_reports.records import Check, Direction, Family, Metric, Prompt, Table
+from ecco_reports.records import Check, Family, Metric, Prompt, Table
 
 if TYPE_CHECKING:
     from ecco_reports.charts.figure import Figure
 
-__all__ = ["NeuronFactors", "NeuronFactorsParams", "NeuronFactorsResult"]
+__all__ = ["NeuronFactors", "NeuronFactorsParams", "NeuronFactorsResult", "NeuronFactorsTrace"]
 
 _AT_REST = 1e-3
 _ADDS_UP = 1e-3
@@ -38,6 +41,8 @@ class NeuronFactors(Analysis[NeuronFactorsParams, NeuronFactorsResult]):
     requires: ClassVar[frozenset[Capability]] = frozenset({Capability.NEURONS})
     Params = NeuronFactorsParams
     Result = NeuronFactorsResult
+    measures: ClassVar[Mapping[str, Measure]] = MEASURES
+    Traced = NeuronFactorsTrace
 
     def problems(
         self, params: NeuronFactorsParams, prompt: Prompt, facts: ModelFacts
@@ -77,23 +82,12 @@ class NeuronFactors(Analysis[NeuronFactorsParams, NeuronFactorsResult]):
         """How much is left unexplained, and how distinct the factors are; the worse of two stacks."""
         if not result.stacks:
             return {}
-        return {
-            "relative_error": Metric(
-                value=max(stack.error for stack in result.stacks),
-                direction=Direction.LOWER,
-                meaning="length of what the factors leave of the activations, over that of the whole",
-            ),
-            "n_components": Metric(
-                value=float(max(stack.count for stack in result.stacks)),
-                direction=Direction.NEITHER,
-                meaning="number of factors",
-            ),
-            "largest_cosine": Metric(
-                value=max(stack.likeness for stack in result.stacks),
-                direction=Direction.LOWER,
-                meaning="largest cosine between the loadings of two factors: near 1, two of them say the same",
-            ),
+        values = {
+            "relative_error": max(stack.error for stack in result.stacks),
+            "n_components": max(stack.count for stack in result.stacks),
+            "largest_cosine": max(stack.likeness for stack in result.stacks),
         }
+        return as_metrics(MEASURES, values)
 
     def summary(self, result: NeuronFactorsResult) -> str:
         """How much is explained, and what the largest factor is about."""
@@ -118,6 +112,24 @@ class NeuronFactors(Analysis[NeuronFactorsParams, NeuronFactorsResult]):
         from ecco_reports.analyses.neuron_factors.comparing import between
 
         return between(first, second, names)
+
+    def trace(self, result: NeuronFactorsResult) -> NeuronFactorsTrace:
+        """How strong each factor is at the words of the prompt."""
+        return trace_of(result)
+
+    def drift(self, before: NeuronFactorsTrace, after: NeuronFactorsTrace) -> Drift:
+        """How alike matched factors are, and how many were lost."""
+        from ecco_reports.analyses.neuron_factors.drifting import drift_of
+
+        return drift_of(before, after)
+
+    def drift_figures(
+        self, before: NeuronFactorsTrace, after: NeuronFactorsTrace, names: tuple[str, str]
+    ) -> Sequence[Figure]:
+        """How alike each factor and its partner are."""
+        from ecco_reports.analyses.neuron_factors.drifting import figures_of
+
+        return list(figures_of(before, after, names))
 
 
 def _found(result: NeuronFactorsResult, stack: StackFactors) -> str:

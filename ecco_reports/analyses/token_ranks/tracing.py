@@ -12,7 +12,7 @@ from ecco_reports.analyses.measures import Measure
 from ecco_reports.analyses.race import labels_of
 from ecco_reports.analyses.token_ranks.figures import labels_of_columns
 from ecco_reports.analyses.token_ranks.results import TokenRanksResult
-from ecco_reports.analyses.tracing import cut_of_prompt
+from ecco_reports.analyses.tracing import RANK_NOISE, TARGET_NOISE, cut_of_prompt
 from ecco_reports.analyses.tracing_ranks import DEPTH_SHIFT, RANK_SHIFT, SAME_WINNER, RanksTrace, traced_words
 from ecco_reports.analyses.voice import said
 from ecco_reports.records import Direction
@@ -20,15 +20,22 @@ from ecco_reports.records import Direction
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         "median_final_rank": Measure(
-            Direction.LOWER, "median rank of what was said, or given to be said, at the last layer read out", "rank"
+            Direction.LOWER,
+            "median rank of what was said, or given to be said, at the last layer read out",
+            "rank",
+            relative=RANK_NOISE,
         ),
         "target_rank": Measure(
-            Direction.LOWER, "rank of the prompt's target after the prompt, at the last layer read out", "rank"
+            Direction.LOWER,
+            "rank of the prompt's target after the prompt, at the last layer read out",
+            "rank",
+            relative=RANK_NOISE,
         ),
         "target_logprob": Measure(
             Direction.HIGHER,
             "natural log-probability of the prompt's target after the prompt, at the last layer read out",
             "nats",
+            noise=TARGET_NOISE,
         ),
         "first_top_layer": Measure(
             Direction.NEITHER,
@@ -39,7 +46,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             Direction.NEITHER,
             "share of the depth at which the prompt's target is first the first choice (0 is the embedding, 1 the last "
             "layer)",
-            "share of depth",
+            "share",
         ),
         "rank_shift": RANK_SHIFT,
         "same_winner": SAME_WINNER,

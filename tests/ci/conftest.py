@@ -1,0 +1,77 @@
+"""A project as ``init`` writes it, on the small GitHub, with what its workflows need on this machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ecco_reports.cli import main
+from tests.ci.github import GitHub, git
+
+EXPERIMENT = """\
+title: Where is it?
+models: {facts: MODEL}
+prompts:
+  heathrow: {text: Heathrow airport is located in the city of, target: " London"}
+  italy: {text: The capital of Italy is the city of, target: " Rome"}
+analyses:
+  - generation: {max_new_tokens: 2}
+  - token_ranks
+gates:
+  - {expect: the target is the first choice}
+  - {expect: the target loses at most half a nat}
+"""
+"""Small enough to be run again and again."""
+
+
+@pytest.fixture(scope="package")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What setting up Python gives: an environment whose packages, all but ours, are lent by this one."""
+    folder = tmp_path_factory.mktemp("python") / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    site = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    (site / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="package")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project made by ``init``, with a small experiment and its baseline, committed."""
+    folder = tmp_path_factory.mktemp("projects") / "demo"
+    call(folder.parent, "init", "demo")
+    (folder / "experiments" / "first.yaml").write_text(EXPERIMENT.replace("MODEL", "bundled:facts"), encoding="utf-8")
+    git(folder, "init", "--quiet")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "A project")
+    call(folder, "run")
+    call(folder, "baseline", "bless")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "What the model does now is how it should be")
+    return folder
+
+
+@pytest.fixture(scope="package")
+def github(project: Path, tmp_path_factory: pytest.TempPathFactory) -> GitHub:
+    """The project on GitHub."""
+    hosted = GitHub(tmp_path_factory.mktemp("github"))
+    hosted.push(project)
+    return hosted
+
+
+def call(folder: Path, *arguments: str) -> str:
+    """Runs the command in a folder; says what it printed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        answer = CliRunner().invoke(main, list(arguments))
+    assert answer.exit_code == 0, answer.output
+    return answer.output
+
+
+def workflow(project: Path, name: str) -> Path:
+    """A workflow of the project."""
+    return project / ".github" / "workflows" / f"{name}.yml"
