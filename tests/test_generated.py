@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -36,9 +37,9 @@ def analyses_table() -> str:
 
 
 def help_of_verbs() -> str:
-    """What each verb says of itself, a section each."""
+    """What each verb says of itself, a section each; the verbs below a verb follow it."""
     parts = []
-    for name, command in main.commands.items():
+    for name, command in _all_verbs(main):
         context = click.Context(command, info_name=f"ecco-reports {name}", terminal_width=96, max_content_width=96)
         context.help_option_names = ["-h", "--help"]
         parts.append(f"### {name}\n\n```text\n{command.get_help(context)}\n```\n\n")
@@ -91,6 +92,13 @@ def test_the_example_of_the_page_about_gates_runs_and_passes(tmp_path: Path, mon
         answer = CliRunner().invoke(main, words)
         assert answer.exit_code == 0, answer.output
     assert "All 9 gates passed." in answer.output
+
+
+def _all_verbs(group: click.Group, above: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        yield above + name, command
+        if isinstance(command, click.Group):
+            yield from _all_verbs(command, f"{above}{name} ")
 
 
 def test_the_table_of_verbs_is_what_the_command_has() -> None:

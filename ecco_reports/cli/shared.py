@@ -80,7 +80,7 @@ def load(files: Sequence[Path]) -> tuple[Experiment, ...]:
     experiments = load_experiments(asked)
     for folder in subfolders(asked):
         why = ", which need models from the hub" if folder.of_the_hub else ""
-        verb = click.get_current_context().info_name
+        verb = click.get_current_context().command_path.partition(" ")[2]
         click.echo(
             f"left out: {counted(folder.experiments, 'experiment')} in {folder.path}{why}: "
             f"ecco-reports {verb} {folder.path}",
