@@ -14,7 +14,6 @@
     ├── StoreError             the store cannot be read or written (store)
     ├── BaselineError          nothing usable to hold a run against, or a run not fit for it (comparison, baselines)
     ├── HistoryError           a run has no place in a history, or a history cannot be read or written (history)
-    ├── BaselineError          there is nothing usable to hold a run against, or nothing fit to bless (baselines)
     ├── SpanError              an attribution says nothing of a part of the prompt that was named (analyses, gates)
     ├── RenderError            a chart or a page cannot be made (charts, pages)
     ├── ReportError            a report cannot be written as it was asked for (reporting)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ def compare(
         form(path)
     places = Places(baselines, store)
 
+    @cache
     def run_of(path: Path) -> Run:
         return run_all(load((path,)), store, jobs)
 
@@ -95,11 +97,20 @@ def compared(before: Resolved, after: Resolved) -> Mapping[str, Comparison]:
     for side, other in ((before, after), (after, before)):
         if alone := [name for name in side.snapshots if name not in other.snapshots]:
             click.echo(f"only in {side.said}: {some(alone)}", err=True)
-    names = (before.name, after.name)
+    names = _names(before, after)
     return {
         name: hold(before.snapshots[name], after.snapshots[name], names=names, models=_models(before, after, name))
         for name in common
     }
+
+
+def _names(before: Resolved, after: Resolved) -> tuple[str, str]:
+    """What reports call the two: by their models alone, where these are all that differs."""
+    if before.model and after.model and before.model != after.model:
+        whole = [side.said.removeprefix(f"the model {side.model} of ") for side in (before, after)]
+        if whole[0] == whole[1]:
+            return before.model, after.model
+    return before.name, after.name
 
 
 def _models(before: Resolved, after: Resolved, name: str) -> tuple[tuple[str, str], ...] | None:
@@ -158,11 +169,14 @@ def _code(comparisons: Mapping[str, Comparison], verdicts: Verdicts | None) -> i
 
 def _publish(report: Report, out: Path) -> None:
     """Writes the page of the comparison."""
-    from ecco_reports.pages import comparison_paths, render_comparisons
+    from ecco_reports.pages import KeptDrawings, comparison_paths, render_comparisons
     from ecco_reports.site import publish
 
     with stage("Built the page"):
-        pages = render_comparisons(report.comparisons, report.verdicts)
+        kept = KeptDrawings(out.with_name(".cache") / "drawings")
+        pages = render_comparisons(report.comparisons, report.verdicts, drawings=kept)
         publish(pages, out)
+    for trouble in pages.problems:
+        click.echo(f"not drawn: {trouble.page}#{trouble.anchor}: {trouble.message}", err=True)
     first = comparison_paths(report.comparisons)[0]
     click.echo(f"Open {out / Path(first).with_suffix('.html')}")

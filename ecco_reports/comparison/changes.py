@@ -102,8 +102,7 @@ def _of_two(drift: Drift, measures: Mapping[str, Measure]) -> Iterator[Change]:
         elif not math.isfinite(value):
             yield Change(name, measure, measure.equal, None, Mark.NOT_COMPARABLE, f"{name} is not a finite number.")
         else:
-            same = within_noise(value - measure.equal, measure)
-            yield Change(name, measure, measure.equal, value, Mark.SAME if same else Mark.CHANGED)
+            yield Change(name, measure, measure.equal, value, mark_of(measure.equal, value, measure))
 
 
 def _of_one(before: Entry, after: Entry, measures: Mapping[str, Measure]) -> Iterator[Change]:
@@ -145,20 +144,28 @@ def _why(entry: Entry, name: str) -> str:
     return (entry.unmeasured.get(name) or entry.unmeasured.get(ALL_OF_THEM) or "").rstrip(". ")
 
 
-def within_noise(difference: float, measure: Measure) -> bool:
-    """Whether a difference is no larger than rounding alone should make; a difference that is none never is."""
-    size = abs(difference)
-    return size <= measure.noise or math.isclose(size, measure.noise, rel_tol=1e-9)
+def noise_between(before: float, after: float, measure: Measure) -> float:
+    """The largest difference of two numbers that rounding alone should make.
+
+    A noise that grows with the number goes by the smaller one: rank 1 and rank 2 are not the same because rank 2 alone
+    could be rounded to rank 1.
+    """
+    return measure.noise_at(min(abs(before), abs(after)))
+
+
+def within_noise(before: float, after: float, measure: Measure) -> bool:
+    """Whether two numbers are no further apart than rounding alone should bring them."""
+    size, noise = abs(after - before), noise_between(before, after, measure)
+    return size <= noise or math.isclose(size, noise, rel_tol=1e-9)
 
 
 def mark_of(before: float, after: float, measure: Measure) -> Mark:
     """The mark of one finite number that both sides have."""
-    difference = after - before
-    if within_noise(difference, measure):
+    if within_noise(before, after, measure):
         return Mark.SAME
     if measure.of_two or measure.direction is Direction.NEITHER:
         return Mark.CHANGED
-    return Mark.BETTER if (difference > 0) == (measure.direction is Direction.HIGHER) else Mark.WORSE
+    return Mark.BETTER if (after > before) == (measure.direction is Direction.HIGHER) else Mark.WORSE
 
 
 def _judged(changes: tuple[Change, ...], before: Entry, after: Entry) -> tuple[Mark, str]:

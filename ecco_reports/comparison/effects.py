@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ecco_reports.analyses.measures import Measure
-from ecco_reports.comparison.changes import mark_of, within_noise
+from ecco_reports.comparison.changes import mark_of, noise_between, within_noise
 from ecco_reports.comparison.findings import Effect, Mark, Pair
 from ecco_reports.comparison.statistics import (
     CONFIDENCE,
@@ -155,8 +155,8 @@ def _untested(measure: Measure, samples: int, changed: int, enough: int) -> str:
 
 def _marked(effect: Effect, adjusted: float | None, alpha: float) -> Effect:
     """The effect with its corrected p-value and its mark."""
-    noise = effect.measure.noise
-    if within_noise(effect.difference, effect.measure):
+    noise = noise_between(effect.before, effect.after, effect.measure)
+    if within_noise(effect.before, effect.after, effect.measure):
         mark = Mark.SAME
     elif one_sided(effect.measure):
         beyond = effect.interval is not None and (effect.interval[0] > noise or effect.interval[1] < -noise)
@@ -164,5 +164,5 @@ def _marked(effect: Effect, adjusted: float | None, alpha: float) -> Effect:
     elif adjusted is None or adjusted > alpha:
         mark = Mark.NOT_SIGNIFICANT
     else:
-        mark = mark_of(0.0, effect.difference, effect.measure)
+        mark = mark_of(effect.before, effect.after, effect.measure)
     return replace(effect, adjusted=adjusted, mark=mark)

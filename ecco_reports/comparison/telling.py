@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ecco_reports.comparison.changes import noise_between
 from ecco_reports.comparison.findings import GRAVITY, Change, Comparison, Mark, Pair, gravest
 from ecco_reports.comparison.pairing import listed
 from ecco_reports.records import Prompt
@@ -135,7 +136,8 @@ def size_in_noise(change: Change) -> float:
     difference = change.difference
     if not difference or change.before is None or change.after is None:
         return 0.0
-    unit = change.measure.noise or max(abs(change.before), abs(change.after)) / 100
+    noise = noise_between(change.before, change.after, change.measure)
+    unit = noise or max(abs(change.before), abs(change.after)) / 100
     return math.log10(1 + abs(difference) / unit)
 
 

@@ -12,14 +12,16 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from xml.etree import ElementTree
 
 from ecco_reports.analyses import ANALYSES, AnyAnalysis
 from ecco_reports.comparison import Mark
+from ecco_reports.comparison.words import amount
 from ecco_reports.history.files import History
 from ecco_reports.history.lines import Line
 from ecco_reports.history.trends import Step, Trend, trends
-from ecco_reports.records import control_sign
+from ecco_reports.records import control_sign, digest
 from ecco_reports.registry import Registry
 
 ATOM = "http://www.w3.org/2005/Atom"
@@ -55,7 +57,7 @@ class Regression:
     @property
     def id(self) -> str:
         """A URN that stays."""
-        return uuid.uuid5(_NAMES, "\0".join((self.experiment, self.name, self.line.commit))).urn
+        return _urn(self.experiment, self.name, self.line.commit)
 
 
 def regressions(
@@ -71,27 +73,19 @@ def regressions(
     lines = history.mainline
     made = trends(lines, analyses) if found is None else found
     all_of_them = [
-        *(
-            _stepped(history.experiment, trend, step)
-            for trend in made
-            for step in trend.steps
-            if _lastingly_worse(step)
-        ),
+        *(_stepped(history.experiment, trend, step) for trend in made for step in trend.steps if _counts(step)),
         *_began(history.experiment, lines),
     ]
     return tuple(sorted(all_of_them, key=lambda one: one.line.moment, reverse=True))
 
 
-def _lastingly_worse(step: Step) -> bool:
+def _counts(step: Step) -> bool:
     return step.mark is Mark.WORSE and step.lasting
 
 
 def _stepped(experiment: str, trend: Trend, step: Step) -> Regression:
-    unit = f" {trend.measure.unit}" if trend.measure.unit else ""
-    text = (
-        f"{trend.metric} of {trend.model} ({trend.measure.meaning}) went from {step.before:.4g} to {step.after:.4g}{unit} "
-        f"and stayed there."
-    )
+    was, now = (amount(value, trend.measure) for value in (step.before, step.after))
+    text = f"{trend.metric} of {trend.model} ({trend.measure.meaning}) went from {was} to {now} and stayed there."
     return Regression(
         experiment,
         step.first.line,
@@ -105,12 +99,16 @@ def _stepped(experiment: str, trend: Trend, step: Step) -> Regression:
 
 def anchor(trend: Trend) -> str:
     """Where a trend stands on its page."""
-    return f"trend-{uuid.uuid5(_NAMES, f'{trend.model} {trend.metric}').hex[:10]}"
+    return f"trend-{digest([trend.model, trend.label, trend.name])[:10]}"
+
+
+def _urn(*names: str) -> str:
+    return uuid.uuid5(_NAMES, digest(names)).urn
 
 
 def _began(experiment: str, lines: Sequence[Line]) -> Iterator[Regression]:
     """Gates that fail and answers that are lost, and were not one commit before."""
-    for before, after in zip(lines, lines[1:], strict=False):
+    for before, after in pairwise(lines):
         for gate in after.failing:
             if gate not in before.failing:
                 text = f"The gate {gate} fails, and did not at the commit before."
@@ -145,7 +143,7 @@ def feed(
     newest = max((line.moment for history in known for line in history.lines), default=datetime(1970, 1, 1, tzinfo=UTC))
     names = " ".join(sorted(history.experiment for history in known))
     root = ElementTree.Element("feed", xmlns=ATOM)
-    _put(root, "id", uuid.uuid5(_NAMES, f"feed {base_url or names}").urn)
+    _put(root, "id", _urn("feed", base_url or names))
     _put(root, "title", title)
     _put(root, "updated", _when(newest))
     _put(ElementTree.SubElement(root, "author"), "name", "ecco-reports")

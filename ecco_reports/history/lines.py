@@ -77,7 +77,7 @@ class Line(Record):
         failures: How many results are missing.
     """
 
-    experiment: Annotated[str, Field(min_length=1)]
+    experiment: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     title: str
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
     time: Annotated[str, AfterValidator(_moment)]

@@ -19,6 +19,7 @@ import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -64,10 +65,8 @@ def levels(values: Sequence[float], noise: float = 0.0) -> tuple[Level, ...]:
     bounds = [0, count]
     if count >= FEWEST and np.ptp(series) > 0:
         bounds = _bounds(_costs(series) / _waver(series, noise), _PRICE + _PRICE_PER_LOG * math.log(count))
-    found = [
-        Level(first + start, first + stop, float(np.median(series[start:stop])))
-        for start, stop in zip(bounds, bounds[1:], strict=False)
-    ]
+    bounds = _without_noise(series, bounds, noise)
+    found = [Level(first + start, first + stop, _middle(series[start:stop])) for start, stop in pairwise(bounds)]
     # What is older than the commits that were looked at belongs to the first level, as far as anybody knows.
     return (Level(0, found[0].stop, found[0].value), *found[1:])
 
@@ -76,6 +75,22 @@ def waver(values: Sequence[float], noise: float = 0.0) -> float:
     """How much a series changes from commit to commit without a step, as a standard deviation."""
     series = np.asarray(values[-MOST:], dtype=float)
     return _waver(series, noise) if len(series) > 1 else noise / 3
+
+
+def _without_noise(series: np.ndarray, bounds: list[int], noise: float) -> list[int]:
+    """The bounds without those between levels that are no further apart than the noise, the nearest joined first."""
+    while len(bounds) > 2:
+        middles = [_middle(series[start:stop]) for start, stop in pairwise(bounds)]
+        apart = [abs(after - before) for before, after in pairwise(middles)]
+        nearest = int(np.argmin(apart))
+        if apart[nearest] > noise * (1 + 1e-9):
+            break
+        bounds = [*bounds[: nearest + 1], *bounds[nearest + 2 :]]
+    return bounds
+
+
+def _middle(stretch: np.ndarray) -> float:
+    return float(np.median(stretch))
 
 
 def _waver(series: np.ndarray, noise: float) -> float:

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
+from statistics import median
 
 from ecco_reports.analyses import ANALYSES, AnyAnalysis
 from ecco_reports.analyses.measures import Measure
 from ecco_reports.comparison import Mark
-from ecco_reports.comparison.changes import UNKNOWN, mark_of, within_noise
+from ecco_reports.comparison.changes import UNKNOWN, mark_of
 from ecco_reports.history.lines import Line
 from ecco_reports.history.steps import Level, levels, waver
 from ecco_reports.registry import Registry
 
 UNUSUAL = 4.0
-"""Standard deviations from its level at which the latest number is pointed out, before anybody knows whether it lasts."""
+"""Standard deviations from its level at which the latest number is pointed out before anybody knows that it lasts."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,10 @@ class Trend:
 
     @property
     def worry(self) -> tuple[int, int, float]:
-        """Smaller is more worrying: a metric that stepped for the worse and stayed there, one whose steps for the
-        worse were made good since, one that changed, one that got better, one that is steady; of equal ones the latest
-        step first, then the largest.
+        """Its place among others: what is smaller is more worrying.
+
+        First a metric whose latest step is for the worse, then one with such a step before, one that changed, one that
+        got better, one that is steady; of equal ones that with the latest step, then that with the largest.
         """
         if not self.steps:
             return (4, 0, 0.0)
@@ -140,27 +142,31 @@ def _trend(model: str, label: str, name: str, points: Sequence[Point], analyses:
         start = plateaus[-1].stop if plateaus else 0
         if start:
             breaks.append(start)
-        mine = levels([point.value for point in stretch], measure.noise)
+        mine = levels([point.value for point in stretch], _noise(stretch, measure))
         steps += _steps(stretch, mine, measure)
         plateaus += [Level(start + each.start, start + each.stop, each.value) for each in mine]
     return Trend(model, label, name, measure, tuple(points), tuple(plateaus), tuple(steps), tuple(breaks))
+
+
+def _noise(points: Sequence[Point], measure: Measure) -> float:
+    return measure.noise_at(median(abs(point.value) for point in points))
 
 
 def _steps(points: Sequence[Point], plateaus: Sequence[Level], measure: Measure) -> Iterator[Step]:
     """The steps between the levels of a stretch, and the latest number where it is far from its level."""
     # What it wavers is told by how far it is from its levels, so that the steps do not count.
     level_of = [level.value for level in plateaus for _ in range(level.start, level.stop)]
-    typical = waver([point.value - level for point, level in zip(points, level_of, strict=True)], measure.noise)
+    typical = waver(
+        [point.value - level for point, level in zip(points, level_of, strict=True)], _noise(points, measure)
+    )
     scale = max(typical, 1e-9 * max(abs(point.value) for point in points), 1e-300)
-    for before, after in zip(plateaus, plateaus[1:], strict=False):
-        difference = after.value - before.value
-        if not within_noise(difference, measure):
-            mark = mark_of(before.value, after.value, measure)
-            size = abs(difference) / scale
+    for before, after in pairwise(plateaus):
+        mark = mark_of(before.value, after.value, measure)
+        if mark is not Mark.SAME:
+            size = abs(after.value - before.value) / scale
             yield Step(points[before.stop - 1], points[after.start], before.value, after.value, mark, size)
     last = plateaus[-1]
-    difference = points[-1].value - last.value
-    if last.stop - last.start > 2 and abs(difference) > UNUSUAL * scale and not within_noise(difference, measure):
-        mark = mark_of(last.value, points[-1].value, measure)
-        size = abs(difference) / scale
+    size = abs(points[-1].value - last.value) / scale
+    mark = mark_of(last.value, points[-1].value, measure)
+    if last.stop - last.start > 2 and size > UNUSUAL and mark is not Mark.SAME:
         yield Step(points[-2], points[-1], last.value, points[-1].value, mark, size, lasting=False)

@@ -38,6 +38,10 @@ HIGHER, LOWER, NEITHER = (
         (LOWER, 1.0, 1.11, Mark.WORSE),
         (Measure(Direction.HIGHER, "x", equal=1.0), 1.0, 0.5, Mark.CHANGED),
         (Measure(Direction.LOWER, "x"), 1.0, 1.0, Mark.SAME),
+        (Measure(Direction.LOWER, "x", relative=0.5), 1.0, 2.0, Mark.WORSE),
+        (Measure(Direction.LOWER, "x", relative=0.5), 2.0, 3.0, Mark.SAME),
+        (Measure(Direction.LOWER, "x", relative=0.5), 3.0, 2.0, Mark.SAME),
+        (Measure(Direction.HIGHER, "x", noise=0.1, relative=0.1), -9.0, -10.0, Mark.WORSE),
         (Measure(Direction.LOWER, "x"), 1.0, 1.001, Mark.WORSE),
     ],
 )
