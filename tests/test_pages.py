@@ -326,6 +326,21 @@ class TestExperimentPage:
         assert "0.25 is less than 1" in html.unescape(pages["experiments/tale.md"].markdown)
         assert "1 gate not passed" in pages["index.md"].markdown
 
+    def test_of_many_gates_those_that_passed_are_folded_away_and_counted(self):
+        one = tale()
+        passed = [
+            Verdict(Kind.GATE, Status.PASS, "tale", "story.length", f"it is {number}", "m", f"p{number}", "story")
+            for number in range(30)
+        ]
+        failed = Verdict(Kind.GATE, Status.FAIL, "tale", "story.length", "it is <b>", "m", None, "story", samples=30)
+        page = rendered(run_of(one), verdicts=Verdicts((*passed, failed), 0))["experiments/tale.md"]
+        text = " ".join(read(as_html(page)[1]).text.split())
+        assert "story.length for all prompts: it is <b>" in text
+        assert "30 more gates passed" in text
+        assert text.index("it is <b>") < text.index("30 more gates passed") < text.index("for p0: it is 0")
+        few = rendered(run_of(one), verdicts=Verdicts(tuple(passed[:3]), 0))["experiments/tale.md"]
+        assert "more gates passed" not in few.markdown
+
 
 class TestTrouble:
     def test_a_failed_analysis_is_a_box_and_the_others_stand(self):
