@@ -1,4 +1,4 @@
-"""The actions of others that the workflows use: their commits, their inputs, and what they do as far as it is needed."""
+"""The actions of others that the workflows use: their commits, their inputs, and what they do as far as needed here."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _save(job: Job, inputs: Inputs) -> dict[str, str]:
 
 def _cache(job: Job, inputs: Inputs) -> dict[str, str]:
     job.at_the_end.append(lambda: _save(job, inputs))
-    return _restore(job, inputs)
+    return {"cache-hit": _restore(job, inputs)["cache-hit"]}
 
 
 def _upload(job: Job, inputs: Inputs) -> dict[str, str]:
