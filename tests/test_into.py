@@ -125,7 +125,7 @@ class TestLines:
     def test_what_lines_cannot_extend_is_refused_with_what_to_write(self, text, key):
         with pytest.raises(PublishingError, match=f"{key!r} of mkdocs.yml") as refused:
             with_ours(text, WANTED, own_settings(text))
-        by_hand = yaml.safe_load(str(refused.value).partition("run it again:\n")[2])
+        by_hand = yaml.safe_load(str(refused.value).partition("run this again:\n")[2])
         assert by_hand == {key: [WANTED.nav] if key == "nav" else WANTED.lists[key]}
 
     @pytest.mark.parametrize("text", ["{site_name: Mine}\n", "- a\n", "a: [\n", "a: 1\n---\nb: 2\n"])
@@ -351,6 +351,18 @@ class TestDelivery:
         with pytest.raises(PublishingError, match="by hand"):
             put("one")
         assert digest_of(site) == before
+
+    def test_what_its_owner_writes_while_pages_are_drawn_is_kept(self, site, source):
+        host = open_host(site)
+        (site / "mkdocs.yml").write_text("site_name: Another name\n")
+        deliver(small("one"), host, "reports", b"", source=source)
+        take_out(open_host(site))
+        assert (site / "mkdocs.yml").read_text() == "site_name: Another name\n"
+
+    def test_all_that_is_to_be_written_by_hand_is_said_at_once(self, site, put):
+        (site / "mkdocs.yml").write_text("site_name: Mine\nnav: [index.md]\nextra_css: [mine.css]\n")
+        with pytest.raises(PublishingError, match=r"(?s)'extra_css'.*'nav'"):
+            put("one")
 
     def test_inherited_lists_are_not_hidden(self, site, put):
         (site / "base.yml").write_text("site_name: Mine\nextra_css:\n  - mine.css\nuse_directory_urls: false\n")

@@ -65,8 +65,14 @@ def with_ours(text: str, wanted: Additions, settings: Mapping[str, Any]) -> str:
     """
     theirs = without_ours(text)
     made = theirs
+    refusals: list[str] = []
     for key, added in _missing(wanted, settings).items():
-        made = _extended(made, key, added, settings)
+        try:
+            made = _extended(made, key, added, settings)
+        except PublishingError as error:
+            refusals.append(str(error))
+    if refusals:
+        raise PublishingError("\n\n".join(refusals))
     if without_ours(made) != theirs or own_settings(made) != _expected(theirs, wanted, settings):
         raise PublishingError(_by_hand("mkdocs.yml is written in a way that lines cannot extend", wanted, settings))
     return made
@@ -147,7 +153,7 @@ def _extended(text: str, key: str, added: Any, settings: Mapping[str, Any]) -> s
     found = [index for index, (name, _) in enumerate(root.value) if name.value == key]
     if not found:
         if settings.get(key) is not None:
-            raise PublishingError(_refusal(key, added, "is inherited or merged from elsewhere"))
+            raise PublishingError(_refusal(key, added, "is inherited or comes from elsewhere in the file"))
         new = [f"{key}: {_quoted(added)}"] if isinstance(added, str) else [f"{key}:", *_items(added, 2)]
         return _inserted(lines, _end(lines, 0, last), new)
     name, value = root.value[found[-1]]
@@ -222,13 +228,11 @@ def _inserted(lines: list[str], at: int, new: Sequence[str]) -> str:
 
 def _refusal(key: str, added: Any, why: str) -> str:
     text = f"{key}: {_quoted(added)}" if isinstance(added, str) else "\n".join([f"{key}:", *_items(added, 2)])
-    return (
-        f"{key!r} of mkdocs.yml {why}, so it cannot be extended by lines. Add this by hand, then run it again:\n{text}"
-    )
+    return f"{key!r} of mkdocs.yml {why}, so it cannot be extended by lines. Add this by hand where it stands, and run this again:\n{text}"
 
 
 def _by_hand(why: str, wanted: Additions, settings: Mapping[str, Any]) -> str:
-    parts = [f"{why}. Add this by hand, then run it again:"]
+    parts = [f"{why}. Add this by hand, and run this again:"]
     for key, added in _missing(wanted, settings).items():
         parts += [f"{key}: {added}"] if isinstance(added, str) else [f"{key}:", *_items(added, 2)]
     return "\n".join(parts)
