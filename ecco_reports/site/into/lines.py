@@ -228,7 +228,10 @@ def _inserted(lines: list[str], at: int, new: Sequence[str]) -> str:
 
 def _refusal(key: str, added: Any, why: str) -> str:
     text = f"{key}: {_quoted(added)}" if isinstance(added, str) else "\n".join([f"{key}:", *_items(added, 2)])
-    return f"{key!r} of mkdocs.yml {why}, so it cannot be extended by lines. Add this by hand where it stands, and run this again:\n{text}"
+    return (
+        f"{key!r} of mkdocs.yml {why}: it cannot be extended by lines. "
+        f"Add this by hand where it stands, and run this again:\n{text}"
+    )
 
 
 def _by_hand(why: str, wanted: Additions, settings: Mapping[str, Any]) -> str:
