@@ -59,6 +59,11 @@ SETTINGS = {
         "site_name: Mine\ncopyright: |\n  # not a comment\n  (c) me\n\nnav:\n  - index.md\nnot_in_nav: |\n  /other.md\n"
     ),
     "empty keys": "site_name: Mine\nextra_css:\nnav:\n",
+    "applied": (
+        "theme:\n    name: 'material'\nmarkdown_extensions:\n  - pymdownx.tabbed:\n"
+        "      slugify: !!python/object/apply:pymdownx.slugs.slugify\n        kwds:\n          case: lower\n\n\n"
+        "nav:\n    - A: 'index.md'\n    - B:\n      - 'other.md'\n      # - C: later.md\nsite_name: >-\n  Folded\n  name\n"
+    ),
     "objects": "site_name: Mine\nextra_javascript:\n  - path: mine.mjs\n    type: module\n",
     "blank lines": "site_name: Mine\n\n\nnav:\n\n  - index.md\n\n\n\n",
     "unicode": "site_name: Mine – \u2028 ß\nnav:\n  - 'Über uns': index.md\n",
@@ -103,6 +108,11 @@ class TestLines:
 
     def test_a_site_without_navigation_gets_none(self):
         assert "nav" not in own_settings(with_ours(SETTINGS["short"], WANTED, own_settings(SETTINGS["short"])))
+
+    @pytest.mark.parametrize("name", ["extra", "pymdownx.extra", "markdown.extensions.attr_list"])
+    def test_an_extension_that_another_name_stands_for_is_not_added(self, name):
+        text = f"markdown_extensions:\n  - {name}\n"
+        assert "  - attr_list" not in with_ours(text, WANTED, own_settings(text))
 
     def test_what_somebody_has_written_by_hand_is_not_said_again(self):
         text = "extra_css: [reports/a.css]\nnav:\n  - Mine: reports/index.md\nmarkdown_extensions: [attr_list]\n"

@@ -23,6 +23,12 @@ MARK = "# ecco-reports: generated"
 STEP = 4
 """Blanks by which MkDocs projects indent; only our own lines follow it."""
 
+_LONG = "markdown.extensions."
+"""Names of extensions may begin with it."""
+
+_EXTRA = frozenset({"attr_list", "def_list"})
+"""What the extensions called extra bring along, of those that our pages need."""
+
 _BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _NO_CONTENT = re.compile(r"\s*(?:#.*)?$")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ./_-]*[A-Za-z0-9]")
@@ -95,7 +101,8 @@ def _missing(wanted: Additions, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the settings do not say yet, by key."""
     missing: dict[str, Any] = {}
     for key, names in wanted.lists.items():
-        known = set(_names(settings.get(key)))
+        known = {name.removeprefix(_LONG) for name in _names(settings.get(key))}
+        known |= _EXTRA if known & {"extra", "pymdownx.extra"} else set()
         if lacking := [name for name in names if name not in known]:
             missing[key] = lacking
     if settings.get("nav") is not None and not _mentions(settings["nav"], wanted.nav):
