@@ -377,6 +377,16 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_computed
     assert not STORE.exists()
 
 
+def test_a_comparison_has_a_page(project: Path) -> None:
+    write_baseline(project / "baselines", snapshot("one"))
+    worse = entry("heathrow", metrics={"target_rank": 9.0})
+    leave_record(STORE, {"one": snapshot("one", entries=(worse, entry("orly")))})
+    said = fine("compare", "one", "latest", "--out", "page")
+    assert "Open page/comparisons/one.html" in said
+    page = (project / "page" / "comparisons" / "one.html").read_text(encoding="utf-8")
+    assert "1 of 2 prompts lost its answer: heathrow" in page or "lost their answer: heathrow" in page
+
+
 @pytest.mark.usefixtures("no_page")
 def test_comparing_what_is_kept_imports_no_torch(project: Path) -> None:
     write_baseline(project / "baselines", snapshot("one"))
