@@ -70,6 +70,11 @@ class Run:
         """The outcomes that have none."""
         return tuple(outcome for outcome in self.outcomes if outcome.result is None)
 
+    @property
+    def missing(self) -> tuple[Outcome, ...]:
+        """The failures that only mean that nobody has computed it yet; see ``recall``."""
+        return tuple(outcome for outcome in self.failures if outcome.failure and outcome.failure.kind == NOT_RUN)
+
 
 class Progress(Protocol):
     """Somebody who wants to see the work go on. All is called in the caller's process and thread."""

@@ -6,6 +6,7 @@ Never: torch, drawing, a result that is not exactly what was written.
     results/ab/ab12.../result.json              everything but the arrays, sealed with its own checksum; written last
     results/ab/ab12.../arrays-<checksum>.npz    the arrays, where there are any
     failures/ab12....json                       why a task ended without a result; never counts as one
+    runs/20261121T070250.482Z-1a2b3c4d.json     what runs found, kept and read by ``baselines``
     answers/                                    what servers answered, kept by those who ask them (models/api)
 
 Every file is written under a temporary name, brought to the disk, and renamed. A killed writer leaves at most a

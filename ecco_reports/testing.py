@@ -79,8 +79,7 @@ def check_words(analysis: AnyAnalysis, result: Record) -> None:
         assert name.isidentifier(), f"metric {name!r} cannot be written in a gate"
         assert math.isfinite(metric.value), f"metric {name} is {metric.value}"
         assert metric.meaning, f"metric {name} has no meaning"
-        if analysis.measures:
-            _check_metric(analysis, name, metric)
+        _check_metric(analysis, name, metric)
     check_trace(analysis, result)
     summary = analysis.summary(result)
     assert summary.endswith((".", "”", "?")), "the summary is no sentence"

@@ -58,7 +58,7 @@ def write(project: Path, text: str, name: str = "one.yaml") -> Path:
 
 def test_help_lists_the_verbs_in_the_order_of_work() -> None:
     printed = call("--help").output
-    verbs = ["init", "validate", "plan", "run", "build", "serve", "schema", "doctor"]
+    verbs = ["init", "validate", "plan", "run", "build", "serve", "compare", "baseline", "schema", "doctor"]
     positions = [printed.index(f"\n  {verb}") for verb in verbs]
     assert positions == sorted(positions)
 

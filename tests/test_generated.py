@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import pytest
+from click.testing import CliRunner
 
 from ecco_reports.analyses import ANALYSES
 from ecco_reports.cli import main
 from ecco_reports.experiment import load_experiment
+from ecco_reports.experiment.sentences import PATTERNS
+from ecco_reports.gates import Kind, Level, Status, Verdict, Verdicts
 
 CHECKOUT = Path(__file__).parents[1]
 README = CHECKOUT / "README.md"
 COMMAND = CHECKOUT / "site" / "docs" / "guide" / "command.md"
+GATES = CHECKOUT / "site" / "docs" / "guide" / "gates.md"
 VERBS = re.compile(r"(<!-- verbs: [^\n]* -->\n)(.*?)(<!-- /verbs -->)", re.DOTALL)
+SENTENCES = re.compile(r"(<!-- sentences: [^\n]* -->\n)(.*?)(<!-- /sentences -->)", re.DOTALL)
+OUTCOMES = re.compile(r"(<!-- outcomes: [^\n]* -->\n)(.*?)(<!-- /outcomes -->)", re.DOTALL)
 ROOMS = re.compile(r"(<!-- analyses: [^\n]* -->\n)(.*?)(<!-- /analyses -->)", re.DOTALL)
 
 
@@ -29,13 +37,68 @@ def analyses_table() -> str:
 
 
 def help_of_verbs() -> str:
-    """What each verb says of itself, a section each."""
+    """What each verb says of itself, a section each; the verbs below a verb follow it."""
     parts = []
-    for name, command in main.commands.items():
+    for name, command in _all_verbs(main):
         context = click.Context(command, info_name=f"ecco-reports {name}", terminal_width=96, max_content_width=96)
         context.help_option_names = ["-h", "--help"]
         parts.append(f"### {name}\n\n```text\n{command.get_help(context)}\n```\n\n")
     return "".join(parts)
+
+
+def sentences_table() -> str:
+    """A row per sentence that a gate may expect."""
+    rows = [
+        f"| `{one.example}` | {one.meaning} | {' or '.join(f'`{name}`' for name in one.analyses)} | "
+        f"{'yes' if one.of_two else ''} |\n"
+        for one in PATTERNS
+        if not one.refusal
+    ]
+    return "| expect | is true where | asks | needs a baseline |\n|---|---|---|---|\n" + "".join(rows)
+
+
+def outcomes_table() -> str:
+    """A row per way in which a gate can end, and what it does at each level."""
+    rows = []
+    for status in Status:
+        ends = []
+        for level in Level:
+            verdict = Verdict(Kind.GATE, status, "", "", "", level=level)
+            code = Verdicts((verdict,), 0).exit_code
+            ends.append("goes through" if code == 0 else f"stops ({code})")
+        if status is Status.NO_BASELINE:
+            ends = ["goes through, unless `--require-baseline`: stops (3)"] * 2
+        if status is Status.FAIL:
+            ends[1] = "is shown as `warn`"
+        rows.append(f"| `{status.value}` | {status.meaning} | {ends[0]} | {ends[1]} |\n")
+    return "| outcome | meaning | level `fail` | level `warn` |\n|---|---|---|---|\n" + "".join(rows)
+
+
+def test_the_tables_of_gates_are_what_the_program_knows() -> None:
+    page = GATES.read_text(encoding="utf-8")
+    for place, table in ((SENTENCES, sentences_table()), (OUTCOMES, outcomes_table())):
+        found = place.search(page)
+        assert found is not None
+        assert found[2] == table
+
+
+def test_the_example_of_the_page_about_gates_runs_and_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = re.search(r"```yaml\n(.*?)```", GATES.read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "places.yaml").write_text(found[1], encoding="utf-8")
+    for words in (["run"], ["baseline", "bless"], ["check", "--require-baseline"]):
+        answer = CliRunner().invoke(main, words)
+        assert answer.exit_code == 0, answer.output
+    assert "All 9 gates passed." in answer.output
+
+
+def _all_verbs(group: click.Group, above: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        yield above + name, command
+        if isinstance(command, click.Group):
+            yield from _all_verbs(command, f"{above}{name} ")
 
 
 def test_the_table_of_verbs_is_what_the_command_has() -> None:
@@ -90,6 +153,8 @@ if __name__ == "__main__":
         (README, VERBS, verbs_table()),
         (README, ROOMS, analyses_table()),
         (COMMAND, VERBS, help_of_verbs()),
+        (GATES, SENTENCES, sentences_table()),
+        (GATES, OUTCOMES, outcomes_table()),
     ):
         text = file.read_text(encoding="utf-8")
         file.write_text(place.sub(lambda m, new=generated: m[1] + new + m[3], text), encoding="utf-8")

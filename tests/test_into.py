@@ -39,7 +39,8 @@ SETTINGS = {
     ),
     "flush": "nav:\n- Home: index.md\n- Deep:\n  - Other: other.md\nextra_javascript:\n- mine.js\nsite_name: Mine\n",
     "wide": (
-        "site_name: Mine\nnav:\n    - index.md\n    - other.md\nmarkdown_extensions:\n    - toc:\n        permalink: true\n"
+        "site_name: Mine\nnav:\n    - index.md\n    - other.md\n"
+        "markdown_extensions:\n    - toc:\n        permalink: true\n"
     ),
     "mapping": "site_name: Mine\nmarkdown_extensions:\n  toc:\n    permalink: true\n  tables: {}\nextra:\n  a: 1\n",
     "windows": "site_name: Mine\r\nnav:\r\n  - index.md\r\nextra_css:\r\n  - mine.css\r\n",
@@ -50,8 +51,8 @@ SETTINGS = {
     "document": "%YAML 1.1\n---\nsite_name: Mine\nnav:\n  - index.md\n...\n",
     "tags": (
         "site_name: !ENV [SITE_NAME, Mine]\nmarkdown_extensions:\n  - pymdownx.superfences:\n      custom_fences:\n"
-        "        - name: mermaid\n          class: mermaid\n          format: !!python/name:pymdownx.superfences.fence_code_format"
-        "\n"
+        "        - name: mermaid\n          class: mermaid\n"
+        "          format: !!python/name:pymdownx.superfences.fence_code_format\n"
         "x-names: &names\n  first: 1\nextra:\n  <<: *names\nnav: &nav\n  - index.md\n"
     ),
     "blocks": (
@@ -522,19 +523,9 @@ def real_pages():
 
 
 def built(folder):
-    """What ``mkdocs build --strict`` makes of a project, in a process of its own, as its owner would."""
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "mkdocs",
-        "build",
-        "--strict",
-        "-q",
-        "-f",
-        str(folder / "mkdocs.yml"),
-    ]
+    """What ``mkdocs build --strict`` makes of a project, as its owner would call it."""
+    # With -q a warning would not count.
+    command = [sys.executable, "-W", "ignore", "-m", "mkdocs", "build", "--strict", "-f", str(folder / "mkdocs.yml")]
     done = subprocess.run(command, capture_output=True, text=True, env={"PATH": "", "NO_MKDOCS_2_WARNING": "1"})
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -245,7 +246,7 @@ def test_the_difference_needs_the_results_and_the_experiment(project: Path) -> N
 
 
 def test_a_run_leaves_a_record_and_says_its_name_once(project: Path) -> None:
-    name = fine("run").rpartition("This is run ")[2].strip(".\n")
+    (name,) = re.findall(r"This is run (\S+)\.\n", fine("run"))
     assert run_ids(STORE) == (name,)
     assert f"This is run {name}." in fine("run")
     assert run_ids(STORE) == (name,)
@@ -318,7 +319,8 @@ def test_two_models_of_one_experiment_are_paired_by_prompt(project: Path) -> Non
     fine("run")
     said = fine("compare", "experiments/one.yaml#old", "experiments/one.yaml#new")
     assert "the model new of the run of experiments/one.yaml as it is now" in said
-    assert "model new" in fine("compare", "latest#old", "latest#new")
+    assert "one: new against old" in said
+    assert "new against old" in fine("compare", "latest#old", "latest#new")
     assert fine("compare", "latest#old", "latest")
     assert "there is no model 'nwe' in the run" in refused("compare", "latest#old", "latest#nwe")
 

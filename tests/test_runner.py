@@ -14,7 +14,7 @@ from ecco_reports.errors import ExperimentError, StoreError
 from ecco_reports.executors import LocalExecutor, ProcessExecutor
 from ecco_reports.plan import make_plan
 from ecco_reports.records import Sampling
-from ecco_reports.runner import Failure, execute
+from ecco_reports.runner import NOT_RUN, Failure, execute, recall
 from ecco_reports.store import Store
 from tests.fakes import ANALYSES, ROOT, FakeExperiment, entry, experiment, facts_of, lines, load, slow_experiment
 
@@ -320,3 +320,21 @@ def test_a_kill_at_the_nth_touch_of_the_disk_leaves_a_store_that_works(store, lo
     assert len(outcomes.results) == 3
     assert {outcome.task.key for outcome in outcomes.outcomes if not outcome.fresh} == finished
     assert len(list(lines(log))) - before == 3 - len(finished)
+
+
+def test_what_is_stored_is_recalled_without_a_model(store, log):
+    asked = experiment({"p": "fine", "q": "raise"}, [entry(log=str(log))])
+    run(asked, store=store)
+    grown = experiment({"p": "fine", "q": "raise", "r": "new"}, [entry(log=str(log))])
+    written = list(lines(log))
+    again = recall(make_plan([grown], store, analyses=ANALYSES, facts_of=facts_of), store, analyses=ANALYSES)
+    assert kinds(again) == {"p": None, "q": "RuntimeError", "r": NOT_RUN}
+    assert [outcome.task.prompt.name for outcome in again.missing] == ["r"]
+    assert again.outcomes[0].result.text == "fine"
+    assert list(lines(log)) == written
+
+
+def test_nothing_is_recalled_of_a_model_that_is_out_of_reach(store):
+    asked = experiment({"p": "fine"}, models={"m": "hub/model"})
+    with pytest.raises(ExperimentError, match="nobody can be asked"):
+        recall(make_plan([asked], store, analyses=ANALYSES, facts_of=facts_of), store, analyses=ANALYSES)

@@ -24,7 +24,7 @@ def test_a_project_without_the_file_has_no_settings(tmp_path: Path) -> None:
 
 
 def test_what_is_said_becomes_settings_of_mkdocs(tmp_path: Path) -> None:
-    write(tmp_path, f"site_name: My lab\nsite_url: https://me.github.io/lab/\nsocial: [{GITHUB}]\n")
+    write(tmp_path, f"site_name: My lab\nsite_url: https://me.github.io/lab\nsocial: [{GITHUB}]\n")
     assert project_settings(tmp_path) == {
         "site_name": "My lab",
         "site_url": "https://me.github.io/lab/",
@@ -48,8 +48,8 @@ def test_the_file_that_init_writes_is_one(tmp_path: Path) -> None:
         ("site_name: 3", "site.yml:1:12: site_name must be a text that is not empty, not 3. If it is meant as a text"),
         ("site_name: ''", "must be a text that is not empty"),
         ("site_name: a\nsite_name: b", "site.yml:2:1:"),
-        ("site_url: my.lab", "site.yml:1:11: 'my.lab' is not the address of a site"),
-        ("site_url: 'https://my.lab/?x=1'", "is not the address of a site"),
+        ("site_url: my.lab", "site.yml:1:11: 'my.lab' cannot be the base URL of a site"),
+        ("site_url: 'https://my.lab/?x=1'", "it has a query or a fragment"),
         (f"social: [{GITHUB.replace('github,', 'githb,')}]", "Did you mean 'fontawesome/brands/github'"),
         (
             f"social: [{GITHUB.replace('https:', 'javascript:')}]",

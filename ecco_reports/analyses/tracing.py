@@ -147,10 +147,18 @@ def _verb(ranks: tuple[int | None, int | None], shares: tuple[float, float]) -> 
 
 
 def has_moved(ranks: tuple[int | None, int | None], shares: tuple[float, float]) -> bool:
-    """Whether a sentence should speak of it: the probability moved visibly, or the rank, and not by rounding alone."""
+    """Whether a sentence should speak of it.
+
+    The probability moved visibly; or the rank did, to or from the first place or by a factor of two, and the
+    probability by more than rounding alone can move it.
+    """
     if abs(shares[0] - shares[1]) > _SEEN:
         return True
-    return ranks[0] != ranks[1] and min(shares) * math.exp(TARGET_NOISE) < max(shares)
+    before, after = ranks
+    if before is None or after is None or before == after:
+        return False
+    far = min(before, after) == 1 or max(before, after) >= 2 * min(before, after)
+    return far and min(shares) * math.exp(TARGET_NOISE) < max(shares)
 
 
 def quoted(text: str) -> str:

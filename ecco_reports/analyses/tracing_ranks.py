@@ -13,6 +13,7 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from ecco_reports.analyses.layers import layer_in_words
 from ecco_reports.analyses.measures import Drift, Measure, Trace
 from ecco_reports.analyses.tracing import OTHER_TOKENS, Rank, Share, aligned, has_moved, moved, rounded, word
 from ecco_reports.records import Direction, Record
@@ -200,7 +201,24 @@ def _finding(
             f"Of the words, “{word(winners[1])}” is now ahead at the last layer instead of “{word(winners[0])}”{more}."
         )
     asked = [(before.target, after.target)] if before.target and after.target else []
-    return next((f"{end_of(*pair)}." for pair in (*asked, *pairs) if pair[0] and pair[1] and ends_apart(*pair)), "")
+    moves = [f"{end_of(*pair)}." for pair in (*asked, *pairs) if ends_apart(*pair)]
+    sooner = [told for pair in asked if (told := tops_apart(before, after, *pair))]
+    return next(iter((*moves, *sooner)), "")
+
+
+def tops_apart(before: RanksTrace, after: RanksTrace, ours: LayeredWord, theirs: LayeredWord) -> str:
+    """That a word is first on top at another depth, as a sentence; empty where it is not."""
+    if ours.label != theirs.label or 1 not in ours.ranks or 1 not in theirs.ranks:
+        return ""
+    rows = ours.ranks.index(1), theirs.ranks.index(1)
+    depths = before.depths[rows[0]], after.depths[rows[1]]
+    if depths[0] == depths[1]:
+        return ""
+    layers = layer_in_words(before.states[rows[0]]), layer_in_words(after.states[rows[1]])
+    return (
+        f"“{word(ours.label)}” is now first on top at {layers[1]} ({depths[1]:.0%} of the depth) instead of "
+        f"{layers[0]} ({depths[0]:.0%})."
+    )
 
 
 def ends_apart(ours: LayeredWord, theirs: LayeredWord) -> bool:

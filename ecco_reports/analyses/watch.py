@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -37,7 +38,7 @@ from ecco_reports.analyses.reading_out import (
     way_to_read,
 )
 from ecco_reports.analyses.side_by_side import Side, side_by_side
-from ecco_reports.analyses.tracing import GAP_NOISE, RANK_NOISE, cut_of_prompt
+from ecco_reports.analyses.tracing import GAP_NOISE, RANK_NOISE, cut_of_prompt, word
 from ecco_reports.analyses.tracing_figures import depth_figures
 from ecco_reports.analyses.tracing_ranks import RANK_SHIFT, SAME_WINNER, RanksTrace, drift_of, traced_words
 from ecco_reports.analyses.work import Extent, Work
@@ -297,7 +298,14 @@ class Watch(Analysis[WatchParams, WatchResult]):
 
     def drift(self, before: RanksTrace, after: RanksTrace) -> Drift:
         """How far the words moved in rank."""
-        return drift_of(before, after)
+        drift = drift_of(before, after)
+        raced = [" and ".join(f"“{word(one.label)}”" for one in trace.words[:2]) for trace in (before, after)]
+        if raced[0] == raced[1]:
+            return drift
+        other = (
+            f"The first two words are {raced[0]} before, and {raced[1]} after: lead and overtaking are about others."
+        )
+        return replace(drift, remarks=(*drift.remarks, other))
 
     def drift_figures(self, before: RanksTrace, after: RanksTrace, names: tuple[str, str]) -> Sequence[Figure]:
         """The words over the depth, before and after."""

@@ -91,7 +91,7 @@ def resolve(text: str, places: Places, run_of: RunOf) -> Resolved:
         known = sorted({name for snapshot in found.snapshots.values() for name in snapshot.models})
         raise BaselineError(f"there is no model {model!r} in {found.said}. {did_you_mean(model, known)}")
     return Resolved(
-        name=f"{found.name}, model {model}",
+        name=f"{model} of {found.name}",
         said=f"the model {model} of {found.said}",
         snapshots=having,
         model=model,
@@ -118,7 +118,7 @@ def _divided(text: str) -> tuple[str, str | None]:
 def _found(text: str, places: Places, run_of: RunOf) -> Resolved:
     path = Path(text)
     if path.suffix in _EXPERIMENTS:
-        return _run_now(path, f"{path.stem} now", run_of)
+        return _run_now(path, run_of)
     if match := _LATEST.fullmatch(text):
         return _latest(places.store, int(match[1] or 0))
     if text in blessed_names(places.baselines):
@@ -149,10 +149,16 @@ def _unknown(text: str, places: Places, ids: Sequence[str]) -> BaselineError:
     return BaselineError(f"there is no {what} called {text!r}. {hint}")
 
 
-def _run_now(path: Path, name: str, run_of: RunOf) -> Resolved:
+def _run_now(path: Path, run_of: RunOf) -> Resolved:
     run = run_of(path)
+    if missing := run.missing:
+        raise BaselineError(
+            f"{len(missing)} of the {len(run.outcomes)} results of {path} are not in the store, so that nothing can be "
+            f"held against them. First: ecco-reports run {path}"
+        )
+    names = [experiment.name for experiment in run.experiments]
     return Resolved(
-        name=name,
+        name=f"{names[0] if len(names) == 1 else path.resolve().name} now",
         said=f"the run of {path} as it is now",
         snapshots=snapshots_of(run),
         experiments={experiment.name: experiment for experiment in run.experiments},
@@ -199,7 +205,7 @@ def _folder(path: Path, run_of: RunOf) -> Resolved:
         latest = _latest(path, 0)
         return Resolved(latest.name, f"the newest run of the store {path}", latest.snapshots)
     if any(file.suffix in _EXPERIMENTS for file in path.iterdir()):
-        return _run_now(path, f"{path.resolve().name} now", run_of)
+        return _run_now(path, run_of)
     raise BaselineError(
         f"the folder {path} has no baselines, no folder baselines with any, no runs of a store, and no experiments."
     )

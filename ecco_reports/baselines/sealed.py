@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ from ecco_reports.store import write_whole
 LARGEST = 50_000_000
 """Bytes of the largest file that is read: some hundred times what an experiment with ten prompts takes."""
 
-_WIDTH = 100
+_WIDTH = 110
+_SPREAD = 4
+"""How deep mappings have a line for each name: file, snapshot, entries, entry, metrics."""
 
 
 class Kind(StrEnum):
@@ -158,28 +160,34 @@ def _first_line(error: Exception) -> str:
 def laid_out(value: Any) -> str:
     """JSON in which a change of one number changes one line, and a short list takes one line.
 
-    A mapping under a name has a line per entry; a mapping in a list stands on one line where it fits.
+    The outer mappings, down to the metrics of an entry, have a line for each name; what is inside of those stands on
+    one line where it fits.
     """
-    return "\n".join(_lines(value, "", "", may_be_short=False))
+    return "\n".join(_lines(value, 0, ""))
 
 
-def _lines(value: Any, indent: str, name: str, *, may_be_short: bool) -> Iterator[str]:
+def _lines(value: Any, depth: int, name: str) -> Iterator[str]:
     """The lines of a value; the first begins with what it is called."""
-    line, is_mapping = f"{indent}{name}{_one_line(value)}", isinstance(value, Mapping)
-    short = len(line) <= _WIDTH and (may_be_short or not is_mapping)
+    indent, is_mapping = " " * depth, isinstance(value, Mapping)
+    line = f"{indent}{name}{_one_line(value)}"
+    spread = depth <= _SPREAD and (is_mapping or (isinstance(value, list | tuple) and _has_mappings(value)))
+    short = len(line) <= _WIDTH and not spread
     if short or not value or not isinstance(value, Mapping | list | tuple):
         yield line
         return
-    inner = indent + "  "
     yield f"{indent}{name}{'{' if is_mapping else '['}"
     if isinstance(value, Mapping):
         named = ((f"{_one_line(key)}: ", item) for key, item in value.items())
-        yield from _joined([list(_lines(item, inner, called, may_be_short=False)) for called, item in named])
+        yield from _joined([list(_lines(item, depth + 1, called)) for called, item in named])
     elif any(isinstance(item, Mapping | list | tuple) for item in value):
-        yield from _joined([list(_lines(item, inner, "", may_be_short=True)) for item in value])
+        yield from _joined([list(_lines(item, depth + 1, "")) for item in value])
     else:
-        yield from _filled([_one_line(item) for item in value], inner)
+        yield from _filled([_one_line(item) for item in value], f"{indent} ")
     yield f"{indent}{'}' if is_mapping else ']'}"
+
+
+def _has_mappings(items: Sequence[Any]) -> bool:
+    return any(isinstance(item, Mapping) for item in items)
 
 
 def _joined(blocks: list[list[str]]) -> Iterator[str]:

@@ -120,13 +120,8 @@ def _said(sides: int, scale: Scale) -> alt.Chart:
 def _bars(said: alt.Chart, room: float, values: np.ndarray, scale: Scale) -> alt.Chart:
     sides = values.shape[1]
     known = values[np.isfinite(values)]
-    look: dict[str, Any] = {
-        "tickCount": 4,
-        "domain": False,
-        "ticks": False,
-        "labelOverlap": "greedy",
-        "labelSeparation": 8,
-    }
+    bare: dict[str, Any] = {"domain": False, "ticks": False}
+    apart: dict[str, Any] = {"tickCount": 4, "labelOverlap": "greedy", "labelSeparation": 8}
     low, high = float(known.min(initial=0.0)), float(known.max(initial=0.0))
     domain = [min(low, 0.0), max(high, scale.whole or 0.0) or 1.0]
     bars: alt.Chart = (
@@ -139,7 +134,7 @@ def _bars(said: alt.Chart, room: float, values: np.ndarray, scale: Scale) -> alt
                 "value:Q",
                 title=scale.title,
                 scale=alt.Scale(domain=domain, range=[room, alt.ExprRef(f"width - {NOTE_WIDTHS[sides - 1]}")]),
-                axis=alt.Axis(format=".0%" if scale.percent else "~g", **look),
+                axis=alt.Axis(format=".0%" if scale.percent else "~g", **bare, **apart),
             ),
             yOffset=alt.YOffset("side:O", scale=alt.Scale(domain=list(range(sides)))),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ def compare(
         form(path)
     places = Places(baselines, store)
 
+    @cache
     def run_of(path: Path) -> Run:
         return run_all(load((path,)), store, jobs)
 
@@ -95,11 +97,20 @@ def compared(before: Resolved, after: Resolved) -> Mapping[str, Comparison]:
     for side, other in ((before, after), (after, before)):
         if alone := [name for name in side.snapshots if name not in other.snapshots]:
             click.echo(f"only in {side.said}: {some(alone)}", err=True)
-    names = (before.name, after.name)
+    names = _names(before, after)
     return {
         name: hold(before.snapshots[name], after.snapshots[name], names=names, models=_models(before, after, name))
         for name in common
     }
+
+
+def _names(before: Resolved, after: Resolved) -> tuple[str, str]:
+    """What reports call the two: by their models alone, where these are all that differs."""
+    if before.model and after.model and before.model != after.model:
+        whole = [side.said.removeprefix(f"the model {side.model} of ") for side in (before, after)]
+        if whole[0] == whole[1]:
+            return before.model, after.model
+    return before.name, after.name
 
 
 def _models(before: Resolved, after: Resolved, name: str) -> tuple[tuple[str, str], ...] | None:

@@ -19,6 +19,7 @@ from ecco_reports.cli.shared import (
     blessed,
     counted,
     files_argument,
+    gathered,
     held_against,
     load,
     recalled,
@@ -233,28 +234,22 @@ def _say(done: Run, verdicts: Verdicts, report: Any, form: str) -> None:
 
         click.echo(json_bytes(report).decode(), nl=False)
         return
-    lines = list(_lines(verdicts, _annotated if form == "github" else _plain))
     if form == "text" and sys.stdout.isatty():
         from ecco_reports.reporting import Report, terminal
 
         terminal(Report((), verdicts))
     else:
-        for line in lines:
+        for line in _lines(verdicts, form):
             click.echo(line)
         click.echo(_summary(verdicts))
     for line in _missing(done):
         click.echo(line, err=True)
 
 
-def _lines(verdicts: Verdicts, line: Any) -> Iterator[str]:
+def _lines(verdicts: Verdicts, form: str) -> Iterator[str]:
     """A line for each gate and proof that is not a pass; what is the same of many prompts is said once."""
-    gathered: dict[tuple[Any, ...], list[Verdict]] = {}
-    for verdict in verdicts.all:
-        if not verdict.passed:
-            same = (verdict.experiment, verdict.name, verdict.line, verdict.status, verdict.message)
-            gathered.setdefault(same, []).append(verdict)
-    for group in gathered.values():
-        yield line(group[0], len(group))
+    for verdict, times in gathered(one for one in verdicts.all if one.status != "pass"):
+        yield _annotated(verdict, times) if form == "github" else _plain(verdict, times)
 
 
 def _plain(verdict: Verdict, times: int) -> str:

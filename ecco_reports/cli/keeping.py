@@ -64,27 +64,24 @@ def bless(
 
 def _missing(done: Run) -> Iterator[str]:
     """A sentence for each experiment of which results are not there."""
-    from ecco_reports.runner import NOT_RUN
-
     for experiment in done.experiments:
-        outcomes = done.of(experiment.name)
-        missing = [outcome for outcome in outcomes if outcome.failure and outcome.failure.kind == NOT_RUN]
+        missing = [outcome for outcome in done.missing if outcome.task.experiment == experiment.name]
         if missing:
+            asked = counted(len(done.of(experiment.name)), "result")
             yield (
-                f"{experiment.name}: {len(missing)} of {counted(len(outcomes), 'result')} are not in the store. "
+                f"{experiment.name}: {len(missing)} of {asked} are not in the store. "
                 f"First: ecco-reports run {experiment.path}"
             )
 
 
 def _failed(done: Run, verdicts: Verdicts) -> Iterator[str]:
     """A sentence for each experiment in which something failed."""
-    from ecco_reports.runner import NOT_RUN
-
+    missing = done.missing
     for experiment in done.experiments:
         broken = [
             f"{outcome.task.prompt.name} · {outcome.task.label}: {outcome.failure.message}"
             for outcome in done.of(experiment.name)
-            if outcome.failure and outcome.failure.kind != NOT_RUN
+            if outcome.failure and outcome not in missing
         ]
         judged = [
             f"{verdict.kind} {_place(verdict)}{verdict.name}: {verdict.message}"

@@ -48,9 +48,7 @@ def check_options() -> None:
         click.UsageError: Two of them contradict each other.
     """
     context = click.get_current_context()
-    given = {
-        name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT
-    }  # fmt: skip
+    given = {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     if "into" not in given:
         for name in ("under", "remove"):
             if name in given:
@@ -82,7 +80,7 @@ def say_removed(folder: Path) -> int:
     from ecco_reports.site.into import open_host, take_out
 
     delivery = take_out(open_host(folder))
-    click.echo(f"{delivery.place}: {counted(delivery.removed, 'file')} removed; {folder} is as it was.")
+    click.echo(f"{counted(delivery.removed, 'file')} removed from {folder}.")
     _say_left(delivery)
     return FINE
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -91,7 +91,7 @@ def load(files: Sequence[Path]) -> tuple[Experiment, ...]:
     experiments = load_experiments(asked)
     for folder in subfolders(asked):
         why = ", which need models from the hub" if folder.of_the_hub else ""
-        verb = click.get_current_context().info_name
+        verb = click.get_current_context().command_path.partition(" ")[2]
         click.echo(
             f"left out: {counted(folder.experiments, 'experiment')} in {folder.path}{why}: "
             f"ecco-reports {verb} {folder.path}",
@@ -193,13 +193,22 @@ def finish(done: Run, verdicts: Verdicts) -> int:
         task = outcome.task
         why = outcome.failure.message if outcome.failure else ""
         click.echo(f"failed: {task.experiment}: {task.prompt.name} · {task.label}: {why}", err=True)
-    for verdict in verdicts.failed:
-        click.echo(f"{verdict.kind} {verdict.status}: {told(verdict)}", err=True)
+    for verdict, times in gathered(verdicts.failed):
+        click.echo(f"{verdict.kind} {verdict.status}: {told(verdict, times)}", err=True)
     if verdicts.gates:
         from ecco_reports.gates.words import outcomes
 
         click.echo(f"Gates: {outcomes(verdicts)}.")
     return verdicts.exit_code
+
+
+def gathered(verdicts: Iterable[Verdict]) -> Iterator[tuple[Verdict, int]]:
+    """Verdicts of one gate that say the same of several results: the first of them, and how many they are."""
+    same: dict[tuple[Any, ...], list[Verdict]] = {}
+    for verdict in verdicts:
+        key = (verdict.experiment, verdict.name, verdict.line, verdict.status, verdict.message)
+        same.setdefault(key, []).append(verdict)
+    return ((group[0], len(group)) for group in same.values())
 
 
 def told(verdict: Verdict, times: int = 1) -> str:

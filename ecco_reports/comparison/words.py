@@ -93,7 +93,7 @@ def _unit(unit: str, written: str) -> str:
 
 
 def _written(value: float, noise: float) -> str:
-    """The number with the digits that its noise leaves, or with three significant ones; zero has no sign."""
+    """The number with the digits that its noise leaves, or with three significant ones; what rounds to zero is zero."""
     if noise > 0:
         digits = places(noise)
         if value and abs(value) < 10 ** (3 - digits):
@@ -104,8 +104,8 @@ def _written(value: float, noise: float) -> str:
     elif 1e-3 <= abs(value) < 1e6:
         written = f"{value:.{max(0, DIGITS - 1 - math.floor(math.log10(abs(value))))}f}"
     else:
-        written = f"{value:.{DIGITS - 1}g}"
-    return written.lstrip("-") if not written.strip("-0.") else written.replace("-", MINUS)
+        written = f"{value:.{DIGITS}g}"
+    return written.replace("-", MINUS) if written.strip("-0.") else "0"
 
 
 def plain(value: float) -> str:

@@ -119,7 +119,8 @@ class GateReader:
             return None
         before = len(self._report.problems)
         models = chosen(node.child("models"), "model", self._entries.models, self._report, "gate")
-        prompts = chosen(node.child("prompts"), "prompt", self._entries.prompts, self._report, "gate")
+        named = chosen(node.child("prompts"), "prompt", self._entries.prompts, self._report, "gate")
+        prompts = tuple(name for name in named if name in self._prompts)  # The others are broken, as was said of them.
         if len(self._report.problems) > before:
             return None
         expect = None
@@ -225,6 +226,12 @@ class GateReader:
             if about in pattern.about and not any(getattr(self._prompts[name], kind) for name in prompts):
                 yield f"none of its prompts has a {kind}.", f'Write one: `{{text: ..., {kind}: " London"}}`.'
                 return
+        if not concerned and About.ANSWER in pattern.about:
+            yield (
+                "each of its prompts has its continuation given: the model says nothing of its own.",
+                "Widen `prompts:`.",
+            )
+            return
         if not concerned:
             words = sorted({word for name in prompts for word in _words(self._prompts[name])})
             yield f"none of its prompts has “{found.quote}” in its text.", did_you_mean(found.quote, words[:20])
@@ -240,12 +247,13 @@ class GateReader:
 
 
 def concerns(expected: Expectation, prompt: Prompt) -> bool:
-    """Whether a prompt has what a sentence is about: a target, a foil, the quoted words."""
+    """Whether a prompt has what a sentence is about: a target, a foil, the quoted words, an answer of its own."""
     about = expected.pattern.about
     return not (
         (About.TARGET in about and prompt.target is None)
         or (About.FOIL in about and prompt.foil is None)
         or (About.QUOTE in about and expected.quote.casefold() not in _text(prompt).casefold())
+        or (About.ANSWER in about and prompt.continuation is not None)
     )
 
 

@@ -38,6 +38,7 @@ class About(StrEnum):
     TARGET = "target"
     FOIL = "foil"
     QUOTE = "quote"
+    ANSWER = "answer"
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "by depth",
         "the target is (top-ranked|the first choice) within the first {share} of the layers",
         "the target is top-ranked within the first half of the layers",
-        "the same, as a share of the model's depth, so that it means the same for models of any depth",
+        "the target is the first choice at some layer that lies in that first part of the model",
         ("token_ranks",),
         (About.TARGET,),
     ),
@@ -122,6 +123,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "the answer contains “London”",
         "what the model wrote, or filled in, has these characters somewhere",
         ("generation",),
+        (About.ANSWER,),
     ),
     Pattern(
         "answer lacks",
@@ -129,6 +131,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "the answer does not contain “Paris”",
         "what the model wrote, or filled in, has these characters nowhere",
         ("generation",),
+        (About.ANSWER,),
     ),
     Pattern(
         "answer begins",
@@ -136,6 +139,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "the answer begins with “London”",
         "what the model wrote begins with these characters, spaces at its beginning aside",
         ("generation",),
+        (About.ANSWER,),
     ),
     Pattern(
         "answer is",
@@ -143,12 +147,13 @@ PATTERNS: tuple[Pattern, ...] = (
         "the answer is “London .”",
         "what the model wrote is this and nothing else, spaces around it aside",
         ("generation",),
+        (About.ANSWER,),
     ),
     Pattern(
         "holds",
         "{quote} holds at least {share} of the attribution[ by {method}]",
         "“Heathrow” holds at least 30 % of the attribution",
-        "of what the attribution of the first target gives the words of the prompt, signs aside, these have that share",
+        "these words have that share of what the attribution of the first output gives the prompt, signs aside",
         ("attribution",),
         (About.QUOTE,),
     ),
@@ -156,7 +161,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "holds at most",
         "{quote} holds at most {share} of the attribution[ by {method}]",
         "“the” holds at most a quarter of the attribution",
-        "the same, and no more than that share",
+        "these words have no more than that share of what the attribution of the first output gives the prompt",
         ("attribution",),
         (About.QUOTE,),
     ),
@@ -164,7 +169,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "strongest",
         "{quote} is the strongest word[ by {method}]",
         "“Heathrow” is the strongest word",
-        "no word of the prompt has more of the attribution of the first target, signs aside",
+        "no word of the prompt has more of the attribution of the first output, signs aside",
         ("attribution",),
         (About.QUOTE,),
     ),
@@ -181,7 +186,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "same strongest",
         "the strongest word stays the same[ by {method}]",
         "the strongest word stays the same",
-        "the word with the most attribution of the first target is the one that it was in the baseline",
+        "the word with the most attribution of the first output is the one that it was in the baseline",
         ("attribution",),
         of_two=True,
     ),
@@ -191,6 +196,7 @@ PATTERNS: tuple[Pattern, ...] = (
         "the answer stays the same",
         "what the model wrote is, character by character, what it wrote in the baseline",
         ("generation",),
+        (About.ANSWER,),
         of_two=True,
     ),
     Pattern(
@@ -271,7 +277,7 @@ def _filled(text: str, pattern: Pattern, parts: dict[str, str]) -> Expectation:
         text=" ".join(text.split()),
         pattern=pattern,
         quote=parts.get("quote", "  ")[1:-1],
-        method=re.sub(r"[ ×-]+", "_", parts.get("method", "").strip().lower()),
+        method=re.sub(r"[ -]+", "_", parts.get("method", "").strip().lower().replace("×", "x")),
         count=_whole(parts.get("count", "0")),
         amount=_amount(parts.get("amount", "0")),
         share=share,

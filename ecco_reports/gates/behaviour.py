@@ -196,7 +196,7 @@ def _asked(expected: Expectation, entries: Sequence[Entry], evidence: Evidence, 
 
 def _answer(expected: Expectation, entry: Entry, evidence: Evidence) -> Answer:
     if entry.failure is not None:
-        raise _UntoldError(Status.NOT_RUN, f"its task failed: {inner(entry.failure)}")
+        raise _UntoldError(Status.NOT_RUN, f"there is no result: {inner(entry.failure)}")
     past = None
     if expected.pattern.of_two:
         pair = evidence.pair(entry)
@@ -235,7 +235,7 @@ def _by_depth(look: Look) -> Answer:
     depth, most = look.number("first_top_depth"), look.expected.share
     if depth is None:
         return Answer(False, "at no layer that was read out is it the first choice", maximum=most)
-    return Answer(depth <= most + SLACK, f"it is the first choice after {depth:.0%} of the layers", depth, maximum=most)
+    return Answer(depth <= most + SLACK, f"it is the first choice {_depth(depth)}", depth, maximum=most)
 
 
 def _layer(number: float) -> str:
@@ -346,11 +346,14 @@ def _no_later(look: Look) -> Answer:
     now, past = look.number("first_top_depth"), look.number("first_top_depth", look.past)
     if now is None and past is None:
         raise _UntoldError(Status.INSUFFICIENT_DATA, "at no layer is it the first choice, and in the baseline neither")
-    if now is None or past is None:
-        where = "is, and was at none in the baseline" if now is not None else "was in the baseline, and is at none now"
-        return Answer(now is not None, f"at some layer it {where} the first choice", now, past, maximum=past)
-    because = f"it is the first choice after {now:.0%} of the layers, and was after {past:.0%}"
-    return Answer(now <= past + SLACK, because, now, past, maximum=past)
+    there = "at no layer" if now is None else _depth(now)
+    because = f"it is the first choice {there}, and was {'at none' if past is None else _depth(past)}"
+    holds = past is None or (now is not None and now <= past + SLACK)
+    return Answer(holds, because, now, past, maximum=past)
+
+
+def _depth(share: float) -> str:
+    return f"after {said(100 * share)} % of the layers"
 
 
 def _percent(share: float, bound: float) -> str:

@@ -55,6 +55,13 @@ class Sample:
         return None if self.before is None else float(self.before.mean())
 
     @property
+    def noise(self) -> np.ndarray:
+        """What rounding alone can do to each value of the baseline."""
+        values = self.after if self.before is None else self.before
+        noise = [self.measure.noise if self.measure.of_two else self.measure.noise_at(value) for value in values]
+        return np.array(noise, dtype=float)
+
+    @property
     def worsening(self) -> np.ndarray:
         """How much worse each value is than in the baseline; where neither way is better, how it moved."""
         if self.before is None:
@@ -102,26 +109,28 @@ def excess(bound: str, amount: float, sample: Sample) -> Excess:
         case "max":
             return Excess(sample.after - amount, maximum=amount)
         case "max_drop":
-            return _drop(max(amount, sample.measure.noise), sample)
+            return _drop(np.maximum(amount, sample.noise), sample)
         case _:
             return _ratio(amount, sample)
 
 
-def _drop(allowed: float, sample: Sample) -> Excess:
+def _drop(each: np.ndarray, sample: Sample) -> Excess:
     """Worse than the baseline by more than what is allowed, and by more than what rounding alone can do."""
-    worse, reference = sample.worsening, sample.reference or 0.0
+    worse, reference, allowed = sample.worsening, sample.reference or 0.0, float(each.mean())
     match sample.measure.direction:
         case Direction.HIGHER:
-            return Excess(worse - allowed, minimum=reference - allowed)
+            return Excess(worse - each, minimum=reference - allowed)
         case Direction.LOWER:
-            return Excess(worse - allowed, maximum=reference + allowed)
+            return Excess(worse - each, maximum=reference + allowed)
         case _:
             way = math.copysign(1.0, float(worse.mean()))
-            return Excess(way * worse - allowed, True, reference - allowed, reference + allowed)
+            return Excess(way * worse - each, True, reference - allowed, reference + allowed)
 
 
 def _ratio(factor: float, sample: Sample) -> Excess:
-    """Worse than the baseline by more than a factor. It is a ratio of means: the excess is linear in both.
+    """Worse than the baseline by more than a factor, and by more than what rounding alone can do.
+
+    It is a ratio of means: the excess is linear in both.
 
     Raises:
         UndefinedError: A mean of the baseline that is not above 0, or values below 0: their ratio means nothing.
@@ -132,8 +141,9 @@ def _ratio(factor: float, sample: Sample) -> Excess:
         raise UndefinedError("a ratio is defined for values that are not negative")
     if sample.reference == 0:
         raise UndefinedError("the baseline is 0, and nothing is a multiple of that")
-    rises = sample.after - factor * sample.before
-    falls = sample.before - factor * sample.after
+    moved = np.abs(sample.after - sample.before) - sample.noise
+    rises = np.minimum(sample.after - factor * sample.before, moved)
+    falls = np.minimum(sample.before - factor * sample.after, moved)
     least, most = sample.reference / factor, sample.reference * factor
     match sample.measure.direction:
         case Direction.HIGHER:
@@ -163,14 +173,13 @@ def improvement(bounds: Mapping[str, float], sample: Sample) -> np.ndarray | Non
     """
     if sample.before is None or sample.measure.of_two or sample.measure.direction is Direction.NEITHER:
         return None
-    found = []
-    noise = sample.measure.noise
+    better, found = -sample.worsening, []
     if "max_drop" in bounds:
-        found.append(-sample.worsening - max(bounds["max_drop"], noise))
+        found.append(better - np.maximum(bounds["max_drop"], sample.noise))
     if "max_ratio" in bounds:
         lower = sample.measure.direction is Direction.LOWER
-        worse, better = (sample.before, sample.after) if lower else (sample.after, sample.before)
-        found.append(np.minimum(worse - bounds["max_ratio"] * better, -sample.worsening - noise))
+        worse, best = (sample.before, sample.after) if lower else (sample.after, sample.before)
+        found.append(np.minimum(worse - bounds["max_ratio"] * best, better - sample.noise))
     return np.minimum.reduce(found) if found else None
 
 
@@ -223,7 +232,7 @@ def _against(bound: str, amount: float, sample: Sample, before: str, outside: bo
     way = "more" if value > reference else "less"
     by = said(moved, amount, unit=measure.unit)
     if bound == "max_drop":
-        allowed = max(amount, measure.noise)
+        allowed = max(amount, float(np.maximum(amount, sample.noise).mean()))
         noise = ", which is what rounding can do" if allowed > amount else ""
         asked = said(allowed, moved, unit=measure.unit)
         tail = f"; at most {asked} is allowed{noise}" if outside else f", and {asked} is allowed{noise}"

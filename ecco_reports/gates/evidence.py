@@ -125,7 +125,7 @@ class Evidence:
         pair = self.pair(entry)
         measure = self._measure(gate, entry, pair)
         if entry.failure is not None:
-            return Finding(entry, measure, status=Status.NOT_RUN, reason=f"its task failed: {inner(entry.failure)}")
+            return Finding(entry, measure, status=Status.NOT_RUN, reason=f"there is no result: {inner(entry.failure)}")
         if reason := entry.unmeasured.get(""):
             return Finding(entry, measure, status=Status.ERROR, reason=inner(reason))
         if measure.of_two or (gate.against and not gate.bounds.keys() & OF_ONE_AGAINST):

@@ -194,7 +194,8 @@ def _hopeful(case: Case) -> np.ndarray | None:
     """How much better each value is than in the baseline, beyond noise; None where there is no better way."""
     if case.sample is None or improvement(case.bounds, case.sample) is None:
         return None
-    return -case.sample.worsening - case.sample.measure.noise
+    beyond: np.ndarray = -case.sample.worsening - case.sample.noise
+    return beyond
 
 
 def _p_value(case: Case, name: str) -> float:

@@ -35,7 +35,7 @@ MEANINGS: Mapping[Status, str] = {
     Status.PASS: "the number is within its bounds",
     Status.FAIL: "the number is out of its bounds, or is not a finite number",
     Status.WARN: "it is out of its bounds, and the gate has `level: warn`, or the worsening is not significant",
-    Status.IMPROVED: "it is better than in the baseline by more than it was allowed to be worse",
+    Status.IMPROVED: "better than the baseline by more than it might be worse, or, with a test, significantly better",
     Status.NO_BASELINE: "the gate asks for a comparison, and there is nothing to compare with",
     Status.NOT_COMPARABLE: "there is a baseline, and its number means something else",
     Status.INSUFFICIENT_DATA: "too few prompts for the test, or a result that has no such number",

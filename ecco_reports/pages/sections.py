@@ -321,3 +321,23 @@ class Report:
         if gates := sum(verdict.failed for verdict in self.verdicts):
             return f"{gates} {'gate' if gates == 1 else 'gates'} not passed"
         return f"all {self.checks} checks passed" if self.checks else "nothing to check"
+
+    @property
+    def gate_words(self) -> str:
+        """What the gates say, in a few words; empty where there are none."""
+        total = len(self.verdicts)
+        if not total:
+            return ""
+        gates = "gate" if total == 1 else "gates"
+        if failed := sum(verdict.failed for verdict in self.verdicts):
+            return f"{failed} of {total} {gates} failed"
+        if other := sum(not verdict.passed for verdict in self.verdicts):
+            return f"{other} of {total} {gates} undecided"
+        return "the gate passed" if total == 1 else f"all {total} gates passed"
+
+    @property
+    def gate_status(self) -> str:
+        """``broken``, ``doubtful`` or ``sound``: how that looks."""
+        if any(verdict.failed for verdict in self.verdicts):
+            return "broken"
+        return "sound" if all(verdict.passed for verdict in self.verdicts) else "doubtful"

@@ -77,8 +77,8 @@ def style() -> str:
     return f"{site}\n{charts}\n{own}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
 
 
-def at_rest(figures: Sequence[Figure], anchor: str, folder: str) -> Drawing:
-    """Figures as pictures inside the file; ``folder`` is not needed, nothing lies beside it."""
+def at_rest(figures: Sequence[Figure], anchor: str, _folder: str) -> Drawing:
+    """Figures as pictures inside the file; no folder is needed, nothing lies beside it."""
     return Drawing(tuple(_pictures(figures, anchor)), {})
 
 

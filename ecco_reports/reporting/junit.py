@@ -54,7 +54,8 @@ def junit_bytes(report: Report) -> bytes:
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
     root.set("time", "0")
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written + b"\n"
 
 
 def outcome(verdict: Verdict) -> str:

@@ -88,7 +88,8 @@ def _fitted(must: str, parts: Sequence[Part], report: Report, max_bytes: int) ->
     if _size(whole) <= max_bytes:
         return whole
     room = max_bytes - _size(must) - _size(_left_out([(part.called, len(part.items)) for part in parts], report))
-    text, dropped = must, []
+    text = must
+    dropped: list[tuple[str, int]] = []
     for part in parts:
         kept = 0 if dropped else _kept(part, room)
         if kept:
@@ -169,10 +170,15 @@ def _parts(report: Report) -> Iterator[Part]:
 
 def _headline(comparison: Comparison, several: bool) -> str:
     before, after = (prose(name, 80) for name in comparison.names)
-    marks = ", ".join(f"{number:,} {mark.value}" for mark, number in tally(comparison.pairs).items())
+    marks = ", ".join(
+        f"{SIGNS[mark].shape} {number:,} {mark.value}" for mark, number in tally(comparison.pairs).items()
+    )
     title = f"**{prose(comparison.after.experiment, 80)}**: " if several else ""
-    notes = "".join(f" {prose(note, 300)}" for note in comparison.notes[:4])
-    return f"{title}{prose(headline(comparison))} {after} against {before}: {marks}.{notes}\n\n"
+    notes = "".join(f"{prose(note, 300)}\n\n" for note in comparison.notes[:4])
+    return (
+        f"{title}{prose(headline(comparison))}\n\n{notes}"
+        f"Held against {before}, the results of {after} are: {marks or 'none'}.\n\n"
+    )
 
 
 def _gates(verdicts: Sequence[Verdict]) -> Part:

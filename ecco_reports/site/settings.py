@@ -14,17 +14,17 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ecco_reports.errors import ExperimentError, SiteError, nearest
+from ecco_reports.errors import ExperimentError, PublishingError, SiteError, nearest
 from ecco_reports.experiment.documents import Document, read_document
 from ecco_reports.experiment.validation import Report, validated
 from ecco_reports.records import Record
+from ecco_reports.site.base_url import base_url
 
 FILE = "site.yml"
 """Not ``mkdocs.yml``: a project may lie inside an MkDocs site of its own, whose settings are not ours to read."""
 
 Text = Annotated[str, Field(min_length=1)]
 
-_ADDRESS = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 _LINK = re.compile(r"(https?://|mailto:)\S+")
 
 
@@ -83,6 +83,8 @@ def project_settings(folder: Path = Path()) -> dict[str, Any]:
     if said is None or report.problems:
         raise ExperimentError(report.problems)
     settings = said.model_dump(mode="json", exclude_none=True, exclude={"social"})
+    if said.site_url is not None:
+        settings["site_url"] = base_url(said.site_url)
     if said.social:
         settings["extra"] = {"social": [link.model_dump(mode="json") for link in said.social]}
     return settings
@@ -90,9 +92,11 @@ def project_settings(folder: Path = Path()) -> dict[str, Any]:
 
 def _check(said: ProjectSite, document: Document, report: Report) -> None:
     """Notes addresses that are none, and icons that the theme does not have."""
-    if said.site_url is not None and not _ADDRESS.fullmatch(said.site_url):
-        hint = "It looks like https://example.org/reports/, without a query."
-        report.extend([document.problem(["site_url"], f"{said.site_url!r} is not the address of a site.", hint)])
+    if said.site_url is not None:
+        try:
+            base_url(said.site_url)
+        except PublishingError as error:
+            report.extend([document.problem(["site_url"], str(error))])
     icons = _icons() if said.social else frozenset()
     for index, link in enumerate(said.social):
         if not _LINK.fullmatch(link.link):

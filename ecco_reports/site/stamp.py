@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from ecco_reports.registry import Registry
 from ecco_reports.resources import PACKAGE, bundled_models, code_digest, resource
 
 if TYPE_CHECKING:
+    from ecco_reports.comparison import Comparison
     from ecco_reports.gates import Verdicts
     from ecco_reports.runner import Run
 
@@ -47,6 +48,7 @@ def site_stamp(
     source: Path | None = None,
     *,
     analyses: Registry[AnyAnalysis] = ANALYSES,
+    comparisons: Sequence[Comparison] = (),
 ) -> str:
     """Digest of all that has an influence on the site: results, words, templates, code and the versions of its makers.
 
@@ -57,11 +59,13 @@ def site_stamp(
         settings: MkDocs settings that replace those of the source.
         source: The folder with ``mkdocs.yml`` and hand-written ``docs``; by default the package's own.
         analyses: The analyses that exist.
+        comparisons: Of its experiments with their baselines.
     """
     found = hashlib.sha256()
     folders = [resource("templates"), source or resource("site"), *templates]
     modules = sorted({type(analyses[outcome.task.analysis]).__module__ for outcome in run.outcomes})
-    for part in (*_parts(run, verdicts, settings or {}), *_folders(folders), *_foreign(modules)):
+    compared = map(repr, comparisons)
+    for part in (*_parts(run, verdicts, settings or {}), *compared, *_folders(folders), *_foreign(modules)):
         content = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         found.update(len(content).to_bytes(8, "big") + content)
     return found.hexdigest()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 from pydantic import ValidationError
@@ -60,6 +62,7 @@ def test_a_target_that_is_known_earlier_has_a_shift_below_zero():
     drift = RANKS.drift(BEFORE, ranks((sooner, PARIS), sooner))
     assert drift.values["top_depth_shift"] == -0.5
     assert drift.values["same_winner"] == 1.0
+    assert drift.finding == "“London” is now first on top at layer 0 (50% of the depth) instead of layer 1 (100%)."
 
 
 def test_a_target_that_is_never_known_has_no_shift_and_that_is_said():
@@ -74,6 +77,7 @@ def test_words_that_only_one_side_watches_are_named():
     drift = WATCH.drift(BEFORE, after)
     assert drift.values == {"rank_shift": 0.0, "same_winner": 1.0}
     assert "Only one side has the ranks of “Paris” and “Rome”." in drift.remarks
+    assert [remark for remark in drift.remarks if "“London” and “Rome” after: lead and overtaking" in remark]
 
 
 def test_nothing_in_common_is_no_number():
@@ -222,3 +226,18 @@ def test_a_long_text_leaves_a_small_trace(name, tiny_model):
     result = room.run(tiny_model("llama"), prompt, room.Params(max_new_tokens=3))
     check_trace(room, result)
     assert len(room.trace(result).model_dump_json()) < 20_000
+
+
+def test_what_is_kept_is_compared_and_drawn_without_torch():
+    kept = {name: trace.model_dump(mode="json") for name, trace in (("logit_lens", lens(ROWS)), ("watch", BEFORE))}
+    code = f"""
+import sys
+from ecco_reports.analyses import ANALYSES
+for name, values in {kept}.items():
+    room = ANALYSES[name]
+    trace = room.Traced.model_validate(values)
+    assert room.drift(trace, trace).values
+    assert len(room.drift_figures(trace, trace, ("a", "b"))) == (2 if trace.words else 0)
+sys.exit(any(name in sys.modules for name in ("torch", "transformers")))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

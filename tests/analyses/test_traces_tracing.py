@@ -112,7 +112,10 @@ def test_a_move_in_words(ranks, shares, clause):
         ((1, 1), (0.5, 0.51), False),
         ((4, 3), (0.063, 0.065), False),
         ((145, 143), (1e-5, 1.05e-5), False),
+        ((57, 68), (1e-5, 1e-6), False),
         ((20, 80), (1e-3, 1e-4), True),
+        ((1, 2), (0.011, 0.009), True),
+        ((None, 3), (0.011, 0.009), False),
     ],
 )
 def test_what_rounding_moves_is_no_finding(ranks, shares, seen):

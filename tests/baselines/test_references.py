@@ -10,6 +10,7 @@ import pytest
 
 from ecco_reports.baselines import Places, leave_record, resolve, run_ids, write_baseline
 from ecco_reports.errors import BaselineError
+from ecco_reports.runner import NOT_RUN, Failure, Outcome, Run
 from tests.baselines.making import snapshot
 from tests.fakes import ROOT
 
@@ -133,7 +134,7 @@ def test_a_file_that_cannot_be_used_is_named(places):
 def test_a_model_is_chosen_and_others_of_its_name_stay_apart(places):
     write_baseline(places.baselines, snapshot("two", models=("old", "new")))
     resolved = found("two#new", places)
-    assert (resolved.model, resolved.name) == ("new", "baseline two, model new")
+    assert (resolved.model, resolved.name) == ("new", "new of baseline two")
     assert list(found("baselines#new", places).snapshots) == ["two"]
     assert "there is no model 'nwe'" in refusal("two#nwe", places)
     assert "Did you mean 'new'?" in refusal("two#nwe", places)
@@ -149,7 +150,7 @@ def test_a_file_whose_name_has_the_sign_is_that_file(places, tmp_path):
 
 def test_an_experiment_file_is_the_run_of_now(places, tmp_path, monkeypatch):
     asked = []
-    run = SimpleNamespace(experiments=(SimpleNamespace(name="heathrow"),))
+    run = Run((SimpleNamespace(name="heathrow"),), ())
     monkeypatch.setattr(
         "ecco_reports.baselines.references.snapshots_of", lambda run: {"heathrow": snapshot("heathrow")}
     )
@@ -159,12 +160,19 @@ def test_an_experiment_file_is_the_run_of_now(places, tmp_path, monkeypatch):
         return run
 
     resolved = found("experiments/heathrow.yaml#facts", places, run_of)
-    assert (resolved.name, resolved.model) == ("heathrow now, model facts", "facts")
+    assert (resolved.name, resolved.model) == ("facts of heathrow now", "facts")
     assert list(resolved.experiments) == ["heathrow"]
     (tmp_path / "questions").mkdir()
     (tmp_path / "questions" / "one.yml").write_text("title: one")
     assert found("questions", places, run_of).said == "the run of questions as it is now"
     assert asked == ["experiments/heathrow.yaml", "questions"]
+
+
+def test_a_run_that_is_not_all_there_is_refused(places):
+    failure = Failure(kind=NOT_RUN, message="It has not been run.")
+    run = Run((SimpleNamespace(name="heathrow"),), (Outcome(None, None, failure, None, fresh=False),))
+    with pytest.raises(BaselineError, match=r"1 of the 1 results of one\.yaml are not in the store"):
+        found("one.yaml", places, lambda path: run)
 
 
 def test_finding_snapshots_imports_neither_torch_nor_what_draws(places):

@@ -56,16 +56,24 @@ def test_layout_says_the_same_as_json(value):
     assert json.loads(laid_out({"value": value})) == {"value": value}
 
 
-def test_a_short_list_stands_on_one_line_and_a_number_under_a_name_has_its_own():
-    value = {"metrics": {"rank": 1.0, "p": 0.5}, "ranks": [3, 2, 1], "tokens": [{"id": 1, "text": "a"}, {"id": 2}]}
-    assert laid_out(value).splitlines() == [
+def test_a_metric_has_a_line_of_its_own_and_what_is_deeper_stands_on_one_where_it_fits():
+    entry = {"metrics": {"rank": 1.0, "p": 0.5}, "trace": {"steps": [{"label": "a", "p": {"b": 0.5}}], "ranks": [3, 2]}}
+    assert laid_out({"snapshot": {"entries": [entry]}}).splitlines() == [
         "{",
-        '  "metrics": {',
-        '    "rank": 1.0,',
-        '    "p": 0.5',
-        "  },",
-        '  "ranks": [3, 2, 1],',
-        '  "tokens": [{"id": 1, "text": "a"}, {"id": 2}]',
+        ' "snapshot": {',
+        '  "entries": [',
+        "   {",
+        '    "metrics": {',
+        '     "rank": 1.0,',
+        '     "p": 0.5',
+        "    },",
+        '    "trace": {',
+        '     "steps": [{"label": "a", "p": {"b": 0.5}}],',
+        '     "ranks": [3, 2]',
+        "    }",
+        "   }",
+        "  ]",
+        " }",
         "}",
     ]
 
@@ -73,13 +81,13 @@ def test_a_short_list_stands_on_one_line_and_a_number_under_a_name_has_its_own()
 def test_a_long_list_of_numbers_fills_its_lines():
     lines = laid_out({"numbers": list(range(100))}).splitlines()
     assert len(lines) < 10
-    assert max(map(len, lines)) <= 100
+    assert max(map(len, lines)) <= 110
 
 
 def test_a_changed_number_changes_one_line_beside_the_checksum(tmp_path):
     files = [tmp_path / "one.json", tmp_path / "two.json"]
     for path, rank in zip(files, (1.0, 2.0), strict=True):
-        write_sealed(path, Kind.BASELINE, {"entries": [{"metrics": {"rank": rank, "p": 0.5}, "text": "x" * 100}]})
+        write_sealed(path, Kind.BASELINE, {"snapshot": {"entries": [{"metrics": {"rank": rank, "p": 0.5}}]}})
     one, two = (path.read_text().splitlines() for path in files)
     changed = [pair for pair in zip(one, two, strict=True) if pair[0] != pair[1]]
     assert [pair[0].split('"')[1] for pair in changed] == ["sha256", "rank"]

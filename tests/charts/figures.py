@@ -13,6 +13,7 @@ from ecco_reports.charts.beams import BeamRow, beams_chart
 from ecco_reports.charts.bundle import VEGA_LITE
 from ecco_reports.charts.candidates import Candidate, Step, candidates_chart
 from ecco_reports.charts.contributions import Explanation, contribution_matrix
+from ecco_reports.charts.effects import ForestRow, Move, forest, moves
 from ecco_reports.charts.faithfulness import Bar, trust_chart
 from ecco_reports.charts.figure import ChartFigure, FactorRow, FactorStrip, StripRow, StripToken, TokenStrip
 from ecco_reports.charts.lens import LensCell, lens_grid, lens_lines
@@ -125,10 +126,17 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
         "orders": order_grid(["a", "b"], labels, ["first"], np.array([[np.arange(count) + 1] * 2]), "token"),
         "methods": methods_grid(labels[:3], labels, labels[:2], beside(count), ["nats"] * 3, [True, True, False]),
         "agreement": agreement_matrix(labels, labels[:2], measures(count)),
+        "forest": forest([effect(label) for label in labels]),
+        "moves": moves([Move(label, -0.1, -2.0, "worse") for label in labels], ("before", "after")),
         "rank_grid": rank_grid(LAYERS, labels, ranks, 1000),
         "rank_lines": rank_lines(LAYERS, [Race("", labels[:8], ranks[:, :8])], 1000),
     }
     return {name: ChartFigure(name, f"The {name}", "Look.", f"A picture of {name}.", made[name]) for name in made}
+
+
+def effect(name: str, size: float = -0.5, mark: str = "worse") -> ForestRow:
+    """An effect with an interval of one standard deviation to each side."""
+    return ForestRow(name, size, size - 1, size + 1, mark, "−0.5 nats", "a sign test, p = 0.01", 12)
 
 
 def beside(inputs: int) -> np.ndarray:

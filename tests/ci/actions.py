@@ -80,7 +80,7 @@ def _save(job: Job, inputs: Inputs) -> dict[str, str]:
 
 def _cache(job: Job, inputs: Inputs) -> dict[str, str]:
     job.at_the_end.append(lambda: _save(job, inputs))
-    return _restore(job, inputs)
+    return {"cache-hit": _restore(job, inputs)["cache-hit"]}
 
 
 def _upload(job: Job, inputs: Inputs) -> dict[str, str]:

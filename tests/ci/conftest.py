@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ prompts:
   heathrow: {text: Heathrow airport is located in the city of, target: " London"}
   italy: {text: The capital of Italy is the city of, target: " Rome"}
 analyses:
-  - generation: {max_new_tokens: 2}
   - token_ranks
 gates:
   - {expect: the target is the first choice}
@@ -35,7 +33,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("python") / "env"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     site = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    (site / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    lent = [path for path in sys.path if Path(path).name == "site-packages"]
+    (site / "lent.pth").write_text("\n".join(lent) + "\n", encoding="utf-8")
     return folder
 
 
@@ -57,9 +56,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def github(project: Path, tmp_path_factory: pytest.TempPathFactory) -> GitHub:
-    """The project on GitHub."""
+    """The project on GitHub, where a run on the default branch has left its store."""
     hosted = GitHub(tmp_path_factory.mktemp("github"))
     hosted.push(project)
+    hosted.keep("ecco-reports-store-v1-Linux-of-main", "refs/heads/main", project / ".ecco-reports" / "store")
     return hosted
 
 

@@ -95,7 +95,7 @@ class TestAPullRequestThatPasses:
     def test_the_summary_is_the_report(self, first_push: Run) -> None:
         summary = first_push.jobs["check"].summary
         assert summary.startswith(MARKER)
-        assert "Where is it?" in summary
+        assert "All 4 gates passed" in summary
 
     def test_one_comment_says_so_and_leads_to_the_run(self, github: GitHub, first_push: Run) -> None:
         (made,) = [path for method, path in github.read()["calls"] if method == "POST"][:1]
@@ -112,9 +112,8 @@ class TestAPullRequestThatPasses:
         cases = ElementTree.parse(uploaded / "report" / "report.junit.xml").getroot().iter("testcase")
         assert len(list(cases)) >= 4
 
-    def test_the_store_is_kept_for_the_next_run(self, github: GitHub, first_push: Run, second_push: Run) -> None:
-        assert any("ecco-reports-store-" in cache.key for cache in github.caches)
-        assert all(cache.scope.startswith("refs/pull/") for cache in github.caches)
+    def test_what_the_default_branch_computed_is_not_computed_again(self, first_push: Run) -> None:
+        assert "everything is stored" in first_push.jobs["check"].step("Run the experiments").log
 
 
 class TestAPullRequestThatFailsAGate:
@@ -138,6 +137,12 @@ class TestAPullRequestThatFailsAGate:
         assert f"/actions/runs/{second_push.id}" in comment["body"]
         assert "fail" in html.unescape(comment["body"]).lower()
         assert ["PATCH", f"repos/me/demo/issues/comments/{comment['id']}"] in github.read()["calls"]
+
+    def test_what_it_computed_is_kept_for_its_next_push_and_for_nobody_else(
+        self, github: GitHub, second_push: Run
+    ) -> None:
+        kept = [cache for cache in github.caches if cache.key.startswith("ecco-reports-store-")]
+        assert [cache.scope for cache in kept if cache.scope != "refs/heads/main"] == ["refs/pull/1/merge"]
 
     def test_the_job_that_may_write_runs_nothing_that_the_pull_request_brings(self, second_push: Run) -> None:
         assert second_push.jobs["check"].permissions == {"contents": "read"}
@@ -179,7 +184,7 @@ def test_an_experiment_that_cannot_be_read_is_named_and_the_comment_says_that_no
         run = judged(github.pull_request(project, 3, "slip"))
     job = run.jobs["check"]
     assert job.steps[-1].log == "ecco-reports: unusable\n"
-    assert "::error file=experiments/first.yaml,line=8,col=5::" in job.log
+    assert "::error file=experiments/first.yaml,line=7,col=5::" in job.log
     (comment,) = [comment for comment in github.comments() if comment["issue"] == 3]
     assert "nothing could be judged" in comment["body"]
     assert "Did you mean 'token_ranks'?" in comment["body"]

@@ -153,7 +153,7 @@ def test_more_tests_need_more_prompts() -> None:
 def test_prompts_that_cannot_be_judged_are_named() -> None:
     failing = snapshot(entry("p", {"score": 1.0}), entry("q", failure="It broke."), entry("r", failure="It broke."))
     verdict = only(judged(gate(over="prompts", min=0), after=failing))
-    assert (verdict.status, verdict.message) == (Status.NOT_RUN, "q: its task failed: It broke (and 1 more)")
+    assert (verdict.status, verdict.message) == (Status.NOT_RUN, "q: there is no result: It broke (and 1 more)")
     bad = snapshot(entry("p", {"score": 1.0}), entry("q", unmeasured={"score": "it is nan"}))
     assert only(judged(gate(over="prompts", min=0), after=bad)).status is Status.FAIL
 

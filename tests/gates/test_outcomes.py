@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
 
+from ecco_reports.comparison import compare
 from ecco_reports.gates import Level, Status, Verdicts
-from tests.gates.bench import entry, gate, gauged, judged, only, snapshot
+from ecco_reports.records import Prompt
+from tests.gates.bench import ANALYSES, entry, gate, gauged, judged, only, snapshot
 
 HOLD, STOP, UNRUN = 0, 3, 4
 
@@ -134,7 +136,7 @@ def test_another_version_of_the_analysis_is_not_comparable() -> None:
 
 
 def test_a_baseline_without_anything_in_common_is_not_comparable() -> None:
-    found = SimpleNamespace(pairs=())
+    found = replace(compare(gauged([1.0]), gauged([1.0]), analyses=ANALYSES), pairs=())
     verdict = only(judged(gate(max_drop=0.5), after=gauged([1.0]), comparison=found))
     assert (verdict.status, verdict.message) == (
         Status.NOT_COMPARABLE,
@@ -196,7 +198,7 @@ def test_a_failed_task_was_not_run_and_decides_the_exit_code() -> None:
     after = snapshot(entry("p", failure="It broke."), entry("q", {"score": 1.0}))
     verdicts = judged(gate(min=5), after=after)
     assert [one.status for one in verdicts.all] == [Status.NOT_RUN, Status.FAIL]
-    assert verdicts.all[0].message == "its task failed: It broke"
+    assert verdicts.all[0].message == "there is no result: It broke"
     assert verdicts.exit_code == UNRUN
 
 
@@ -209,8 +211,6 @@ def test_a_result_without_the_number_is_not_passed_over_in_silence() -> None:
 
 
 def test_a_prompt_without_a_target_is_no_concern_of_a_number_about_targets() -> None:
-    from ecco_reports.records import Prompt
-
     prompts = {"p": Prompt(name="p", text="x", target=" y"), "q": Prompt(name="q", text="x")}
     after = snapshot(entry("p", {"score": 1.0}), entry("q"), prompts=prompts)
     assert [one.prompt for one in judged(gate(min=0), after=after).all] == ["p"]

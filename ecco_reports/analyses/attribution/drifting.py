@@ -99,10 +99,15 @@ class Held:
         return "".join(self.after.words[index].text for index in self.words[number][1]).strip() or "␣"
 
     def quoted(self, number: int) -> str:
-        """The same in a sentence; with its number where the prompt has it more than once."""
+        """The same in a sentence; which of them it is where the prompt has it more than once: “of” (2nd)."""
         label = self.label(number)
-        several = sum(self.label(other) == label for other in range(len(self.words))) > 1
-        return f"“{label}” ({number})" if several else f"“{label}”"
+        places = [other for other in range(len(self.words)) if self.label(other) == label]
+        return f"“{label}” ({_ordinal(places.index(number) + 1)})" if len(places) > 1 else f"“{label}”"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if 10 < number % 100 < 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def drift_of(before: AttributionTrace, after: AttributionTrace) -> Drift:

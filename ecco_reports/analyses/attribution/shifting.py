@@ -113,6 +113,8 @@ def settled(before: np.ndarray, after: np.ndarray, least: float) -> np.ndarray:
     """
     largest = max(float(np.abs(before).max(initial=0.0)), float(np.abs(after).max(initial=0.0)))
     unmoved = np.abs(after - before) <= max(ROUNDING * largest, least)
+    if not (before.any() and after.any()) and not unmoved.all():
+        return after  # Where one has no reasons at all, there is nothing that words could have kept.
     found: np.ndarray = np.where(unmoved, before, after)
     return found
 

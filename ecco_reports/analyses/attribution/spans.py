@@ -104,8 +104,20 @@ def _method(trace: AttributionTrace, name: str | None) -> TracedMethod:
     return found
 
 
-def _touched(words: Sequence[TracedWord], span: str) -> Iterator[int]:
-    """The words that share a character with the span, which may stand in the text more than once."""
+def _touched(words: Sequence[TracedWord], span: str) -> list[int]:
+    """The words that share a character with the span, which may stand in the text more than once.
+
+    Raises:
+        SpanError: There are none.
+    """
+    touched = sorted(set(_touching(words, span)))
+    if not touched:
+        read = " … ".join(text.replace(_GAP, "") for text in _texts(words).values())
+        raise SpanError(f"the attribution has no “{span}” among the words it explains by: “{read.strip()}”")
+    return touched
+
+
+def _touching(words: Sequence[TracedWord], span: str) -> Iterator[int]:
     for second, text in _texts(words).items():
         at = text.find(span) if span else -1
         while at >= 0:

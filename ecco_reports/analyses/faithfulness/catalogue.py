@@ -31,7 +31,6 @@ MEASURES: Mapping[str, Measure] = {
         Direction.HIGHER,
         f"the area between least and most important first, above the mean of random rankings, in their standard "
         f"deviations, {_OF}",
-        "standard deviations",
         noise=0.7,
     ),
     "order_rbo": Measure(

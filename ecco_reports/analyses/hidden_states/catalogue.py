@@ -14,10 +14,10 @@ from ecco_reports.records import Direction
 MEASURES: Mapping[str, Measure] = {
     # Measured: 0, as for the massive activations and the layer; one dimension may stand at the edge.
     "outlier_dimensions": Measure(
-        Direction.NEITHER, "dimensions that stand out at many tokens of many layers", "dimensions", noise=1.0
+        Direction.NEITHER, "dimensions that stand out at many tokens of many layers", noise=1.0
     ),
     "massive_activations": Measure(
-        Direction.NEITHER, "numbers above 100 that are 1,000 times the median of their layer", "numbers", noise=1.0
+        Direction.NEITHER, "numbers above 100 that are 1,000 times the median of their layer", noise=1.0
     ),
     # Measured: 0.016 of 3.8.
     "largest_change": Measure(

@@ -19,7 +19,7 @@ MEASURES: Mapping[str, Measure] = {
     "relative_error": Measure(
         Direction.LOWER, "length of what the factors leave of the activations, over that of the whole", noise=0.002
     ),
-    "n_components": Measure(Direction.NEITHER, "number of factors", "factors"),
+    "n_components": Measure(Direction.NEITHER, "number of factors"),
     # Measured: 0.002.
     "largest_cosine": Measure(
         Direction.LOWER,
@@ -35,7 +35,6 @@ MEASURES: Mapping[str, Measure] = {
     "lost_factors": Measure(
         Direction.LOWER,
         f"factors of the baseline whose partner has a cosine below {LOST}, or that have none",
-        "factors",
         equal=0.0,
     ),
 }

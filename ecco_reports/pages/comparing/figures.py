@@ -74,8 +74,7 @@ def _moves(comparison: Comparison) -> Iterator[ChartFigure]:
         "targets",
         "The target of each prompt, before and after",
         "A row is a prompt, those that moved most first. The hollow circle is the probability of the prompt’s target "
-        "in the baseline, the filled sign in the candidate. Choose the logarithmic scale to see what happened among "
-        f"the improbable ones.{cut}",
+        f"in the baseline, the filled sign in the candidate.{cut}",
         f"The target became less probable for {fell} and more probable for {rose} of {len(moved)} prompts; it moved "
         f"most for {most.name}, from {_percent(most.before)} to {_percent(most.after)}.",
         moves(moved, comparison.names),
