@@ -543,3 +543,10 @@ def test_rendering_writes_nothing(tmp_path, monkeypatch):
 
 def test_the_same_run_gives_the_same_pages():
     assert render(run_of(tale()), analyses=ANALYSES) == render(run_of(tale()), analyses=ANALYSES)
+
+
+def test_models_with_a_baseline_among_them_are_compared_on_a_page_of_their_own():
+    for baseline, beside in (("m", False), (None, True)):
+        told = replace(tale(models=("m", "n")), baseline=baseline)
+        pages = {page.path: page.markdown for page in render(run_of(told), analyses=ANALYSES)}
+        assert ("m beside n" in pages["experiments/tale.md"]) is beside
