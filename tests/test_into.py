@@ -62,7 +62,8 @@ SETTINGS = {
     "applied": (
         "theme:\n    name: 'material'\nmarkdown_extensions:\n  - pymdownx.tabbed:\n"
         "      slugify: !!python/object/apply:pymdownx.slugs.slugify\n        kwds:\n          case: lower\n\n\n"
-        "nav:\n    - A: 'index.md'\n    - B:\n      - 'other.md'\n      # - C: later.md\nsite_name: >-\n  Folded\n  name\n"
+        "nav:\n    - A: 'index.md'\n    - B:\n      - 'other.md'\n      # - C: later.md\n"
+        "site_name: >-\n  Folded\n  name\n"
     ),
     "objects": "site_name: Mine\nextra_javascript:\n  - path: mine.mjs\n    type: module\n",
     "blank lines": "site_name: Mine\n\n\nnav:\n\n  - index.md\n\n\n\n",
