@@ -138,6 +138,7 @@ def feed(
         analyses: The analyses that exist.
     """
     known = list(histories)
+    base_url = base_url and base_url.rstrip("/") + "/"
     entries = [one for history in known for one in regressions(history, analyses)]
     entries.sort(key=lambda one: one.line.moment, reverse=True)
     newest = max((line.moment for history in known for line in history.lines), default=datetime(1970, 1, 1, tzinfo=UTC))
