@@ -43,9 +43,7 @@ def changes_in(folder: Path) -> tuple[str, ...] | None:
         The paths; None where the folder is in no checkout, or git is not at hand.
     """
     apart = [f":(exclude){name}" for name in _MADE_HERE]
-    answer = _asked(
-        folder, "status", "--porcelain", "-z", "--untracked-files=normal", "--no-renames", "--", ".", *apart
-    )
+    answer = _asked(folder, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", ".", *apart)
     return None if answer is None else tuple(line[3:] for line in answer.split("\0") if line)
 
 

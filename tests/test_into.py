@@ -59,6 +59,12 @@ SETTINGS = {
         "site_name: Mine\ncopyright: |\n  # not a comment\n  (c) me\n\nnav:\n  - index.md\nnot_in_nav: |\n  /other.md\n"
     ),
     "empty keys": "site_name: Mine\nextra_css:\nnav:\n",
+    "applied": (
+        "theme:\n    name: 'material'\nmarkdown_extensions:\n  - pymdownx.tabbed:\n"
+        "      slugify: !!python/object/apply:pymdownx.slugs.slugify\n        kwds:\n          case: lower\n\n\n"
+        "nav:\n    - A: 'index.md'\n    - B:\n      - 'other.md'\n      # - C: later.md\n"
+        "site_name: >-\n  Folded\n  name\n"
+    ),
     "objects": "site_name: Mine\nextra_javascript:\n  - path: mine.mjs\n    type: module\n",
     "blank lines": "site_name: Mine\n\n\nnav:\n\n  - index.md\n\n\n\n",
     "unicode": "site_name: Mine – \u2028 ß\nnav:\n  - 'Über uns': index.md\n",
@@ -104,6 +110,11 @@ class TestLines:
     def test_a_site_without_navigation_gets_none(self):
         assert "nav" not in own_settings(with_ours(SETTINGS["short"], WANTED, own_settings(SETTINGS["short"])))
 
+    @pytest.mark.parametrize("name", ["extra", "pymdownx.extra", "markdown.extensions.attr_list"])
+    def test_an_extension_that_another_name_stands_for_is_not_added(self, name):
+        text = f"markdown_extensions:\n  - {name}\n"
+        assert "  - attr_list" not in with_ours(text, WANTED, own_settings(text))
+
     def test_what_somebody_has_written_by_hand_is_not_said_again(self):
         text = "extra_css: [reports/a.css]\nnav:\n  - Mine: reports/index.md\nmarkdown_extensions: [attr_list]\n"
         made = with_ours(text, WANTED, own_settings(text))
@@ -125,7 +136,7 @@ class TestLines:
     def test_what_lines_cannot_extend_is_refused_with_what_to_write(self, text, key):
         with pytest.raises(PublishingError, match=f"{key!r} of mkdocs.yml") as refused:
             with_ours(text, WANTED, own_settings(text))
-        by_hand = yaml.safe_load(str(refused.value).partition("run it again:\n")[2])
+        by_hand = yaml.safe_load(str(refused.value).partition("run this again:\n")[2])
         assert by_hand == {key: [WANTED.nav] if key == "nav" else WANTED.lists[key]}
 
     @pytest.mark.parametrize("text", ["{site_name: Mine}\n", "- a\n", "a: [\n", "a: 1\n---\nb: 2\n"])
@@ -351,6 +362,18 @@ class TestDelivery:
         with pytest.raises(PublishingError, match="by hand"):
             put("one")
         assert digest_of(site) == before
+
+    def test_what_its_owner_writes_while_pages_are_drawn_is_kept(self, site, source):
+        host = open_host(site)
+        (site / "mkdocs.yml").write_text("site_name: Another name\n")
+        deliver(small("one"), host, "reports", b"", source=source)
+        take_out(open_host(site))
+        assert (site / "mkdocs.yml").read_text() == "site_name: Another name\n"
+
+    def test_all_that_is_to_be_written_by_hand_is_said_at_once(self, site, put):
+        (site / "mkdocs.yml").write_text("site_name: Mine\nnav: [index.md]\nextra_css: [mine.css]\n")
+        with pytest.raises(PublishingError, match=r"(?s)'extra_css'.*'nav'"):
+            put("one")
 
     def test_inherited_lists_are_not_hidden(self, site, put):
         (site / "base.yml").write_text("site_name: Mine\nextra_css:\n  - mine.css\nuse_directory_urls: false\n")

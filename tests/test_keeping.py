@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -359,7 +360,7 @@ def test_what_only_one_side_has_is_said(project: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
-        ({"failure": "it tripped", "metrics": {}, "trace": None}, 4),
+        ({"failure": "it tripped", "metrics": {}}, 4),
         ({"unproven": ("gap: the residual 1 is above its tolerance 0.1",)}, 3),
     ],
 )
@@ -375,6 +376,16 @@ def test_a_candidate_that_failed_is_never_passed_over(project: Path, fields: dic
 def test_an_output_that_cannot_be_written_is_refused_before_anything_is_computed(project: Path) -> None:
     assert ".junit.xml" in refused("compare", "one", "experiments/one.yaml", "-o", "report.docx")
     assert not STORE.exists()
+
+
+def test_a_comparison_has_a_page(project: Path) -> None:
+    write_baseline(project / "baselines", snapshot("one"))
+    worse = entry("heathrow", metrics={"target_rank": 9.0})
+    leave_record(STORE, {"one": snapshot("one", entries=(worse, entry("orly")))})
+    said = fine("compare", "one", "latest", "--out", "page")
+    assert "Open page/comparisons/one.html" in said
+    page = html.unescape((project / "page" / "comparisons" / "one.html").read_text(encoding="utf-8"))
+    assert "1 of 2 prompts lost its answer: heathrow" in page
 
 
 @pytest.mark.usefixtures("no_page")

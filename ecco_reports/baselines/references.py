@@ -82,8 +82,11 @@ def resolve(text: str, places: Places, run_of: RunOf) -> Resolved:
         BaselineError: Nothing answers to it, several things do, or it cannot be used.
         ExperimentError: It names an experiment file that cannot be used.
     """
-    reference, model = _divided(text)
-    found = _found(reference, places, run_of)
+    try:
+        reference, model = _divided(text)
+        found = _found(reference, places, run_of)
+    except OSError as error:
+        raise BaselineError(f"{text[:80]!r} cannot be looked up: {error.strerror or error}.") from error
     if model is None:
         return found
     having = {name: _only(model, snapshot) for name, snapshot in found.snapshots.items() if model in snapshot.models}

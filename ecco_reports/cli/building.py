@@ -205,7 +205,8 @@ def _stamp(found: _Judged, templates: Sequence[Path], settings: Mapping[str, Any
     from ecco_reports.records import digest
     from ecco_reports.site import site_stamp
 
-    return digest([site_stamp(found.run, found.verdicts, templates, settings), *map(repr, found.histories)])
+    site = site_stamp(found.run, found.verdicts, templates, settings, comparisons=found.compared)
+    return digest([site, *map(repr, found.histories)])
 
 
 def _own_templates() -> list[Path]:
@@ -222,7 +223,7 @@ def _rendered(found: _Judged, templates: Sequence[Path], out: Path, base_url: st
     from ecco_reports.pages.trending import render_histories
 
     drawings = KeptDrawings(out.with_name(".cache") / "drawings")
-    pages = render(found.run, found.verdicts, templates, drawings)
+    pages = render(found.run, found.verdicts, templates, drawings, comparisons=found.compared)
     past = render_histories(found.histories, templates, drawings, base_url=base_url)
     for history in found.histories:
         for damage in history.damages:

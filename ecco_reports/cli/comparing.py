@@ -169,11 +169,14 @@ def _code(comparisons: Mapping[str, Comparison], verdicts: Verdicts | None) -> i
 
 def _publish(report: Report, out: Path) -> None:
     """Writes the page of the comparison."""
-    from ecco_reports.pages import comparison_paths, render_comparisons
+    from ecco_reports.pages import KeptDrawings, comparison_paths, render_comparisons
     from ecco_reports.site import publish
 
     with stage("Built the page"):
-        pages = render_comparisons(report.comparisons, report.verdicts)
+        kept = KeptDrawings(out.with_name(".cache") / "drawings")
+        pages = render_comparisons(report.comparisons, report.verdicts, drawings=kept)
         publish(pages, out)
+    for trouble in pages.problems:
+        click.echo(f"not drawn: {trouble.page}#{trouble.anchor}: {trouble.message}", err=True)
     first = comparison_paths(report.comparisons)[0]
     click.echo(f"Open {out / Path(first).with_suffix('.html')}")

@@ -15,6 +15,7 @@ from ecco_reports.cli.shared import (
     baselines_option,
     counted,
     files_argument,
+    held_against,
     load,
     recalled,
     some,
@@ -51,14 +52,16 @@ def bless(
 
     experiments = load(files)
     done = recalled(experiments, store)
+    snapshots = snapshots_of(done)
     refusals = list(_missing(done))
     if not allow_failed:
-        refusals.extend(_failed(done, judge(done)))
+        # What was blessed before has no say in what is blessed now; what an experiment holds against itself has.
+        refusals.extend(_failed(done, judge(done, held_against(experiments, {}, snapshots))))
     if not allow_dirty:
         refusals.extend(_dirty(experiments))
     if refusals:
         raise BaselineError("\n".join([*refusals, "Nothing was blessed; every baseline is as it was."]))
-    for snapshot in snapshots_of(done).values():
+    for snapshot in snapshots.values():
         click.echo(_blessed(snapshot, baselines, note))
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecco_reports.analyses.measures import Measure
+from ecco_reports.comparison.words import MINUS
 from ecco_reports.records import Direction
 
 SLACK = 1e-9
@@ -201,34 +202,44 @@ def said(value: float, *others: float | None, unit: str = "") -> str:
         if all(other is None or other == value or f"{other:.{digits}g}" != text for other in others):
             break
     suffix = f" {unit if value != 1 else unit.removesuffix('s')}" if unit in ("nats", "bits", "layers") else ""
-    return f"{float(text):,.15g}{suffix}" if abs(value) < 1e15 else text
+    return (f"{float(text):,.15g}{suffix}" if abs(value) < 1e15 else text).replace("-", MINUS)
 
 
-def sentence(bound: str, amount: float, sample: Sample, outside: bool) -> str:
-    """How the values stand to one bound, with the numbers."""
-    unit, value, reference = sample.measure.unit, sample.value, sample.reference
+def broken_sentence(bound: str, amount: float, sample: Sample) -> str:
+    """How the values are out of one bound, with the numbers."""
+    unit, value = sample.measure.unit, sample.value
     shown, limit = said(value, amount, unit=unit), said(amount, value, unit=unit)
-    match bound, outside:
-        case "min", True:
+    match bound:
+        case "min":
             return f"{shown} is less than {limit}"
-        case "max", True:
+        case "max":
             return f"{shown} is more than {limit}"
-        case "min_agreement", True:
+        case "min_agreement":
             return f"{shown} is less than {limit}, the agreement with the baseline that is asked for"
-        case "min" | "max" | "min_agreement", _:
-            return f"{shown} is within its bounds"
-    if reference is None:
-        raise UndefinedError("there is no baseline")
-    shown, before = said(value, reference, unit=unit), said(reference, value, unit=unit)
-    return f"{shown} {_against(bound, amount, sample, before, outside)}"
+    return _against(bound, amount, sample, True)
 
 
-def _against(bound: str, amount: float, sample: Sample, before: str, outside: bool) -> str:
+def kept_sentence(bounds: Mapping[str, float], sample: Sample) -> str:
+    """How the values stand to bounds that they keep, with the numbers."""
+    unit, value, least = sample.measure.unit, sample.value, ("min", "min_agreement")
+    alone = [
+        f"at {'least' if name in least else 'most'} {said(amount, value, unit=unit)}"
+        for name, amount in bounds.items()
+        if name in (*least, "max")
+    ]
+    shown = said(value, *(amount for name, amount in bounds.items() if name in (*least, "max")), unit=unit)
+    parts = [f"{shown} is {' and '.join(alone)}"] if alone else []
+    parts += [_against(name, bounds[name], sample, False) for name in ("max_drop", "max_ratio") if name in bounds]
+    return "; ".join(parts)
+
+
+def _against(bound: str, amount: float, sample: Sample, outside: bool) -> str:
     """How a value stands to that of the baseline."""
     measure, value, reference = sample.measure, sample.value, sample.reference or 0.0
+    shown, before = said(value, reference, unit=measure.unit), said(reference, value, unit=measure.unit)
     moved = abs(value - reference)
     if moved <= SLACK * max(abs(value), abs(reference)):
-        return "is what it was in the baseline"
+        return f"{shown} is what it was in the baseline"
     way = "more" if value > reference else "less"
     by = said(moved, amount, unit=measure.unit)
     if bound == "max_drop":
@@ -236,7 +247,7 @@ def _against(bound: str, amount: float, sample: Sample, before: str, outside: bo
         noise = ", which is what rounding can do" if allowed > amount else ""
         asked = said(allowed, moved, unit=measure.unit)
         tail = f"; at most {asked} is allowed{noise}" if outside else f", and {asked} is allowed{noise}"
-        return f"is {by} {way} than the baseline's {before}{tail}"
+        return f"{shown} is {by} {way} than the baseline's {before}{tail}"
     smaller, larger = sorted((value, reference))
     factor = said(larger / smaller, amount) if smaller > 0 else "0"
     relation = f"{factor} times the baseline's {before}" if value > reference else f"the baseline's {before} / {factor}"
@@ -245,4 +256,4 @@ def _against(bound: str, amount: float, sample: Sample, before: str, outside: bo
         if outside
         else f", and a factor of {said(amount)} is allowed"
     )
-    return f"is {relation}{end}" if smaller > 0 else f"is nothing beside the baseline's {before}{end}"
+    return f"{shown} is {relation}{end}" if smaller > 0 else f"{shown} is nothing beside the baseline's {before}{end}"

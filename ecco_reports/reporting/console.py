@@ -104,7 +104,7 @@ def _more(number: int, noun: str) -> Iterator[Text]:
 
 def _text(text: str, tone: str = "neutral", bold: bool = False) -> Text:
     style = STYLES[tone]
-    return Text(one_line(text), style=f"bold {style}" if bold else style)
+    return Text(one_line(text).replace("\u00a0", " "), style=f"bold {style}" if bold else style)
 
 
 def _table(title: str, columns: Sequence[str], numeric: Sequence[str], lively: bool) -> Table:

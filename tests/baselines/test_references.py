@@ -123,6 +123,10 @@ def test_what_nothing_answers_to_is_refused_with_what_there_is(places, text, sai
     assert said.rstrip("?") in refusal(text, places)
 
 
+def test_a_name_that_no_file_system_takes_is_refused(places):
+    assert "cannot be looked up: File name too long" in refusal("x" * 5000, places)
+
+
 def test_a_file_that_cannot_be_used_is_named(places):
     path = places.baselines / "japan.json"
     path.write_text(path.read_text().replace("1.0", "2.0"))

@@ -1,4 +1,4 @@
-"""The actions of others that the workflows use: their commits, their inputs, and what they do as far as it is needed."""
+"""The actions of others that the workflows use: their commits, their inputs, and what they do as far as needed here."""
 
 from __future__ import annotations
 

@@ -191,6 +191,19 @@ def test_an_experiment_that_cannot_be_read_is_named_and_the_comment_says_that_no
     assert "nothing could be judged" in job.summary
 
 
+def test_a_baseline_that_was_changed_by_hand_is_named_and_nothing_is_judged_by_it(
+    github: GitHub, project: Path, judged: Judge
+) -> None:
+    with branch(project, "by-hand"):
+        baseline = (project / "baselines" / "first.json").read_text(encoding="utf-8")
+        commit(project, "baselines/first.json", baseline.replace('"target_rank": 1.0', '"target_rank": 9.0'))
+        run = judged(github.pull_request(project, 4, "by-hand"))
+    assert run.jobs["check"].steps[-1].log == "ecco-reports: unusable\n"
+    (comment,) = [comment for comment in github.comments() if comment["issue"] == 4]
+    assert "nothing could be judged" in comment["body"]
+    assert "baselines/first.json" in comment["body"]
+
+
 class TestWhatAForkMayHandOver:
     """The second half of the fork form takes the artifact for what it is: a stranger's."""
 

@@ -373,6 +373,26 @@ def test_what_a_result_cannot_tell_is_never_a_pass(entry, sentence, status, beca
     assert (verdict.status, verdict.message) == (status, because)
 
 
+def test_a_word_is_a_whole_one_whatever_pieces_the_model_reads_it_in() -> None:
+    """“Heathrow” in two pieces of 3 and 2 is stronger than “is” with 4, as it is in one piece of 5."""
+    whole = reasons(5, 4, 1)
+    pieces = [("He", True, 3), ("athrow", False, 2), (" is", True, 4), (" in", True, 1)]
+    words, at = [], 0
+    for text, opens, _ in pieces:
+        words.append(TracedWord(text=text, begin=at, end=at + len(text), opens=opens))
+        at += len(text)
+    sizes = tuple(float(size) for *_, size in pieces)
+    method = TracedMethod(method="integrated_gradients", signed=True, contributions=(sizes,), elsewhere=(0.0,))
+    target = TracedTarget(kind="next", token="London")
+    trace = AttributionTrace(words=tuple(words), targets=(target,), explained=1, score="logit", methods=(method,))
+    cut = result("attribution", trace)
+    assert asked("“Heathrow” is the strongest word", cut).message == "the strongest word is “Heathrow”"
+    assert asked("“Heathrow” holds at least half of the attribution", cut).value == 0.5
+    for before, after in ((whole, cut), (cut, whole)):
+        assert asked("the strongest word stays the same", after, before).status is Status.PASS
+        assert asked("“in” stays among the 2 strongest words", after, before).status is Status.PASS
+
+
 def test_prompts_without_what_the_sentence_is_about_are_no_concern_of_it() -> None:
     prompts = {"p": PROMPT, "q": Prompt(name="q", text="Nothing is asked")}
     entries = [result("generation", target_rank=1), result("generation").model_copy(update={"prompt": "q"})]
