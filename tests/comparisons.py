@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ecco_reports.analyses.generation.tracing import GenerationTrace, TracedStep, TracedWord
 from ecco_reports.analyses.measures import Measure
 from ecco_reports.comparison import Change, Comparison, Effect, Mark, Pair
 from ecco_reports.gates import Kind, Level, Status, Verdict, Verdicts
@@ -94,16 +93,16 @@ def _trace(label: str, prompt: Prompt, lost: bool) -> Mapping[str, Any] | None:
     if label != "generation":
         return None
     city = "Rome" if lost else (prompt.target or "").strip()
-    trace = GenerationTrace(
-        said=f"{city}, of course",
-        writes=True,
-        given=False,
-        cut="a" * 16,
-        steps=(TracedStep(label=f"·{city}", logprob=-0.1, rank=1, entropy=0.5, candidates={f"·{city}": 0.9}),),
-        target=TracedWord(label=f"·{city}", logprob=-0.1, rank=1),
-        foil=None,
-    )
-    return trace.model_dump(mode="json", exclude_defaults=True)
+    first = {"label": f"·{city}", "logprob": -0.1, "rank": 1}
+    return {
+        "said": f"{city}, of course",
+        "writes": True,
+        "given": False,
+        "cut": "a" * 16,
+        "steps": [{**first, "entropy": 0.5, "candidates": {f"·{city}": 0.9, "·x": 0.05}}],
+        "target": first,
+        "foil": None,
+    }
 
 
 def _entry(model: str, prompt: Prompt, label: str, version: int = 1, **more: Any) -> Entry:
@@ -295,7 +294,16 @@ def nothing_changed(experiment: str = "calm") -> Comparison:
         for effect in full.effects
         if effect.models[1] == "facts"
     )  # fmt: skip
-    return replace(full, pairs=calm, effects=effects, models=(("facts", "facts"),), notes=())
+    entries = [pair.before for pair in calm]
+    return replace(
+        full,
+        before=_snapshot(experiment, entries, full.before.created, "c0ffee" * 6),
+        after=_snapshot(experiment, entries, full.after.created, "bead" * 10),
+        pairs=calm,
+        effects=effects,
+        models=(("facts", "facts"),),
+        notes=(),
+    )
 
 
 def verdicts(experiment: str = "capitals") -> Verdicts:

@@ -47,8 +47,10 @@ class Said:
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
-        """Both texts as one, word by word."""
-        return word_diff(self.before or "", self.after or "")
+        """Both texts as one, word by word; where only one is known there is nothing to tell apart."""
+        if self.before is None or self.after is None:
+            return (Piece("same", self.before or self.after or ""),)
+        return word_diff(self.before, self.after)
 
 
 def said_of(pairs: Iterable[Pair]) -> tuple[Said, ...]:

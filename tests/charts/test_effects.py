@@ -21,7 +21,9 @@ def said(chart):
 
 
 def test_every_mark_of_a_number_has_a_shape_and_a_colour_and_no_two_share_the_shape():
-    assert set(LOOKS) == {mark.value for mark in (Mark.WORSE, Mark.BETTER, Mark.CHANGED, Mark.NOT_SIGNIFICANT, Mark.SAME)}
+    assert set(LOOKS) == {
+        mark.value for mark in (Mark.WORSE, Mark.BETTER, Mark.CHANGED, Mark.NOT_SIGNIFICANT, Mark.SAME)
+    }
     assert len({shape for shape, _ in LOOKS.values()}) == len(LOOKS)
 
 

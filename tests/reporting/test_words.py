@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ecco_reports.analyses import ANALYSES
 from ecco_reports.analyses.measures import Measure
 from ecco_reports.comparison import GRAVITY, Mark
 from ecco_reports.comparison.saying import said_of, word_diff
@@ -99,6 +100,12 @@ def test_a_word_diff_holds_both_texts(before, after):
 def test_a_word_diff_finds_the_word_that_changed():
     kinds = [(piece.kind, piece.text) for piece in word_diff("It is Tokyo, of course", "It is Rome, of course")]
     assert kinds == [("same", "It is"), ("gone", " Tokyo"), ("new", " Rome"), ("same", ", of course")]
+
+
+def test_the_traces_of_the_hand_made_comparison_are_those_of_generation():
+    traced = ANALYSES["generation"].Traced
+    traces = [pair.before.trace for pair in comparison().pairs if pair.label == "generation" and pair.before]
+    assert all(traced.model_validate(trace).said for trace in traces)
 
 
 def test_what_was_given_was_not_said():
