@@ -21,6 +21,18 @@ def commit_of(folder: Path) -> str | None:
     return answer.strip() or None if answer else None
 
 
+def committed_at(folder: Path) -> str | None:
+    """When the commit that is checked out was made, as RFC 3339 has it."""
+    answer = _asked(folder, "show", "--no-patch", "--format=%cI", "HEAD")
+    return answer.strip() or None if answer else None
+
+
+def branch_of(folder: Path) -> str | None:
+    """The branch that is checked out; None where a commit is, rather than a branch."""
+    answer = _asked(folder, "symbolic-ref", "--quiet", "--short", "HEAD")
+    return answer.strip() or None if answer else None
+
+
 def changes_in(folder: Path) -> tuple[str, ...] | None:
     """What is in a folder that its commit has not, or has otherwise: paths, as git counts them from its top.
 
@@ -31,9 +43,7 @@ def changes_in(folder: Path) -> tuple[str, ...] | None:
         The paths; None where the folder is in no checkout, or git is not at hand.
     """
     apart = [f":(exclude){name}" for name in _MADE_HERE]
-    answer = _asked(
-        folder, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", ".", *apart
-    )
+    answer = _asked(folder, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", ".", *apart)
     return None if answer is None else tuple(line[3:] for line in answer.split("\0") if line)
 
 

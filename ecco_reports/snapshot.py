@@ -98,7 +98,7 @@ class Snapshot(Record):
     Attributes:
         experiment: Its name.
         title: Its title.
-        created: When the youngest of its results was computed, in UTC.
+        created: When the youngest of its results was computed, in UTC; of its failures, where it has no results.
         commit: Of the folder that holds the experiment when the snapshot was taken, or None. Results that were stored
             before may have been computed at earlier ones; as nothing that they depend on has changed since, they are
             what this commit gives.
@@ -147,7 +147,8 @@ def _snapshot(
     checkout: tuple[str | None, bool | None],
     analyses: Registry[AnyAnalysis],
 ) -> Snapshot:
-    provenances = [outcome.provenance for outcome in outcomes if outcome.provenance is not None]
+    done = [outcome for outcome in outcomes if outcome.result is not None] or outcomes
+    provenances = [outcome.provenance for outcome in done if outcome.provenance is not None]
     models = {outcome.task.model: _model(outcome) for outcome in outcomes}
     versions: dict[str, set[str]] = {}
     for provenance in provenances:

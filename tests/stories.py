@@ -116,6 +116,7 @@ class Tale:
     prompts: dict[str, Prompt]
     gates: tuple[Any, ...] = ()
     notes: tuple[str, ...] = ()
+    baseline: str | None = None
 
 
 PROVENANCE = Provenance(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -277,6 +278,22 @@ class TestOneFolderForTwoSites:
         with pytest.raises(SiteError, match="a site stands there"):
             publish([self.page("second")], build / "site", source=source)
         assert "first" in (build / "docs" / "index.html").read_text()
+
+
+def test_the_command_builds_again_for_another_address(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ecco_reports.site.cached_bundle", lambda folder: b"/* vega */")
+    experiment = "title: Where is it?\nsummary: Short.\nmodels: {facts: bundled:facts}\nprompts: {p: Heathrow is in}\n"
+    (tmp_path / "one.yaml").write_text(experiment + "analyses: [{generation: {max_new_tokens: 1}}]\n")
+    said = []
+    for options in ([], ["--base-url", "https://a.b/c"], ["--base-url", "https://a.b/c/"], []):
+        done = CliRunner().invoke(main, ["build", "one.yaml", *options])
+        assert done.exit_code == 0, done.output
+        current = "The site is current" in done.output
+        said.append(
+            (current, "https://a.b/c/experiments/one.html" in Path("build/site/experiments/one.html").read_text())
+        )
+    assert said == [(False, False), (False, True), (True, True), (False, False)]
 
 
 def test_a_site_is_current_only_at_its_own_address(sites):

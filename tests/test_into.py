@@ -25,6 +25,7 @@ from ecco_reports.site.into.parcel import page, sheet
 from ecco_reports.site.into.settings import own_settings
 from ecco_reports.site.stamp import STAMP
 from tests.stories import ANALYSES, HOSTILE, LINES, run_of, tale
+from tests.test_pages import read
 
 WANTED = Additions(
     {"extra_css": ["reports/a.css"], "extra_javascript": ["reports/a.js"], "markdown_extensions": ["attr_list"]},
@@ -59,6 +60,12 @@ SETTINGS = {
         "site_name: Mine\ncopyright: |\n  # not a comment\n  (c) me\n\nnav:\n  - index.md\nnot_in_nav: |\n  /other.md\n"
     ),
     "empty keys": "site_name: Mine\nextra_css:\nnav:\n",
+    "applied": (
+        "theme:\n    name: 'material'\nmarkdown_extensions:\n  - pymdownx.tabbed:\n"
+        "      slugify: !!python/object/apply:pymdownx.slugs.slugify\n        kwds:\n          case: lower\n\n\n"
+        "nav:\n    - A: 'index.md'\n    - B:\n      - 'other.md'\n      # - C: later.md\n"
+        "site_name: >-\n  Folded\n  name\n"
+    ),
     "objects": "site_name: Mine\nextra_javascript:\n  - path: mine.mjs\n    type: module\n",
     "blank lines": "site_name: Mine\n\n\nnav:\n\n  - index.md\n\n\n\n",
     "unicode": "site_name: Mine – \u2028 ß\nnav:\n  - 'Über uns': index.md\n",
@@ -104,6 +111,11 @@ class TestLines:
     def test_a_site_without_navigation_gets_none(self):
         assert "nav" not in own_settings(with_ours(SETTINGS["short"], WANTED, own_settings(SETTINGS["short"])))
 
+    @pytest.mark.parametrize("name", ["extra", "pymdownx.extra", "markdown.extensions.attr_list"])
+    def test_an_extension_that_another_name_stands_for_is_not_added(self, name):
+        text = f"markdown_extensions:\n  - {name}\n"
+        assert "  - attr_list" not in with_ours(text, WANTED, own_settings(text))
+
     def test_what_somebody_has_written_by_hand_is_not_said_again(self):
         text = "extra_css: [reports/a.css]\nnav:\n  - Mine: reports/index.md\nmarkdown_extensions: [attr_list]\n"
         made = with_ours(text, WANTED, own_settings(text))
@@ -125,7 +137,7 @@ class TestLines:
     def test_what_lines_cannot_extend_is_refused_with_what_to_write(self, text, key):
         with pytest.raises(PublishingError, match=f"{key!r} of mkdocs.yml") as refused:
             with_ours(text, WANTED, own_settings(text))
-        by_hand = yaml.safe_load(str(refused.value).partition("run it again:\n")[2])
+        by_hand = yaml.safe_load(str(refused.value).partition("run this again:\n")[2])
         assert by_hand == {key: [WANTED.nav] if key == "nav" else WANTED.lists[key]}
 
     @pytest.mark.parametrize("text", ["{site_name: Mine}\n", "- a\n", "a: [\n", "a: 1\n---\nb: 2\n"])
@@ -352,6 +364,18 @@ class TestDelivery:
             put("one")
         assert digest_of(site) == before
 
+    def test_what_its_owner_writes_while_pages_are_drawn_is_kept(self, site, source):
+        host = open_host(site)
+        (site / "mkdocs.yml").write_text("site_name: Another name\n")
+        deliver(small("one"), host, "reports", b"", source=source)
+        take_out(open_host(site))
+        assert (site / "mkdocs.yml").read_text() == "site_name: Another name\n"
+
+    def test_all_that_is_to_be_written_by_hand_is_said_at_once(self, site, put):
+        (site / "mkdocs.yml").write_text("site_name: Mine\nnav: [index.md]\nextra_css: [mine.css]\n")
+        with pytest.raises(PublishingError, match=r"(?s)'extra_css'.*'nav'"):
+            put("one")
+
     def test_inherited_lists_are_not_hidden(self, site, put):
         (site / "base.yml").write_text("site_name: Mine\nextra_css:\n  - mine.css\nuse_directory_urls: false\n")
         (site / "mkdocs.yml").write_text("INHERIT: base.yml\nnav:\n  - index.md\n")
@@ -560,6 +584,44 @@ def test_the_site_of_somebody_else_builds_and_every_address_leads_somewhere(tmp_
             if parts.fragment and target in pages and not parts.fragment.startswith("__"):
                 assert unquote(parts.fragment) in pages[target].ids | {""}, (path, address)
     assert {".html", ".js", ".css", ".csv", ".json", ".svg"} <= seen
+
+
+EXTENSIONS = """\
+markdown_extensions:
+  - extra
+  - smarty
+  - nl2br
+  - pymdownx.arithmatex: {generic: true}
+  - pymdownx.betterem: {smart_enable: all}
+  - pymdownx.caret
+  - pymdownx.critic
+  - pymdownx.details
+  - pymdownx.emoji
+  - pymdownx.inlinehilite
+  - pymdownx.keys
+  - pymdownx.magiclink
+  - pymdownx.mark
+  - pymdownx.smartsymbols
+  - pymdownx.snippets
+  - pymdownx.superfences
+  - pymdownx.tabbed: {alternate_style: true}
+  - pymdownx.tasklist
+  - pymdownx.tilde
+"""
+
+
+def test_text_is_shown_as_written_whatever_the_site_makes_of_markdown(tmp_path, real_pages):
+    shown = []
+    for extensions in ("", EXTENSIONS):
+        folder = tmp_path / str(len(extensions))
+        (folder / "docs").mkdir(parents=True)
+        (folder / "docs/index.md").write_text("# Welcome\n")
+        (folder / "mkdocs.yml").write_text(f"site_name: Mine\ntheme: material\n{extensions}")
+        deliver(real_pages, open_host(folder), "reports", b"/* vega */")
+        experiment = (built(folder) / "reports/experiments/heathrow/index.html").read_text()
+        shown.append(re.sub(r"\s+", " ", read(re.search(r"<article.*?</article>", experiment, re.DOTALL)[0]).text))
+    assert len(shown[0]) > 3000
+    assert shown[0] == shown[1]
 
 
 def test_knowing_a_site_takes_no_torch_and_runs_nothing_that_it_names(site, tmp_path, monkeypatch):

@@ -326,6 +326,21 @@ class TestExperimentPage:
         assert "0.25 is less than 1" in html.unescape(pages["experiments/tale.md"].markdown)
         assert "1 gate not passed" in pages["index.md"].markdown
 
+    def test_of_many_gates_those_that_passed_are_folded_away_and_counted(self):
+        one = tale()
+        passed = [
+            Verdict(Kind.GATE, Status.PASS, "tale", "story.length", f"it is {number}", "m", f"p{number}", "story")
+            for number in range(30)
+        ]
+        failed = Verdict(Kind.GATE, Status.FAIL, "tale", "story.length", "it is <b>", "m", None, "story", samples=30)
+        page = rendered(run_of(one), verdicts=Verdicts((*passed, failed), 0))["experiments/tale.md"]
+        text = " ".join(read(as_html(page)[1]).text.split())
+        assert "story.length for all prompts: it is <b>" in text
+        assert "30 more gates passed" in text
+        assert text.index("it is <b>") < text.index("30 more gates passed") < text.index("for p0: it is 0")
+        few = rendered(run_of(one), verdicts=Verdicts(tuple(passed[:3]), 0))["experiments/tale.md"]
+        assert "more gates passed" not in few.markdown
+
 
 class TestTrouble:
     def test_a_failed_analysis_is_a_box_and_the_others_stand(self):
@@ -528,3 +543,10 @@ def test_rendering_writes_nothing(tmp_path, monkeypatch):
 
 def test_the_same_run_gives_the_same_pages():
     assert render(run_of(tale()), analyses=ANALYSES) == render(run_of(tale()), analyses=ANALYSES)
+
+
+def test_models_with_a_baseline_among_them_are_compared_on_a_page_of_their_own():
+    for baseline, beside in (("m", False), (None, True)):
+        told = replace(tale(models=("m", "n")), baseline=baseline)
+        pages = {page.path: page.markdown for page in render(run_of(told), analyses=ANALYSES)}
+        assert ("m beside n" in pages["experiments/tale.md"]) is beside

@@ -191,6 +191,15 @@ def test_outside_a_checkout_nobody_knows(snapshot, tmp_path, monkeypatch):
     assert (kept.commit, kept.dirty) == (None, None)
 
 
+def test_a_snapshot_is_as_old_as_its_youngest_result_whatever_failed_later(snapshot, monkeypatch):
+    clock = (f"2026-11-21T07:00:{second:02}+00:00" for second in range(60))
+    monkeypatch.setattr("ecco_reports.worker._now", lambda: next(clock))
+    first = snapshot({"p": "one", "q": "raise"})
+    assert first.created == "2026-11-21T07:00:00+00:00"
+    assert snapshot({"p": "one", "q": "raise"}) == first
+    assert snapshot({"q": "raise"}).created == "2026-11-21T07:00:03+00:00"
+
+
 def test_the_tokenizer_is_known_by_what_divides_texts():
     whole = {"tokenizer.json": "a", "tokenizer_config.json": "b", "config.json": "c"}
     assert tokenizer_of(whole) == tokenizer_of({**whole, "tokenizer_config.json": "x", "config.json": "y"})

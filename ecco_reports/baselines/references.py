@@ -82,8 +82,11 @@ def resolve(text: str, places: Places, run_of: RunOf) -> Resolved:
         BaselineError: Nothing answers to it, several things do, or it cannot be used.
         ExperimentError: It names an experiment file that cannot be used.
     """
-    reference, model = _divided(text)
-    found = _found(reference, places, run_of)
+    try:
+        reference, model = _divided(text)
+        found = _found(reference, places, run_of)
+    except OSError as error:
+        raise BaselineError(f"{text[:80]!r} cannot be looked up: {error.strerror or error}.") from error
     if model is None:
         return found
     having = {name: _only(model, snapshot) for name, snapshot in found.snapshots.items() if model in snapshot.models}
@@ -168,9 +171,9 @@ def _run_now(path: Path, run_of: RunOf) -> Resolved:
 def _latest(store: Path, back: int) -> Resolved:
     ids = run_ids(store)
     if back >= len(ids):
-        there = f"there are only {len(ids)}" if ids else "there are none"
+        there = f"it has {len(ids)}" if ids else "it has none"
         raise BaselineError(
-            f"{'latest' if not back else f'latest~{back}'} asks for the record of a run in {store}, and {there}. "
+            f"{'latest' if not back else f'latest~{back}'} asks the store {store} for the record of a run, and {there}. "
             "Each ecco-reports run that finds something new leaves one."
         )
     return _record(read_record(record_file(store, ids[-1 - back])))

@@ -22,8 +22,8 @@ from ecco_reports.records import digest
 from ecco_reports.snapshot import SNAPSHOT_SCHEMA
 from ecco_reports.store import write_whole
 
-LARGEST = 50_000_000
-"""Bytes of the largest file that is read: some hundred times what an experiment with ten prompts takes."""
+LARGEST = 100_000_000
+"""Bytes of the largest file that is written and read: GitHub takes no larger one, and ten prompts take a thousandth."""
 
 _WIDTH = 110
 _SPREAD = 4
@@ -55,9 +55,15 @@ def write_sealed(path: Path, kind: Kind, values: Mapping[str, Any]) -> None:
     content = {"ecco_reports": kind.value, "schema": SNAPSHOT_SCHEMA, **values}
     sealed = {"ecco_reports": kind.value, "schema": SNAPSHOT_SCHEMA, "sha256": digest(content), **values}
     _refuse_unusual(path)
+    # What is no character alone (half of a pair) is written as JSON escapes it.
+    data = f"{laid_out(sealed)}\n".encode("utf-8", "backslashreplace")
+    if len(data) > LARGEST:
+        raise BaselineError(
+            f"{path} would have {len(data) / 1e6:,.0f} MB, and {LARGEST / 1e6:,.0f} MB is the most. Divide the "
+            "experiment: fewer prompts, models or analyses in each."
+        )
     try:
-        # What is no character alone (half of a pair) is written as JSON escapes it.
-        write_whole(path, f"{laid_out(sealed)}\n".encode("utf-8", "backslashreplace"))
+        write_whole(path, data)
     except OSError as error:
         raise BaselineError(f"{path} cannot be written: {error.strerror or error}. Nothing was changed.") from error
 

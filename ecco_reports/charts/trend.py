@@ -109,7 +109,7 @@ def trend_chart(commits: Sequence[CommitMark], lines: Sequence[TrendLine]) -> al
     ).add_params(
         style.names("commits", [commit.name for commit in commits]),
         style.names("days", [commit.when for commit in commits]),
-        alt.param(name="runs", value=[commit.link or None for commit in commits]),
+        alt.param(name="runs", value=[commit.link for commit in commits]),
     )
     return chart.add_params(_choice([line.name for line in lines])) if several else chart
 

@@ -26,6 +26,7 @@ from ecco_reports.cli.shared import (
     files_argument,
     finish,
     held_against,
+    history_option,
     jobs_option,
     load,
     noted,
@@ -40,6 +41,7 @@ from ecco_reports.errors import EccoReportsError
 if TYPE_CHECKING:
     from ecco_reports.comparison import Comparison
     from ecco_reports.gates import Verdicts
+    from ecco_reports.history import History
     from ecco_reports.pages import Pages
     from ecco_reports.runner import Run
 
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 @jobs_option
 @out_option
 @baselines_option
+@history_option
 @base_url_option
 @into_options
 def build(
@@ -58,6 +61,7 @@ def build(
     jobs: int,
     out: Path,
     baselines: Path,
+    history: Path,
     base_url: str | None,
     into: Path | None,
     under: str,
@@ -66,10 +70,10 @@ def build(
     """Run what is missing, render, and assemble the site."""
     check_options()
     if into is None:
-        sys.exit(_build(files, store, jobs, out, baselines, site_settings(base_url)))
+        sys.exit(_build(_Asked(files, store, baselines, history, jobs), out, site_settings(base_url)))
     if remove:
         sys.exit(say_removed(into))
-    sys.exit(_build_into(files, store, jobs, out, baselines, into, under))
+    sys.exit(_build_into(_Asked(files, store, baselines, history, jobs), out, into, under))
 
 
 @click.command()
@@ -78,23 +82,34 @@ def build(
 @jobs_option
 @out_option
 @baselines_option
+@history_option
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-def serve(files: tuple[Path, ...], store: Path, jobs: int, out: Path, baselines: Path, host: str, port: int) -> None:
+def serve(
+    files: tuple[Path, ...],
+    store: Path,
+    jobs: int,
+    out: Path,
+    baselines: Path,
+    history: Path,
+    host: str,
+    port: int,
+) -> None:
     """Build, serve, watch the experiments, and reload the browser when they change."""
     from mkdocs.livereload import LiveReloadServer
 
-    _build(files, store, jobs, out, baselines)
+    asked = _Asked(files, store, baselines, history, jobs)
+    _build(asked, out)
 
     def again() -> None:
         try:
-            _build(files, store, jobs, out, baselines)
+            _build(asked, out)
         except EccoReportsError as error:
             # A half-typed experiment is no reason to stop serving what is there.
             explain(error)
 
     server = LiveReloadServer(builder=again, host=host, port=port, root=str(out))
-    for watched in sources(files):
+    for watched in (*sources(files), *([baselines] if baselines.is_dir() else [])):
         server.watch(str(watched))
     click.echo(f"Serving {server.url}; Ctrl-C ends it.")
     try:
@@ -104,12 +119,24 @@ def serve(files: tuple[Path, ...], store: Path, jobs: int, out: Path, baselines:
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """What a site is made of, and with how many workers."""
+
+    files: Sequence[Path]
+    store: Path
+    baselines: Path
+    history: Path
+    jobs: int
+
+
+@dataclass(frozen=True)
 class _Judged:
-    """A finished run, what it was held against, and what the gates say."""
+    """A finished run, what it was held against, what the gates say, and what earlier commits gave."""
 
     run: Run
     comparisons: Mapping[str, Comparison]
     verdicts: Verdicts
+    histories: Sequence[History]
 
     @property
     def compared(self) -> tuple[Comparison, ...]:
@@ -117,34 +144,34 @@ class _Judged:
         return tuple(self.comparisons.values())
 
 
-def _judged(files: Sequence[Path], store: Path, jobs: int, baselines: Path) -> _Judged:
+def _judged(asked: _Asked) -> _Judged:
     """The river from experiments to verdicts."""
     from ecco_reports.gates import judge
+    from ecco_reports.history import histories
 
-    experiments = load(files)
-    before = blessed(experiments, baselines)
+    experiments = load(asked.files)
+    before = blessed(experiments, asked.baselines)
+    past = histories(asked.history)
     with stage("Ran"):
-        done = run_all(experiments, store, jobs)
-    comparisons = held_against(experiments, before, noted(done, store))
-    return _Judged(done, comparisons, judge(done, comparisons))
+        done = run_all(experiments, asked.store, asked.jobs)
+    comparisons = held_against(experiments, before, noted(done, asked.store))
+    return _Judged(done, comparisons, judge(done, comparisons), past)
 
 
-def _build(
-    files: Sequence[Path], store: Path, jobs: int, out: Path, baselines: Path, base: Mapping[str, Any] | None = None
-) -> int:
+def _build(asked: _Asked, out: Path, base: Mapping[str, Any] | None = None) -> int:
     """The river: experiments, plan, run, verdicts, pages, site."""
-    from ecco_reports.site import describe, is_current, publish, site_stamp
+    from ecco_reports.site import describe, is_current, publish
     from ecco_reports.site.settings import project_settings
 
     settings = project_settings() | dict(base or {})
-    found = _judged(files, store, jobs, baselines)
+    found = _judged(asked)
     templates = _own_templates()
-    stamp = site_stamp(found.run, found.verdicts, templates, settings)
+    stamp = _stamp(found, templates, settings)
     if is_current(out, stamp):
         click.echo("The site is current; nothing was drawn or built.")
     else:
         with stage("Drew"):
-            pages = _rendered(found, templates, out)
+            pages = _rendered(found, templates, out, settings.get("site_url") or "")
         with stage("Built"):
             publish(pages, out, stamp=stamp, settings=settings)
     site = describe(out)
@@ -152,20 +179,16 @@ def _build(
     return finish(found.run, found.verdicts)
 
 
-def _build_into(
-    files: Sequence[Path], store: Path, jobs: int, out: Path, baselines: Path, into: Path, under: str
-) -> int:
+def _build_into(asked: _Asked, out: Path, into: Path, under: str) -> int:
     """The river up to the pages, which go into a site that is there already."""
-    from ecco_reports.site import site_stamp
     from ecco_reports.site.into import deliver, is_delivered, open_host
     from ecco_reports.site.staging import cached_bundle
 
     host = open_host(into)
     host.place(under)
-    found = _judged(files, store, jobs, baselines)
+    found = _judged(asked)
     templates = _own_templates()
-    settings = {"theme": host.theme, "directory_urls": host.directory_urls}
-    stamp = site_stamp(found.run, found.verdicts, templates, settings)
+    stamp = _stamp(found, templates, {"theme": host.theme, "directory_urls": host.directory_urls})
     if is_delivered(host, under, stamp):
         click.echo(f"The pages in {host.place(under)} are current; nothing was drawn or written.")
     else:
@@ -177,6 +200,15 @@ def _build_into(
     return finish(found.run, found.verdicts)
 
 
+def _stamp(found: _Judged, templates: Sequence[Path], settings: Mapping[str, Any]) -> str:
+    """Digest of all that the pages depend on."""
+    from ecco_reports.records import digest
+    from ecco_reports.site import site_stamp
+
+    site = site_stamp(found.run, found.verdicts, templates, settings, comparisons=found.compared)
+    return digest([site, *map(repr, found.histories)])
+
+
 def _own_templates() -> list[Path]:
     """The project's folder of templates, whose files come before those of the package."""
     from ecco_reports.resources import resource
@@ -185,11 +217,17 @@ def _own_templates() -> list[Path]:
     return [own] if own.is_dir() and own.resolve() != resource("templates") else []
 
 
-def _rendered(found: _Judged, templates: Sequence[Path], out: Path) -> Pages:
-    """The pages of a run; what could not be drawn is said."""
-    from ecco_reports.pages import KeptDrawings, render
+def _rendered(found: _Judged, templates: Sequence[Path], out: Path, base_url: str = "") -> Pages:
+    """The pages of a run and of what earlier commits gave; what could not be drawn or used is said."""
+    from ecco_reports.pages import KeptDrawings, Pages, render
+    from ecco_reports.pages.trending import render_histories
 
-    pages = render(found.run, found.verdicts, templates, KeptDrawings(out.with_name(".cache") / "drawings"))
+    drawings = KeptDrawings(out.with_name(".cache") / "drawings")
+    pages = render(found.run, found.verdicts, templates, drawings, comparisons=found.compared)
+    past = render_histories(found.histories, templates, drawings, base_url=base_url)
+    for history in found.histories:
+        for damage in history.damages:
+            click.echo(str(damage), err=True)
     for trouble in pages.problems:
         click.echo(f"not drawn: {trouble.page}#{trouble.anchor}: {trouble.message}", err=True)
-    return pages
+    return Pages((*pages, *past), pages.problems)

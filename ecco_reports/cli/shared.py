@@ -50,6 +50,17 @@ def baselines_option(command: Command) -> Command:
     )(command)
 
 
+def history_option(command: Command) -> Command:
+    """``--history``: where what earlier commits gave is kept."""
+    return click.option(
+        "--history",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("history"),
+        show_default=True,
+        help="Folder of what earlier commits gave.",
+    )(command)
+
+
 def jobs_option(command: Command) -> Command:
     """``--jobs``: how many processes compute."""
     return click.option(

@@ -15,7 +15,18 @@ import numpy as np
 
 from ecco_reports.comparison.statistics import CORRECTIONS, TESTS, Alternative, fewest_samples, paired_p, seed_of
 from ecco_reports.errors import did_you_mean
-from ecco_reports.gates.bounds import SLACK, Excess, Sample, UndefinedError, broken, excess, improvement, said, sentence
+from ecco_reports.gates.bounds import (
+    SLACK,
+    Excess,
+    Sample,
+    UndefinedError,
+    broken,
+    broken_sentence,
+    excess,
+    improvement,
+    kept_sentence,
+    said,
+)
 from ecco_reports.gates.evidence import Evidence, Finding, gravest
 from ecco_reports.gates.verdicts import Level, Status, Verdict
 
@@ -240,7 +251,7 @@ def _verdict(case: Case, sample: Sample) -> Verdict:
     certain = [name for name in outside if not case.tested or case.p[name][1] < case.gate.alpha]
     if outside:
         told = certain or outside
-        message = _over(case, "; ".join(sentence(name, case.bounds[name], sample, True) for name in told))
+        message = _over(case, "; ".join(broken_sentence(name, case.bounds[name], sample) for name in told))
         case.verdict = _with_test(case, told[0])
         if certain:
             return replace(case.verdict, status=Status.FAIL, message=message + _evidence(case))
@@ -249,7 +260,7 @@ def _verdict(case: Case, sample: Sample) -> Verdict:
         status, reason = case.otherwise
         return replace(case.verdict, status=status, message=reason)
     last = list(case.bounds)[-1]
-    message = _over(case, sentence(last, case.bounds[last], sample, False))
+    message = _over(case, kept_sentence(case.bounds, sample))
     if _improved(case, sample):
         p, adjusted = case.better or (None, None)
         return replace(case.verdict, status=Status.IMPROVED, message=f"better: {message}", p=p, adjusted=adjusted)

@@ -85,7 +85,7 @@ def _counts(step: Step) -> bool:
 
 def _stepped(experiment: str, trend: Trend, step: Step) -> Regression:
     was, now = (amount(value, trend.measure) for value in (step.before, step.after))
-    text = f"{trend.metric} of {trend.model} ({trend.measure.meaning}) went from {was} to {now} and stayed there."
+    text = f"{trend.metric} of {trend.model} ({trend.measure.meaning}) went from {was} to {now}."
     return Regression(
         experiment,
         step.first.line,
@@ -111,12 +111,12 @@ def _began(experiment: str, lines: Sequence[Line]) -> Iterator[Regression]:
     for before, after in pairwise(lines):
         for gate in after.failing:
             if gate not in before.failing:
-                text = f"The gate {gate} fails, and did not at the commit before."
+                text = "It did not fail at the commit before."
                 yield Regression(experiment, after, before, f"gate {gate}", f"The gate {gate} fails", text)
         if before.lost is not None and after.lost is not None:
             for prompt in after.lost:
                 if prompt not in before.lost:
-                    text = f"The answer to {prompt}, which the baseline has, is not the first choice any more."
+                    text = "The baseline has it as its first choice, and so had the commit before."
                     yield Regression(
                         experiment, after, before, f"lost {prompt}", f"The answer to {prompt} is lost", text
                     )
@@ -138,6 +138,7 @@ def feed(
         analyses: The analyses that exist.
     """
     known = list(histories)
+    base_url = base_url and base_url.rstrip("/") + "/"
     entries = [one for history in known for one in regressions(history, analyses)]
     entries.sort(key=lambda one: one.line.moment, reverse=True)
     newest = max((line.moment for history in known for line in history.lines), default=datetime(1970, 1, 1, tzinfo=UTC))

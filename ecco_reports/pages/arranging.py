@@ -71,7 +71,12 @@ class Arranger:
         )
 
     def meetings(self, experiment: Experiment, readings: Sequence[Reading]) -> tuple[Meeting, ...]:
-        """What the results of two models say about each other, for each prompt that several of them read."""
+        """What the results of two models say about each other, for each prompt that several of them read.
+
+        Nothing of an experiment that names a baseline: its models are compared on a page of their own.
+        """
+        if experiment.baseline is not None:
+            return ()
         models = slugs(experiment.models)
         met = []
         for _, members in groupby(readings, key=lambda reading: reading.prompt.name):

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 ROWS_SHOWN = 25
 """Rows of a table that stand on the page; the files beside it have all of them."""
 
+VERDICTS_SHOWN = 20
+"""Verdicts of gates that a page shows without folding away those that passed."""
+
 CAPABILITY = "CapabilityError"
 
 
@@ -251,6 +254,20 @@ class Report:
     def path(self) -> str:
         """Its page, from the root of the docs."""
         return f"experiments/{self.experiment.name}.md"
+
+    @property
+    def verdicts_shown(self) -> tuple[Verdict, ...]:
+        """The gates that stand on the page at once: all of a few; of many, those that are not a pass."""
+        return tuple(verdict for verdict in self.verdicts if not (self._many_verdicts and verdict.passed))
+
+    @property
+    def verdicts_folded(self) -> tuple[Verdict, ...]:
+        """The gates behind a line that says how many they are: of many, those that passed."""
+        return tuple(verdict for verdict in self.verdicts if self._many_verdicts and verdict.passed)
+
+    @property
+    def _many_verdicts(self) -> bool:
+        return len(self.verdicts) > VERDICTS_SHOWN
 
     @property
     def sections(self) -> Iterator[Section]:

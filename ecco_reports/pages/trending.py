@@ -66,6 +66,7 @@ class TrendView:
         anchor: Where it stands on the page.
         meaning: What it is, and which way is better.
         steps: Its steps, the latest first.
+        breaks: The commits from which on something else was asked.
         figures: Its chart.
         points: Its latest numbers, the latest first: the commit, the mean in words, how many prompts.
     """
@@ -74,6 +75,7 @@ class TrendView:
     anchor: str
     meaning: str
     steps: tuple[StepView, ...]
+    breaks: tuple[Line, ...]
     figures: tuple[Drawn, ...]
     points: tuple[tuple[Line, str, int], ...]
 
@@ -103,6 +105,12 @@ class HistoryView:
     steadies: tuple[tuple[str, str, str, int], ...]
     files: dict[str, bytes]
     csv: str
+
+    @property
+    def elsewhere(self) -> str:
+        """How many commits of other branches are left out, in words; empty where none is."""
+        number = len(self.history.lines) - len(self.lines)
+        return f"{number} commit{'' if number == 1 else 's'} of other branches left out" if number else ""
 
     @property
     def several(self) -> bool:
@@ -204,6 +212,7 @@ def _trend_view(trend: Trend, figures: tuple[Drawn, ...]) -> TrendView:
         anchor=anchor(trend),
         meaning=f"{trend.measure.meaning[:1].upper()}{trend.measure.meaning[1:]}; {direction(trend.measure)}.",
         steps=tuple(_step_view(trend, step) for step in reversed(trend.steps)),
+        breaks=tuple(trend.points[index].line for index in trend.breaks),
         figures=figures,
         points=tuple(
             (point.line, amount(point.value, trend.measure), point.samples)

@@ -46,9 +46,12 @@ def with_front(markdown: str, **more: str) -> str:
 
 def described(markdown: str) -> str:
     """The page with a description: its own, or else the beginning of its first paragraph."""
+    said, body = parts(markdown)
+    if "description" in said:
+        return markdown
     from ecco_reports.pages.escape import title
 
-    return with_front(markdown, description=str(title(_first_paragraph(parts(markdown)[1]))))
+    return with_front(markdown, description=str(title(_first_paragraph(body))))
 
 
 def _first_paragraph(body: str) -> str:

@@ -11,7 +11,7 @@ from ecco_reports.snapshot import Entry, Snapshot, TracedModel
 
 def entry(prompt: str, model: str = "facts", label: str = "token_ranks", **fields: Any) -> Entry:
     """What became of one task; a rank of one where nothing else is said."""
-    given = {"metrics": {"target_rank": 1.0}, "trace": {"words": [{"text": " London", "ranks": [3, 2, 1]}]}, **fields}
+    given = {"metrics": {"target_rank": 1.0}, **fields}
     return Entry(
         model=model, prompt=prompt, label=label, analysis=label, version=1, settings="5" * 64, key="4" * 64, **given
     )

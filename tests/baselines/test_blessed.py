@@ -19,9 +19,9 @@ def test_what_was_blessed_comes_back_with_who_when_and_why(tmp_path):
         texts={"z": "last first", "a": "é\u2028東京"},
         models=("facts", "other"),
         entries=(
-            entry("z", failure="it tripped", metrics={}, trace=None),
+            entry("z", failure="it tripped", metrics={}),
             entry("a", lacking=True, failure="no gradients", unproven=("gap: 0.5",)),
-            entry("z", "other", unmeasured={"": "no"}, metrics={"one": 1e-9, "two": -3.0}),
+            entry("z", "other", unmeasured={"": "no"}, metrics={"one": 1e-9, "two": -3.0}, trace={"a": [[1, 0.5], {}]}),
         ),
     )
     path = write_baseline(tmp_path / "baselines", taken, note="The first one.")

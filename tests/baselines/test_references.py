@@ -59,12 +59,12 @@ def test_a_beginning_that_several_runs_have_is_refused(places):
 
 def test_the_latest_runs_are_counted_backwards(places):
     assert [commit(found(text, places)) for text in ("latest", "latest~0", "latest~1", "latest~2")] == list("2210")
-    assert "latest~3 asks for the record of a run" in refusal("latest~3", places)
-    assert "there are only 3" in refusal("latest~3", places)
+    assert "latest~3 asks the store" in refusal("latest~3", places)
+    assert "and it has 3." in refusal("latest~3", places)
 
 
 def test_without_runs_there_is_no_latest(places, tmp_path):
-    assert "and there are none" in refusal("latest", Places(places.baselines, tmp_path / "nowhere"))
+    assert "and it has none." in refusal("latest", Places(places.baselines, tmp_path / "nowhere"))
 
 
 def test_a_baseline_is_known_by_the_name_of_its_experiment(places):
@@ -121,6 +121,10 @@ def test_a_blessed_name_comes_before_a_folder_of_that_name(places, tmp_path):
 )
 def test_what_nothing_answers_to_is_refused_with_what_there_is(places, text, said):
     assert said.rstrip("?") in refusal(text, places)
+
+
+def test_a_name_that_no_file_system_takes_is_refused(places):
+    assert "cannot be looked up: File name too long" in refusal("x" * 5000, places)
 
 
 def test_a_file_that_cannot_be_used_is_named(places):

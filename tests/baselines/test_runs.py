@@ -12,7 +12,7 @@ from tests.baselines.making import snapshot
 
 
 def numbered(number):
-    return {"demo": snapshot(created=f"2026-11-21T07:00:{number:02}+00:00")}
+    return {"demo": snapshot(commit=f"{number:040}")}
 
 
 def path_of(store, name):
@@ -36,6 +36,11 @@ def test_a_run_that_found_nothing_new_leaves_no_second_record(tmp_path):
     assert leave_record(tmp_path, numbered(1)) == first
     assert run_ids(tmp_path) == (first,)
     assert path_of(tmp_path, first).read_bytes() == before
+
+
+def test_what_was_only_tried_again_is_nothing_new(tmp_path):
+    first = leave_record(tmp_path, {"demo": snapshot(created="2026-11-21T07:00:00+00:00")})
+    assert leave_record(tmp_path, {"demo": snapshot(created="2026-11-21T08:00:00+00:00")}) == first
 
 
 def test_going_back_to_what_was_before_is_a_run_of_its_own_so_that_the_latest_is_what_ran_last(tmp_path):

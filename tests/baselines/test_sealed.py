@@ -168,9 +168,17 @@ def test_a_name_that_stands_twice_is_refused(file):
 
 def test_a_file_too_large_is_refused_unread(file):
     os.truncate(file, LARGEST + 1)
-    with pytest.raises(BaselineError, match="is too large to be a baseline: 50 MB"):
+    with pytest.raises(BaselineError, match="is too large to be a baseline: 100 MB"):
         read_sealed(file, again="")
     assert file.stat().st_size == LARGEST + 1
+
+
+def test_a_file_that_would_be_too_large_to_be_read_is_not_written(file, monkeypatch):
+    before = file.read_bytes()
+    monkeypatch.setattr("ecco_reports.baselines.sealed.LARGEST", 3000)
+    with pytest.raises(BaselineError, match="Divide the experiment"):
+        write_sealed(file, Kind.BASELINE, {"long": "x" * 3000})
+    assert file.read_bytes() == before
 
 
 def test_a_folder_a_link_and_a_pipe_are_refused_and_never_written_over(tmp_path, file):

@@ -50,7 +50,7 @@ def test_each_commit_adds_a_line_and_computes_nothing_again(github: GitHub, firs
     assert len(lines) == 2
     assert first.jobs["build"].event.sha in lines[0]
     assert second.jobs["build"].event.sha in lines[1]
-    assert "to compute" not in second.jobs["build"].step("Run the experiments").log
+    assert "everything is stored" in second.jobs["build"].step("Run the experiments").log
 
 
 def test_only_the_job_that_pushes_may_write_to_the_repository(first: Run) -> None:

@@ -38,6 +38,7 @@ class Gauge(Analysis[Record, Record]):
         "score": Measure(Direction.HIGHER, "how good it is", "nats", noise=0.01),
         "cost": Measure(Direction.LOWER, "what it takes"),
         "depth": Measure(Direction.NEITHER, "where it happens", "layers"),
+        "size": Measure(Direction.LOWER, "how large it is", noise=0.5, relative=0.1),
         "agreement": Measure(Direction.HIGHER, "how alike the two are", equal=1.0),
         "distance": Measure(Direction.LOWER, "how far apart the two are", "nats", equal=0.0),
     }

@@ -92,6 +92,18 @@ def test_what_rounding_can_do_is_no_worsening_although_none_is_allowed(name, bef
     assert verdict.status is status, verdict.message
 
 
+def test_the_noise_of_a_number_grows_with_it_where_its_room_says_so() -> None:
+    for before, after, status in ((100.0, 105.0, Status.PASS), (100.0, 120.0, Status.FAIL), (2.0, 3.0, Status.FAIL)):
+        verdict = only(judged(gate("size", max_drop=0), before=gauged([before], "size"), after=gauged([after], "size")))
+        assert verdict.status is status, verdict.message
+
+
+def test_what_rounding_can_do_breaks_no_factor_either() -> None:
+    for after, status in ((0.995, Status.PASS), (0.98, Status.FAIL)):
+        verdict = only(judged(gate(max_ratio=1), before=gauged([1.0]), after=gauged([after])))
+        assert verdict.status is status, verdict.message
+
+
 def test_three_tenths_are_not_more_than_a_tenth_and_two_tenths() -> None:
     verdict = only(judged(gate("cost", max_drop=0.2), before=gauged([0.1], "cost"), after=gauged([0.3], "cost")))
     assert 0.3 - 0.1 != 0.2
@@ -249,6 +261,15 @@ def test_a_verdict_says_where_its_gate_stands_and_what_it_demands() -> None:
         ("score", {"max_ratio": 2}, 2.0, 0.0, "0 nats is nothing beside the baseline's 2 nats; at most a factor of 2"),
         ("cost", {"max": 1}, 1.0, 1.00004, "1.00004 is more than 1"),
         ("score", {"max_drop": 0}, 1.0, 1.0, "1 nat is what it was in the baseline"),
+        ("score", {"max_drop": 0}, -1.0, -1.5, "−1.5 nats is 0.5 nats less than the baseline's −1 nats; at most 0.01"),
+        ("score", {"min": 0, "max": 2}, 1.0, 1.5, "1.5 nats is at least 0 nats and at most 2 nats"),
+        (
+            "cost",
+            {"max": 2, "max_drop": 1},
+            1.0,
+            1.5,
+            "1.5 is at most 2; 1.5 is 0.5 more than the baseline's 1, and 1 is",
+        ),
         ("score", {"max_drop": 0.5}, 1.0, 2.0, "better: 2 nats is 1 nat more than the baseline's 1 nat"),
     ],
 )

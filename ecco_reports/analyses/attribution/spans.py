@@ -41,7 +41,8 @@ def span_share(trace: AttributionTrace, span: str, method: str | None = None) ->
 def place_of(trace: AttributionTrace, span: str, method: str | None = None) -> int:
     """Which place a part of the prompt takes among its words: 1 where one of its words holds most of the reasons.
 
-    The strongest of its words counts, and equally strong ones share the better place.
+    Words are whole ones, whatever pieces the model reads them in, so that models with other vocabularies can be held
+    against each other. The strongest word of the span counts, and equally strong ones share the better place.
 
     Args:
         trace: Of an attribution.
@@ -51,12 +52,14 @@ def place_of(trace: AttributionTrace, span: str, method: str | None = None) -> i
     Raises:
         SpanError: The prompt does not have the span, the method is not there, or there are no reasons.
     """
-    sizes = _sizes(trace, method)
-    return 1 + int((sizes > sizes[_required(trace, span)].max()).sum())
+    sizes, touched = _sizes(trace, method), set(_required(trace, span))
+    held = [(float(sizes[word].sum()), not touched.isdisjoint(word)) for word in _whole_words(trace.words)]
+    best = max(size for size, asked in held if asked)
+    return 1 + sum(size > best for size, _ in held)
 
 
 def top_word(trace: AttributionTrace, method: str | None = None) -> str:
-    """The word of the prompt that holds most of the reasons for the first output.
+    """The whole word of the prompt that holds most of the reasons for the first output.
 
     Args:
         trace: Of an attribution.
@@ -65,7 +68,19 @@ def top_word(trace: AttributionTrace, method: str | None = None) -> str:
     Raises:
         SpanError: The method is not there, or there are no reasons.
     """
-    return trace.words[int(_sizes(trace, method).argmax())].word
+    sizes = _sizes(trace, method)
+    strongest = max(_whole_words(trace.words), key=lambda word: float(sizes[word].sum()))
+    return "".join(trace.words[index].text for index in strongest).strip()
+
+
+def _whole_words(words: Sequence[TracedWord]) -> list[list[int]]:
+    """The pieces of each whole word, by their places."""
+    found: list[list[int]] = []
+    for index, word in enumerate(words):
+        if not found or word.opens or word.second != words[index - 1].second:
+            found.append([])
+        found[-1].append(index)
+    return found
 
 
 def _required(trace: AttributionTrace, span: str) -> list[int]:

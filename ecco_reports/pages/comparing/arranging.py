@@ -221,7 +221,7 @@ def _prompts(
         anchor = f"prompt-{anchors[f'{one.prompt.name} {models(one.models)}']}"
         figures: list[Drawn] = []
         broken: list[Trouble] = []
-        for drawing, trouble in _drifts(name, anchor, one, comparison.names, hand):
+        for drawing, trouble in _drifts(name, anchor, one, comparison.names_of(one.models), hand):
             if trouble:
                 broken.append(trouble)
             room = FIGURES - len(figures)

@@ -68,6 +68,7 @@ def deliver(
     Raises:
         PublishingError: Something is in the way; then nothing was written.
     """
+    host = open_host(host.folder)  # Drawing takes minutes; its owner may have written to it meanwhile.
     place = host.place(under)
     _only_here(host, place)
     parcel = pack(pages, host, under, bundle, source)

@@ -23,6 +23,12 @@ MARK = "# ecco-reports: generated"
 STEP = 4
 """Blanks by which MkDocs projects indent; only our own lines follow it."""
 
+_LONG = "markdown.extensions."
+"""Names of extensions may begin with it."""
+
+_EXTRA = frozenset({"attr_list", "def_list"})
+"""What the extensions called extra bring along, of those that our pages need."""
+
 _BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _NO_CONTENT = re.compile(r"\s*(?:#.*)?$")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ./_-]*[A-Za-z0-9]")
@@ -65,8 +71,14 @@ def with_ours(text: str, wanted: Additions, settings: Mapping[str, Any]) -> str:
     """
     theirs = without_ours(text)
     made = theirs
+    refusals: list[str] = []
     for key, added in _missing(wanted, settings).items():
-        made = _extended(made, key, added, settings)
+        try:
+            made = _extended(made, key, added, settings)
+        except PublishingError as error:
+            refusals.append(str(error))
+    if refusals:
+        raise PublishingError("\n\n".join(refusals))
     if without_ours(made) != theirs or own_settings(made) != _expected(theirs, wanted, settings):
         raise PublishingError(_by_hand("mkdocs.yml is written in a way that lines cannot extend", wanted, settings))
     return made
@@ -89,7 +101,8 @@ def _missing(wanted: Additions, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the settings do not say yet, by key."""
     missing: dict[str, Any] = {}
     for key, names in wanted.lists.items():
-        known = set(_names(settings.get(key)))
+        known = {name.removeprefix(_LONG) for name in _names(settings.get(key))}
+        known |= _EXTRA if known & {"extra", "pymdownx.extra"} else set()
         if lacking := [name for name in names if name not in known]:
             missing[key] = lacking
     if settings.get("nav") is not None and not _mentions(settings["nav"], wanted.nav):
@@ -147,7 +160,7 @@ def _extended(text: str, key: str, added: Any, settings: Mapping[str, Any]) -> s
     found = [index for index, (name, _) in enumerate(root.value) if name.value == key]
     if not found:
         if settings.get(key) is not None:
-            raise PublishingError(_refusal(key, added, "is inherited or merged from elsewhere"))
+            raise PublishingError(_refusal(key, added, "is inherited or comes from elsewhere in the file"))
         new = [f"{key}: {_quoted(added)}"] if isinstance(added, str) else [f"{key}:", *_items(added, 2)]
         return _inserted(lines, _end(lines, 0, last), new)
     name, value = root.value[found[-1]]
@@ -223,12 +236,13 @@ def _inserted(lines: list[str], at: int, new: Sequence[str]) -> str:
 def _refusal(key: str, added: Any, why: str) -> str:
     text = f"{key}: {_quoted(added)}" if isinstance(added, str) else "\n".join([f"{key}:", *_items(added, 2)])
     return (
-        f"{key!r} of mkdocs.yml {why}, so it cannot be extended by lines. Add this by hand, then run it again:\n{text}"
+        f"{key!r} of mkdocs.yml {why}: it cannot be extended by lines. "
+        f"Add this by hand where it stands, and run this again:\n{text}"
     )
 
 
 def _by_hand(why: str, wanted: Additions, settings: Mapping[str, Any]) -> str:
-    parts = [f"{why}. Add this by hand, then run it again:"]
+    parts = [f"{why}. Add this by hand, and run this again:"]
     for key, added in _missing(wanted, settings).items():
         parts += [f"{key}: {added}"] if isinstance(added, str) else [f"{key}:", *_items(added, 2)]
     return "\n".join(parts)
