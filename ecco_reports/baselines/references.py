@@ -173,7 +173,7 @@ def _latest(store: Path, back: int) -> Resolved:
     if back >= len(ids):
         there = f"it has {len(ids)}" if ids else "it has none"
         raise BaselineError(
-            f"{'latest' if not back else f'latest~{back}'} asks the store {store} for the record of a run, and {there}. "
+            f"{f'latest~{back}' if back else 'latest'} asks the store {store} for the record of a run, and {there}. "
             "Each ecco-reports run that finds something new leaves one."
         )
     return _record(read_record(record_file(store, ids[-1 - back])))
