@@ -25,6 +25,7 @@ from ecco_reports.site.into.parcel import page, sheet
 from ecco_reports.site.into.settings import own_settings
 from ecco_reports.site.stamp import STAMP
 from tests.stories import ANALYSES, HOSTILE, LINES, run_of, tale
+from tests.test_pages import read
 
 WANTED = Additions(
     {"extra_css": ["reports/a.css"], "extra_javascript": ["reports/a.js"], "markdown_extensions": ["attr_list"]},
@@ -583,6 +584,44 @@ def test_the_site_of_somebody_else_builds_and_every_address_leads_somewhere(tmp_
             if parts.fragment and target in pages and not parts.fragment.startswith("__"):
                 assert unquote(parts.fragment) in pages[target].ids | {""}, (path, address)
     assert {".html", ".js", ".css", ".csv", ".json", ".svg"} <= seen
+
+
+EXTENSIONS = """\
+markdown_extensions:
+  - extra
+  - smarty
+  - nl2br
+  - pymdownx.arithmatex: {generic: true}
+  - pymdownx.betterem: {smart_enable: all}
+  - pymdownx.caret
+  - pymdownx.critic
+  - pymdownx.details
+  - pymdownx.emoji
+  - pymdownx.inlinehilite
+  - pymdownx.keys
+  - pymdownx.magiclink
+  - pymdownx.mark
+  - pymdownx.smartsymbols
+  - pymdownx.snippets
+  - pymdownx.superfences
+  - pymdownx.tabbed: {alternate_style: true}
+  - pymdownx.tasklist
+  - pymdownx.tilde
+"""
+
+
+def test_text_is_shown_as_written_whatever_the_site_makes_of_markdown(tmp_path, real_pages):
+    shown = []
+    for extensions in ("", EXTENSIONS):
+        folder = tmp_path / str(len(extensions))
+        (folder / "docs").mkdir(parents=True)
+        (folder / "docs/index.md").write_text("# Welcome\n")
+        (folder / "mkdocs.yml").write_text(f"site_name: Mine\ntheme: material\n{extensions}")
+        deliver(real_pages, open_host(folder), "reports", b"/* vega */")
+        experiment = (built(folder) / "reports/experiments/heathrow/index.html").read_text()
+        shown.append(re.sub(r"\s+", " ", read(re.search(r"<article.*?</article>", experiment, re.DOTALL)[0]).text))
+    assert len(shown[0]) > 3000
+    assert shown[0] == shown[1]
 
 
 def test_knowing_a_site_takes_no_torch_and_runs_nothing_that_it_names(site, tmp_path, monkeypatch):

@@ -171,9 +171,9 @@ def _run_now(path: Path, run_of: RunOf) -> Resolved:
 def _latest(store: Path, back: int) -> Resolved:
     ids = run_ids(store)
     if back >= len(ids):
-        there = f"there are only {len(ids)}" if ids else "there are none"
+        there = f"it has {len(ids)}" if ids else "it has none"
         raise BaselineError(
-            f"{'latest' if not back else f'latest~{back}'} asks for the record of a run in {store}, and {there}. "
+            f"{f'latest~{back}' if back else 'latest'} asks the store {store} for the record of a run, and {there}. "
             "Each ecco-reports run that finds something new leaves one."
         )
     return _record(read_record(record_file(store, ids[-1 - back])))

@@ -108,7 +108,7 @@ def forest(rows: Sequence[ForestRow]) -> alt.LayerChart:
         ],
     )
     chart = alt.LayerChart(layer=[zero, bars, points], datasets={"effects": data}).add_params(names)
-    note = ["← worse (or less) · mean difference in standard deviations · better (or more) →"]
+    note = ["← worse, apart, or less · mean difference in standard deviations · better, or more →"]
     note += [f"What lies beyond {EDGE:g} is drawn at the edge."] if beyond else []
     return style.themed(
         chart,

@@ -13,7 +13,8 @@ from ecco_reports.charts import style
 LABEL_WIDTH, WIDEST_LABEL, LETTER, VALUE_WIDTH = 116, 240, 7, 92
 """Room for the labels, as much more as long ones need up to a limit, and room for the numbers."""
 WIDTH, BAR = 520, 13
-_COLOURS = (style.LOWER, style.RAISE)
+_COLOURS = (style.SERIES[6], style.BELIEF)
+"""What was is grey, what is has a colour, as in other comparisons."""
 _SIDES = ("before", "after")
 
 

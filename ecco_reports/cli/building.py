@@ -109,7 +109,7 @@ def serve(
             explain(error)
 
     server = LiveReloadServer(builder=again, host=host, port=port, root=str(out))
-    for watched in sources(files):
+    for watched in (*sources(files), *([baselines] if baselines.is_dir() else [])):
         server.watch(str(watched))
     click.echo(f"Serving {server.url}; Ctrl-C ends it.")
     try:

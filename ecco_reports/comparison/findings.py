@@ -191,3 +191,12 @@ class Comparison:
     notes: tuple[str, ...] = ()
     correction: str = "Holm"
     alpha: float = 0.05
+
+    @property
+    def is_within(self) -> bool:
+        """Whether both sides are one run, whose models are held against one of them."""
+        return self.before is self.after
+
+    def names_of(self, models: tuple[str, str]) -> tuple[str, str]:
+        """What reports call two of the models: by their own names where both are of one run."""
+        return models if self.is_within else self.names

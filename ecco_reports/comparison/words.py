@@ -120,13 +120,18 @@ def probability(p: float | None) -> str:
     return f"<{SPACE}0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
-def interval(effect: Effect) -> str:
-    """The bootstrap interval of a difference: ``−1.20 to −0.31 nats``; empty where there is none."""
+def interval(effect: Effect, unit: bool = True) -> str:
+    """The bootstrap interval of a difference: ``−1.20 to −0.31 nats``; empty where there is none.
+
+    Args:
+        effect: Whose interval.
+        unit: Whether to name the unit, which may stand beside it already.
+    """
     if effect.interval is None:
         return ""
     low, high = (amount(end, effect.measure, signed=True) for end in effect.interval)
-    unit = high.partition(SPACE)[2]
-    return f"{low.partition(SPACE)[0]}{SPACE}to{SPACE}{high}" if unit else f"{low}{SPACE}to{SPACE}{high}"
+    low = low.partition(SPACE)[0]
+    return f"{low}{SPACE}to{SPACE}{high if unit else high.partition(SPACE)[0]}"
 
 
 def change_in_words(change: Change) -> str:

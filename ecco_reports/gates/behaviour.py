@@ -353,11 +353,11 @@ def _no_later(look: Look) -> Answer:
 
 
 def _depth(share: float) -> str:
-    return f"after {said(100 * share)} % of the layers"
+    return f"after {said(100 * share, noise=1.0)} % of the layers"
 
 
 def _percent(share: float, bound: float) -> str:
-    return f"{said(100 * share, 100 * bound)} %"
+    return f"{said(100 * share, 100 * bound, noise=1.0)} %"
 
 
 def _quoted(text: str) -> str:

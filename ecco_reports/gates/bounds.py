@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecco_reports.analyses.measures import Measure
-from ecco_reports.comparison.words import MINUS
+from ecco_reports.comparison.words import MINUS, places
 from ecco_reports.records import Direction
 
 SLACK = 1e-9
@@ -189,26 +189,43 @@ def described(bounds: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {amount:g}" for name, amount in bounds.items())
 
 
-def said(value: float, *others: float | None, unit: str = "") -> str:
-    """A number as a sentence has it: four digits, or as many as tell it from the others.
+def said(value: float, *others: float | None, unit: str = "", noise: float = 0.0) -> str:
+    """A measured number as a sentence has it: the digits that its noise leaves, or as many as tell it from others.
 
     Args:
         value: The number.
         others: Numbers in the same sentence.
         unit: Its unit; only units that are words of a sentence are said.
+        noise: What rounding alone may change.
     """
-    for digits in range(DIGITS, 16):
+    before_point = math.floor(math.log10(abs(value))) + 1 if value and math.isfinite(value) else 1
+    least = min(DIGITS, max(1, before_point + places(noise))) if noise > 0 else DIGITS
+    for digits in range(least, 16):
         text = f"{value:.{digits}g}"
-        if all(other is None or other == value or f"{other:.{digits}g}" != text for other in others):
+        if not any(_reads_alike(text, digits, other) for other in others if other is not None and other != value):
             break
+    return _written(text, value, unit)
+
+
+def _reads_alike(text: str, digits: int, other: float) -> bool:
+    """Whether a number would be taken for another one."""
+    return float(text) in (other, float(f"{other:.{digits}g}"))
+
+
+def asked(amount: float, unit: str = "") -> str:
+    """The number of a bound, as its author wrote it."""
+    return _written(f"{amount:.12g}", amount, unit)
+
+
+def _written(text: str, value: float, unit: str) -> str:
     suffix = f" {unit if value != 1 else unit.removesuffix('s')}" if unit in ("nats", "bits", "layers") else ""
-    return (f"{float(text):,.15g}{suffix}" if abs(value) < 1e15 else text).replace("-", MINUS)
+    return (f"{float(text):,.15g}{suffix}" if abs(value) < 1e15 else f"{text}{suffix}").replace("-", MINUS)
 
 
 def broken_sentence(bound: str, amount: float, sample: Sample) -> str:
     """How the values are out of one bound, with the numbers."""
-    unit, value = sample.measure.unit, sample.value
-    shown, limit = said(value, amount, unit=unit), said(amount, value, unit=unit)
+    unit = sample.measure.unit
+    shown, limit = said(sample.value, amount, unit=unit, noise=sample.measure.noise), asked(amount, unit)
     match bound:
         case "min":
             return f"{shown} is less than {limit}"
@@ -221,13 +238,10 @@ def broken_sentence(bound: str, amount: float, sample: Sample) -> str:
 
 def kept_sentence(bounds: Mapping[str, float], sample: Sample) -> str:
     """How the values stand to bounds that they keep, with the numbers."""
-    unit, value, least = sample.measure.unit, sample.value, ("min", "min_agreement")
-    alone = [
-        f"at {'least' if name in least else 'most'} {said(amount, value, unit=unit)}"
-        for name, amount in bounds.items()
-        if name in (*least, "max")
-    ]
-    shown = said(value, *(amount for name, amount in bounds.items() if name in (*least, "max")), unit=unit)
+    measure, least = sample.measure, ("min", "min_agreement")
+    lone = {name: amount for name, amount in bounds.items() if name in (*least, "max")}
+    alone = [f"at {'least' if name in least else 'most'} {asked(bound, measure.unit)}" for name, bound in lone.items()]
+    shown = said(sample.value, *lone.values(), unit=measure.unit, noise=measure.noise)
     parts = [f"{shown} is {' and '.join(alone)}"] if alone else []
     parts += [_against(name, bounds[name], sample, False) for name in ("max_drop", "max_ratio") if name in bounds]
     return "; ".join(parts)
@@ -236,24 +250,25 @@ def kept_sentence(bounds: Mapping[str, float], sample: Sample) -> str:
 def _against(bound: str, amount: float, sample: Sample, outside: bool) -> str:
     """How a value stands to that of the baseline."""
     measure, value, reference = sample.measure, sample.value, sample.reference or 0.0
-    shown, before = said(value, reference, unit=measure.unit), said(reference, value, unit=measure.unit)
+    unit, noise = measure.unit, measure.noise
+    shown, before = said(value, reference, unit=unit, noise=noise), said(reference, value, unit=unit, noise=noise)
     moved = abs(value - reference)
     if moved <= SLACK * max(abs(value), abs(reference)):
         return f"{shown} is what it was in the baseline"
-    way = "more" if value > reference else "less"
-    by = said(moved, amount, unit=measure.unit)
     if bound == "max_drop":
-        allowed = max(amount, float(np.maximum(amount, sample.noise).mean()))
-        noise = ", which is what rounding can do" if allowed > amount else ""
-        asked = said(allowed, moved, unit=measure.unit)
-        tail = f"; at most {asked} is allowed{noise}" if outside else f", and {asked} is allowed{noise}"
-        return f"{shown} is {by} {way} than the baseline's {before}{tail}"
-    smaller, larger = sorted((value, reference))
-    factor = said(larger / smaller, amount) if smaller > 0 else "0"
-    relation = f"{factor} times the baseline's {before}" if value > reference else f"the baseline's {before} / {factor}"
-    end = (
-        f"; at most a factor of {said(amount)} is allowed"
-        if outside
-        else f", and a factor of {said(amount)} is allowed"
-    )
-    return f"{shown} is {relation}{end}" if smaller > 0 else f"{shown} is nothing beside the baseline's {before}{end}"
+        allowed = float(np.maximum(amount, sample.noise).mean())
+        rounding = ", which is what rounding can do" if allowed > amount else ""
+        limit = said(allowed, moved, unit=unit) if rounding else asked(amount, unit)
+        way = "more" if value > reference else "less"
+        by = said(moved, allowed, unit=unit, noise=noise)
+        relation = f"{by} {way} than the baseline's {before}"
+        end = f"at most {limit} is allowed{rounding}" if outside else f"{limit} is allowed{rounding}"
+    else:
+        smaller, larger = sorted((value, reference))
+        factor = said(larger / smaller, amount) if smaller > 0 else ""
+        times = (
+            f"{factor} times the baseline's {before}" if value > reference else f"the baseline's {before} / {factor}"
+        )
+        relation = times if factor else f"nothing beside the baseline's {before}"
+        end = f"{'at most ' if outside else ''}a factor of {asked(amount)} is allowed"
+    return f"{shown} is {relation}{'; ' if outside else ', and '}{end}"

@@ -89,8 +89,9 @@ class Evidence:
     @cached_property
     def _own_baselines(self) -> frozenset[str]:
         """The models of the run that others of the same run are held against."""
-        within = self.comparison is not None and self.comparison.before is self.comparison.after
-        return frozenset(before for before, _ in self.comparison.models) if within and self.comparison else frozenset()
+        if self.comparison is None or not self.comparison.is_within:
+            return frozenset()
+        return frozenset(before for before, _ in self.comparison.models)
 
     @cached_property
     def _pairs(self) -> Mapping[tuple[str, str, str], Pair]:

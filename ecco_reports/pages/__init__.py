@@ -163,7 +163,7 @@ def _comparisons(draw: Press, views: Sequence[ComparisonView]) -> Iterator[Page]
         yield draw.page("comparisons.md.jinja", "comparisons/index.md", "Comparisons", views=views)
     for view in views:
         yield draw.page(
-            "comparison.md.jinja", view.path, f"{view.title}: what changed", view.files, view=view, alone=False
+            "comparison.md.jinja", view.path, f"What changed: {view.title}", view.files, view=view, alone=False
         )
 
 

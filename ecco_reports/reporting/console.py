@@ -137,16 +137,16 @@ def _gates(verdicts: Sequence[Verdict], lively: bool) -> Table:
 def _effects(effects: Sequence[Effect], several: bool, comparison: Comparison, lively: bool) -> Table:
     columns = ("", "metric", "before", "after", "difference", "p")
     title = f"\nOver all prompts (paired test, p corrected after {comparison.correction})"
-    table = _table(title, columns, ("before", "after", "p"), lively)
+    table = _table(title, columns, ("before", "after", "difference", "p"), lively)
     for effect in effects[:EFFECTS]:
         name = metric(effect.label, effect.name) + (f" ({models(effect.models)})" if several else "")
-        span = interval(effect)
+        difference, span = amount(effect.difference, effect.measure, signed=True), interval(effect, unit=False)
         table.add_row(
             _text(SIGNS[effect.mark].shape, SIGNS[effect.mark].tone),
             _text(cut(name, 60)),
             _text(amount(effect.before, effect.measure)),
             _text(amount(effect.after, effect.measure)),
-            _text(amount(effect.difference, effect.measure, signed=True) + (f" ({span})" if span else "")),
+            Text("\n").join(_text(line) for line in (difference, span) if line),
             _text(probability(effect.adjusted)),
         )
     return table

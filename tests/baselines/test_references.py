@@ -59,12 +59,12 @@ def test_a_beginning_that_several_runs_have_is_refused(places):
 
 def test_the_latest_runs_are_counted_backwards(places):
     assert [commit(found(text, places)) for text in ("latest", "latest~0", "latest~1", "latest~2")] == list("2210")
-    assert "latest~3 asks for the record of a run" in refusal("latest~3", places)
-    assert "there are only 3" in refusal("latest~3", places)
+    assert "latest~3 asks the store" in refusal("latest~3", places)
+    assert "and it has 3." in refusal("latest~3", places)
 
 
 def test_without_runs_there_is_no_latest(places, tmp_path):
-    assert "and there are none" in refusal("latest", Places(places.baselines, tmp_path / "nowhere"))
+    assert "and it has none." in refusal("latest", Places(places.baselines, tmp_path / "nowhere"))
 
 
 def test_a_baseline_is_known_by_the_name_of_its_experiment(places):

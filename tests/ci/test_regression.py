@@ -125,7 +125,7 @@ class TestAPullRequestThatFailsAGate:
 
     def test_the_artifacts_are_there_all_the_same(self, github: GitHub, second_push: Run) -> None:
         uploaded = github.artifacts(second_push.id) / "ecco-reports"
-        assert (uploaded / "site" / "index.html").is_file()
+        assert (uploaded / "site" / "comparisons" / "first.html").is_file()
         failures = ElementTree.parse(uploaded / "report" / "report.junit.xml").getroot().iter("failure")
         assert list(failures)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecco_reports.comparison import compare_within
+from ecco_reports.comparison import compare, compare_within
 from ecco_reports.errors import BaselineError
 from tests.comparison.makers import ANALYSES, entry, snapshot
 
@@ -25,3 +25,10 @@ def test_a_single_other_model_is_called_by_its_name():
 def test_a_model_that_is_not_there_is_refused():
     with pytest.raises(BaselineError, match="'older'"):
         compare_within(snapshot(entry("p", model="old"), entry("p", model="new")), "older", analyses=ANALYSES)
+
+
+def test_models_of_one_run_go_by_their_own_names():
+    taken = snapshot(*(entry("p", model=model) for model in ("old", "new", "newer")))
+    assert compare_within(taken, "old", analyses=ANALYSES).names_of(("old", "newer")) == ("old", "newer")
+    one, other = snapshot(entry("p")), snapshot(entry("p"))
+    assert compare(one, other, analyses=ANALYSES).names_of(("m", "m")) == ("baseline", "candidate")

@@ -219,13 +219,13 @@ def _prompts(
     files: dict[str, bytes] = {}
     for one in changed:
         anchor = f"prompt-{anchors[f'{one.prompt.name} {models(one.models)}']}"
-        figures: list[tuple[str, Drawn]] = []
+        figures: list[Drawn] = []
         broken: list[Trouble] = []
-        for drawing, label, trouble in _drifts(name, anchor, one, comparison.names, hand):
+        for drawing, trouble in _drifts(name, anchor, one, comparison.names_of(one.models), hand):
             if trouble:
                 broken.append(trouble)
             room = FIGURES - len(figures)
-            figures += [(label, drawn) for drawn in drawing.figures[:room]]
+            figures += drawing.figures[:room]
             kept = tuple(drawn.id for drawn in drawing.figures[:room])
             files |= {path: text.encode() for path, text in (drawing.files or {}).items() if _is_of(path, kept)}
         troubles += [(anchor, trouble) for trouble in broken]
@@ -257,7 +257,7 @@ def _row(label: str, change: Change) -> Row:
 
 def _drifts(
     name: str, anchor: str, changed: ChangedPrompt, names: tuple[str, str], hand: Hand
-) -> Iterator[tuple[Drawing, str, Trouble | None]]:
+) -> Iterator[tuple[Drawing, Trouble | None]]:
     """What the rooms draw of two results, for each entry that moved and has traces on both sides."""
     labels = slugs(pair.label for pair in changed.pairs)
     for pair in changed.pairs:
@@ -270,7 +270,7 @@ def _drifts(
         made = [canonical_json([before, after, list(names), pair.analysis])]
         figures = partial(_drift_figures, room, before, after, names)
         drawing, trouble = _drawn(hand, f"{anchor}-{labels[pair.label]}", f"assets/comparisons/{name}/", figures, made)
-        yield drawing, pair.label, trouble
+        yield drawing, trouble
 
 
 def _drift_figures(

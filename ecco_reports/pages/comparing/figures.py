@@ -35,17 +35,18 @@ def _forest(comparison: Comparison) -> Iterator[ChartFigure]:
         "effects",
         "Effects over all prompts",
         "One row per metric. The sign stands where the mean difference is, measured in standard deviations of the "
-        "differences between prompts, so that all metrics share one axis; it is turned so that better is to the right. "
-        "The line is the bootstrap interval: where it crosses 0, the prompts disagree about the direction. "
-        "Shape and colour say what came of the test.",
+        "differences between prompts, so that all metrics share one axis; it is turned so that better is to the right, "
+        "and to the left what is worse, or further apart. The line is the bootstrap interval: where it crosses 0, the "
+        "prompts disagree about the direction. Shape and colour say what came of the test. Metrics that are the same to "
+        "rounding are left out.",
         f"{len(rows)} effects, {worse} worse and {better} better, {lines} of them with an interval.",
         forest(rows),
     )
 
 
 def _row(effect: Effect, comparison: Comparison) -> ForestRow | None:
-    """An effect in standard deviations of its differences; None where they have none to measure in."""
-    if effect.size is None or not effect.size or not math.isfinite(effect.size):
+    """An effect in standard deviations of its differences; None where it is rounding, or has none to measure in."""
+    if effect.mark is Mark.SAME or effect.size is None or not effect.size or not math.isfinite(effect.size):
         return None
     turn = -1.0 if effect.measure.direction is Direction.LOWER else 1.0
     unit = effect.difference / effect.size

@@ -105,7 +105,7 @@ class PromptView:
     anchor: str
     changed: ChangedPrompt
     rows: tuple[Row, ...]
-    figures: tuple[tuple[str, Drawn], ...] = ()
+    figures: tuple[Drawn, ...] = ()
     troubles: tuple[Trouble, ...] = ()
 
     @property
@@ -129,12 +129,12 @@ class PromptView:
         return said_of(self.changed.pairs)
 
     @property
-    def told(self) -> Iterator[tuple[str, MarkView, str]]:
-        """Label, mark and sentence of what was found."""
+    def told(self) -> Iterator[tuple[str, MarkView, str, tuple[str, ...]]]:
+        """Label, mark and sentence of what was found, with remarks on what could not be."""
         for pair in self.changed.pairs:
-            for sentence in (pair.reason, pair.finding, *pair.remarks):
-                if sentence:
-                    yield pair.label, MarkView.of(pair.mark), sentence
+            sentence = pair.reason or pair.finding
+            if sentence or pair.remarks:
+                yield pair.label, MarkView.of(pair.mark), sentence, pair.remarks
 
 
 @dataclass(frozen=True)
