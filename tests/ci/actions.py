@@ -69,12 +69,12 @@ def _restore(job: Job, inputs: Inputs) -> dict[str, str]:
     keys = [inputs["key"], *inputs.get("restore-keys", "").split()]
     if any("," in key or len(key) > 512 for key in keys):
         raise RefusedError(f"a key of a cache holds a comma, or is too long: {keys}")
-    found = job.github.restored(keys, job.event.ref, job.workspace / inputs["path"])
+    found = job.github.restored(keys, job.event.ref, _paths(job, inputs))
     return {"cache-hit": "true" if found == inputs["key"] else "", "cache-matched-key": found}
 
 
 def _save(job: Job, inputs: Inputs) -> dict[str, str]:
-    job.github.keep(inputs["key"], job.event.ref, job.workspace / inputs["path"])
+    job.github.keep(inputs["key"], job.event.ref, _paths(job, inputs))
     return {}
 
 
@@ -89,7 +89,7 @@ def _upload(job: Job, inputs: Inputs) -> dict[str, str]:
         if inputs.get("overwrite") != "true":
             raise RefusedError(f"this run has an artifact {target.name} already")
         shutil.rmtree(target)
-    searched = [job.workspace / line.strip() for line in inputs["path"].splitlines() if line.strip()]
+    searched = _paths(job, inputs)
     tops = [_before_wildcards(path) for path in searched]
     patterns = [path.relative_to(job.workspace).as_posix() for path in searched]
     found = [path for pattern in patterns for path in job.workspace.glob(pattern)]
@@ -103,6 +103,10 @@ def _upload(job: Job, inputs: Inputs) -> dict[str, str]:
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
     return {"artifact-id": f"{job.run_id}-{target.name}"}
+
+
+def _paths(job: Job, inputs: Inputs) -> list[Path]:
+    return [job.workspace / line.strip() for line in inputs["path"].splitlines() if line.strip()]
 
 
 def _before_wildcards(path: Path) -> Path:

@@ -47,7 +47,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(folder, "init", "--quiet")
     git(folder, "add", ".")
     git(folder, "commit", "--quiet", "--message", "A project")
-    call(folder, "run")
+    call(folder, "build")
     call(folder, "baseline", "bless")
     git(folder, "add", ".")
     git(folder, "commit", "--quiet", "--message", "What the model does now is how it should be")
@@ -56,10 +56,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def github(project: Path, tmp_path_factory: pytest.TempPathFactory) -> GitHub:
-    """The project on GitHub, where a run on the default branch has left its store."""
+    """The project on GitHub, where a run on the default branch has left its results."""
     hosted = GitHub(tmp_path_factory.mktemp("github"))
     hosted.push(project)
-    hosted.keep("ecco-reports-store-v1-Linux-of-main", "refs/heads/main", project / ".ecco-reports" / "store")
+    kept = [project / ".ecco-reports" / "store", project / "build" / ".cache"]
+    hosted.keep("ecco-reports-store-v1-Linux-of-main", "refs/heads/main", kept)
     return hosted
 
 

@@ -43,12 +43,12 @@ class Event:
 
 @dataclass
 class Cache:
-    """A kept folder.
+    """Kept folders.
 
     Attributes:
         key: Its name, which is never used twice.
         scope: The ref that wrote it: others than its own and the default branch do not see it.
-        folder: The copy; a cache of something that was not there has none.
+        folder: The copies, each under the number of its path.
     """
 
     key: str
@@ -156,21 +156,25 @@ class GitHub:
         payload = {"repository": self._described(), "workflow_run": told}
         return Event("workflow_run", payload, git(self.origin, "rev-parse", DEFAULT), f"refs/heads/{DEFAULT}")
 
-    def restored(self, keys: list[str], scope: str, into: Path) -> str:
+    def restored(self, keys: list[str], scope: str, folders: list[Path]) -> str:
         """Copies the newest cache that one of the keys begins, the first key as a whole; says its key, or nothing."""
         seen = [cache for cache in reversed(self.caches) if cache.scope in (scope, f"refs/heads/{DEFAULT}")]
         exact = [cache for cache in seen if cache.key == keys[0]]
         alike = [cache for key in keys for cache in seen if cache.key.startswith(key)]
         for cache in (*exact, *alike):
-            shutil.copytree(cache.folder, into, dirs_exist_ok=True)
+            for part, folder in enumerate(folders):
+                if (cache.folder / str(part)).is_dir():
+                    shutil.copytree(cache.folder / str(part), folder, dirs_exist_ok=True)
             return cache.key
         return ""
 
-    def keep(self, key: str, scope: str, folder: Path) -> None:
-        """Keeps a copy of a folder; a key that is taken stays as it is."""
-        if folder.is_dir() and all((cache.key, cache.scope) != (key, scope) for cache in self.caches):
+    def keep(self, key: str, scope: str, folders: list[Path]) -> None:
+        """Keeps a copy of those folders that are there; a key that is taken stays as it is."""
+        there = [(part, folder) for part, folder in enumerate(folders) if folder.is_dir()]
+        if there and all((cache.key, cache.scope) != (key, scope) for cache in self.caches):
             copy = self.root / "caches" / str(len(self.caches))
-            shutil.copytree(folder, copy)
+            for part, folder in there:
+                shutil.copytree(folder, copy / str(part))
             self.caches.append(Cache(key, scope, copy))
 
     def _described(self) -> dict[str, Any]:

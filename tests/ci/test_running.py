@@ -151,11 +151,11 @@ def test_the_newest_cache_that_a_key_begins_is_restored_and_those_of_other_pull_
     ):
         (tmp_path / key).mkdir()
         (tmp_path / key / str(number)).touch()
-        github.keep(key, scope, tmp_path / key)
-    assert github.restored(["s-9", "s-"], "refs/pull/1", tmp_path / "got") == "s-2"
+        github.keep(key, scope, [tmp_path / key])
+    assert github.restored(["s-9", "s-"], "refs/pull/1", [tmp_path / "got"]) == "s-2"
     assert [path.name for path in (tmp_path / "got").iterdir()] == ["1"]
-    assert github.restored(["s-1", "s-"], "refs/pull/1", tmp_path / "again") == "s-1"
-    assert github.restored(["t-"], "refs/pull/1", tmp_path / "none") == ""
+    assert github.restored(["s-1", "s-"], "refs/pull/1", [tmp_path / "again"]) == "s-1"
+    assert github.restored(["t-"], "refs/pull/1", [tmp_path / "none"]) == ""
 
 
 def test_the_command_that_plays_gh_knows_no_stranger(hosted: tuple[GitHub, Path]) -> None:
