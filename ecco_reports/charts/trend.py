@@ -12,11 +12,11 @@ from typing import Any
 import altair as alt
 
 from ecco_reports.charts import style
+from ecco_reports.charts.effects import LOOKS
 
 HEIGHT = 220
-_SIGNS = ("", "worse", "better", "changed")
-_SHAPES = ("circle", "triangle-down", "triangle-up", "diamond")
-_COLOURS = (style.BELIEF, style.RAISE, style.LOWER, "#a862c8")
+_SIGNS = {"": ("circle", style.BELIEF)} | {sign: LOOKS[sign] for sign in ("worse", "better", "changed")}
+"""Shape and colour of a commit, by what begins with it."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,13 @@ class TrendLine:
     levels: Sequence[tuple[int, int, float]]
 
 
-def trend_chart(commits: Sequence[CommitMark], lines: Sequence[TrendLine]) -> alt.LayerChart:
+def trend_chart(commits: Sequence[CommitMark], lines: Sequence[TrendLine], about: str) -> alt.LayerChart:
     """A metric over commits; a drop-down chooses between several.
 
     Args:
         commits: The commits, the oldest first.
         lines: The metrics.
+        about: The sentence that a screen reader says first.
     """
     points = [
         {"g": number, "i": point.commit, "v": point.value, "n": point.samples, "s": point.stretch}
@@ -111,7 +112,9 @@ def trend_chart(commits: Sequence[CommitMark], lines: Sequence[TrendLine]) -> al
         style.names("days", [commit.when for commit in commits]),
         alt.param(name="runs", value=[commit.link for commit in commits]),
     )
-    return chart.add_params(_choice([line.name for line in lines])) if several else chart
+    if several:
+        chart = chart.add_params(_choice([line.name for line in lines]))
+    return style.themed(chart, about, width="container", height=HEIGHT)
 
 
 def _chart(name: str, several: bool) -> alt.Chart:
@@ -125,7 +128,7 @@ def _dots(several: bool, x: alt.X, y: alt.Y) -> Any:
         "'commit ' + datum.commit + ', ' + datum.day + ': ' + format(datum.v, '.4~g') + ', ' + datum.n + ' prompts'"
         " + (datum.k === '' ? '' : ', ' + datum.k + ' from here')"
     )
-    signs = list(_SIGNS)
+    signs, (shapes, colours) = list(_SIGNS), map(list, zip(*_SIGNS.values(), strict=True))
     return (
         _chart("points", several)
         .transform_calculate(commit="commits[datum.i]", day="days[datum.i]", run="runs[datum.i]", says=said)
@@ -133,9 +136,9 @@ def _dots(several: bool, x: alt.X, y: alt.Y) -> Any:
         .encode(
             x=x,
             y=y,
-            shape=alt.Shape("k:N", legend=None, scale=alt.Scale(domain=signs, range=list(_SHAPES))),
-            color=alt.Color("k:N", legend=None, scale=alt.Scale(domain=signs, range=list(_COLOURS))),
-            fill=alt.Fill("k:N", legend=None, scale=alt.Scale(domain=signs, range=list(_COLOURS))),
+            shape=alt.Shape("k:N", legend=None, scale=alt.Scale(domain=signs, range=shapes)),
+            color=alt.Color("k:N", legend=None, scale=alt.Scale(domain=signs, range=colours)),
+            fill=alt.Fill("k:N", legend=None, scale=alt.Scale(domain=signs, range=colours)),
             size=alt.condition("datum.k === ''", alt.value(26), alt.value(170)),
             fillOpacity=alt.condition("datum.k !== '' && !datum.b", alt.value(0), alt.value(1)),
             href="run:N",

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from ecco_reports.charts import style
 from ecco_reports.charts.figure import ChartFigure
-from ecco_reports.charts.trend import HEIGHT, CommitMark, TrendLine, TrendPoint, trend_chart
+from ecco_reports.charts.trend import CommitMark, TrendLine, TrendPoint, trend_chart
 from ecco_reports.comparison.words import metric
 from ecco_reports.history import Line, Trend
 from ecco_reports.pages.drawings import Drawing, draw_section
@@ -46,14 +45,13 @@ def drawn(lines: Sequence[Line], trends: Sequence[Trend], id: str, folder: str) 
         return Drawing()
     commits = [CommitMark(line.short, line.time[:10], _address(line.run)) for line in lines]
     places = {line.commit: place for place, line in enumerate(lines)}
-    chart = trend_chart(commits, [_line(trend, places) for trend in trends])
     if len(trends) == 1:
         name = f"{trends[0].metric} of {trends[0].model}"
         said = f"{name} over {len(lines)} commits, {_numbers(trends[0])}."
     else:
         name, said = "Other metrics", f"{len(trends)} more metrics over {len(lines)} commits."
-    themed = style.themed(chart, said, width="container", height=HEIGHT)
-    return draw_section([ChartFigure("commits", name, "", said, themed)], id, folder)
+    chart = trend_chart(commits, [_line(trend, places) for trend in trends], said)
+    return draw_section([ChartFigure("commits", name, "", said, chart)], id, folder)
 
 
 def _numbers(trend: Trend) -> str:

@@ -22,6 +22,7 @@ from ecco_reports.charts.methods import Measure, agreement_matrix, methods_grid
 from ecco_reports.charts.orders import order_grid
 from ecco_reports.charts.ranks import rank_grid, rank_lines
 from ecco_reports.charts.removals import Curves, removal_curves
+from ecco_reports.charts.trend import CommitMark, TrendLine, TrendPoint, trend_chart
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -128,10 +129,16 @@ def charts(labels: Sequence[str]) -> dict[str, ChartFigure]:
         "agreement": agreement_matrix(labels, labels[:2], measures(count)),
         "forest": forest([effect(label) for label in labels]),
         "moves": moves([Move(label, -0.1, -2.0, "worse") for label in labels], ("before", "after")),
+        "trend": trend_chart([CommitMark(label, "2026-03-01") for label in labels], [trend(count)], "A trend."),
         "rank_grid": rank_grid(LAYERS, labels, ranks, 1000),
         "rank_lines": rank_lines(LAYERS, [Race("", labels[:8], ranks[:, :8])], 1000),
     }
     return {name: ChartFigure(name, f"The {name}", "Look.", f"A picture of {name}.", made[name]) for name in made}
+
+
+def trend(commits: int) -> TrendLine:
+    """A metric that is worse at each commit."""
+    return TrendLine("metric", [TrendPoint(at, -at, 3, sign="worse" if at else "") for at in range(commits)], [])
 
 
 def effect(name: str, size: float = -0.5, mark: str = "worse") -> ForestRow:

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from ecco_reports.charts import style
 from ecco_reports.charts.figure import ChartFigure
-from ecco_reports.charts.trend import HEIGHT, CommitMark, TrendLine, TrendPoint, trend_chart
+from ecco_reports.charts.trend import CommitMark, TrendLine, TrendPoint, trend_chart
 from tests.charts.figures import scene
 
 COMMITS = [
@@ -11,7 +10,7 @@ COMMITS = [
 
 
 def figure(*lines, commits=COMMITS):
-    chart = style.themed(trend_chart(commits, lines), "A trend.", width="container", height=HEIGHT)
+    chart = trend_chart(commits, lines, "A trend.")
     chart.to_dict(validate=True)
     return ChartFigure("trend", "Trend", "", "A trend.", chart)
 
