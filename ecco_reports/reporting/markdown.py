@@ -129,7 +129,7 @@ def _left_out(dropped: Sequence[tuple[str, int]], report: Report) -> str:
         where = f"They are in {prose(report.elsewhere)}."
     else:
         where = "The other forms of this report have them."
-    return f"\n---\nLeft out here because a comment has little room: {what}. {where}\n"
+    return f"\n---\nLeft out here to keep this short: {what}. {where}\n"
 
 
 def _address(link: str) -> str:
