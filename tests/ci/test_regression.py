@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ecco_reports.resources import bundled_models
 from tests.ci.conftest import EXPERIMENT, workflow
+from tests.ci.expressions import evaluated, truth
 from tests.ci.github import BOT, Event, GitHub, git
 from tests.ci.running import Run, run_workflow
 
@@ -174,6 +176,30 @@ class TestAPullRequestFromAFork:
         event = Event("pull_request", {"pull_request": github.read()["pulls"]["1"]}, "", "", "words")
         after = github.finished(event, first_push.id, "success")
         assert run_workflow(github, workflow(project, "regression-comment"), after, python).conclusion == "skipped"
+
+
+@pytest.mark.parametrize("source", ["me/demo", FORK])
+@pytest.mark.parametrize("head", ["words", "dependabot/pip/torch-2.14", "main"])
+def test_exactly_one_of_the_two_halves_comments(project: Path, source: str, head: str) -> None:
+    jobs = {
+        name: yaml.safe_load(workflow(project, name).read_text(encoding="utf-8"))["jobs"]["comment"]["if"]
+        for name in ("regression", "regression-comment")
+    }
+    run = {
+        "event": "pull_request",
+        "conclusion": "failure",
+        "head_branch": head,
+        "head_repository": {"full_name": source},
+    }
+    event = {"pull_request": {"head": {"repo": {"full_name": source}}}, "workflow_run": run}
+    needs = {"check": {"outputs": {"comment": "./build/report/comment"}}}
+    contexts = {"github": {"event": event, "head_ref": head, "repository": "me/demo"}, "needs": needs}
+    functions = {"cancelled": lambda: False, "startsWith": str.startswith}
+    first, second = (truth(evaluated(condition, contexts, functions)) for condition in jobs.values())
+    assert first is not second
+    assert first is (source == "me/demo" and head != "dependabot/pip/torch-2.14")
+    run["conclusion"] = "cancelled"
+    assert not truth(evaluated(jobs["regression-comment"], contexts, functions))
 
 
 def test_an_experiment_that_cannot_be_read_is_named_and_the_comment_says_that_nothing_was_judged(
