@@ -48,13 +48,11 @@ def help_of_verbs() -> str:
 
 def sentences_table() -> str:
     """A row per sentence that a gate may expect."""
-    rows = [
-        f"| `{one.example}` | {one.meaning} | {' or '.join(f'`{name}`' for name in one.analyses)} | "
-        f"{'yes' if one.of_two else ''} |\n"
-        for one in PATTERNS
-        if not one.refusal
-    ]
-    return "| expect | is true where | asks | needs a baseline |\n|---|---|---|---|\n" + "".join(rows)
+    rows = []
+    for one in PATTERNS:
+        asks = " or ".join(f"`{name}`" for name in one.analyses) + (", and a baseline" if one.of_two else "")
+        rows.append("" if one.refusal else f"| {one.example} | {one.meaning} | {asks} |\n")
+    return "| expect | is true where | asks |\n|---|---|---|\n" + "".join(rows)
 
 
 def outcomes_table() -> str:

@@ -121,11 +121,11 @@ def test_a_blessed_baseline_is_used_by_itself(project: Path, store: Path) -> Non
     bless(project, store)
     answer = check(project, store, COMPARED, "--require-baseline")
     assert answer.exit_code == 0, answer.output
-    lowered(project / "baselines" / "one.json", 0.75)
+    lowered(project / "baselines" / "one.json", 2)
     worse = check(project, store, COMPARED)
     assert worse.exit_code == 3
-    assert "0.75 nats less than the baseline's" in worse.stdout
-    lowered(project / "baselines" / "one.json", -1.5)
+    assert "2 nats less than the baseline's" in worse.stdout
+    lowered(project / "baselines" / "one.json", -4)
     better = check(project, store, COMPARED)
     assert better.exit_code == 0
     assert better.stdout.startswith("improved")

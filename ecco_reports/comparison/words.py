@@ -7,7 +7,7 @@ is said as a whole, escaping, colours.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ecco_reports.analyses.measures import Measure
@@ -161,6 +161,16 @@ def models(pair: tuple[str, str]) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """A number and its noun."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def left_alone(effects: Sequence[Effect]) -> str:
+    """How many metrics did not move, or no more than chance explains, as a sentence; empty where all did."""
+    chance = sum(effect.mark is Mark.NOT_SIGNIFICANT for effect in effects)
+    same = sum(effect.mark is Mark.SAME for effect in effects)
+    said = [f"{counted(chance, 'metric')} moved no more than chance explains"] if chance else []
+    if same:
+        said.append(f"{counted(same, 'metric')} stayed the same to rounding")
+    return f"{', '.join(said)}." if said else ""
 
 
 def tally(pairs: tuple[Pair, ...]) -> Mapping[Mark, int]:

@@ -15,7 +15,7 @@ from ecco_reports.errors import did_you_mean
 from ecco_reports.experiment.entries import AnalysisEntry, EntryReader, chosen
 from ecco_reports.experiment.nodes import Node
 from ecco_reports.experiment.schema import GateFields, Rooms
-from ecco_reports.experiment.sentences import About, Expectation, Pattern, read_sentence
+from ecco_reports.experiment.sentences import About, Expectation, read_sentence
 from ecco_reports.experiment.validation import Report, validated
 from ecco_reports.records import Direction, Prompt
 
@@ -241,7 +241,8 @@ class GateReader:
             entry for entry in entries if set(entry.models) & set(models) and set(entry.prompts) & set(concerned)
         ]
         if not answering:
-            yield f"no analysis of these prompts can tell whether {_needs(pattern)}.", _hint(pattern)
+            message = f"no analysis of these prompts can tell whether “{found.text}”."
+            yield message, f"Add under analyses: `- {pattern.analyses[0]}`."
         elif found.method and (problem := _unknown_method(found.method, answering)):
             yield problem
 
@@ -265,28 +266,12 @@ def _words(prompt: Prompt) -> list[str]:
     return [word.strip(".,;:!?()“”\"'") for word in _text(prompt).split()]
 
 
-def _needs(pattern: Pattern) -> str:
-    return f"“{pattern.example}”"
-
-
-def _hint(pattern: Pattern) -> str:
-    return f"Add under analyses: `- {pattern.analyses[0]}`."
-
-
 def _unknown_method(method: str, entries: Sequence[AnalysisEntry]) -> tuple[str, str] | None:
-    """Why no entry has a method, for entries that say which methods they have."""
-    lists = [getattr(entry.params, "methods", None) for entry in entries]
-    if not all(isinstance(methods, list | tuple) for methods in lists):
-        return None
-    known = sorted({name for methods in lists if methods for name in map(_method_name, methods) if name})
+    """Why no entry has a method, as far as their settings say which methods they have."""
+    known = sorted({name for entry in entries for name in getattr(entry.params, "methods", ())})
     if not known or method in known:
         return None
     return f"no entry computes the method {method!r}.", did_you_mean(method, known)
-
-
-def _method_name(method: object) -> str:
-    name = method if isinstance(method, str) else getattr(method, "method", None) or getattr(method, "name", "")
-    return str(name)
 
 
 def _misfits(fields: GateFields, measure: Measure | None) -> Iterator[tuple[str, str, str]]:

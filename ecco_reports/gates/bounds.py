@@ -222,9 +222,14 @@ def _written(text: str, value: float, unit: str) -> str:
     return (f"{float(text):,.15g}{suffix}" if abs(value) < 1e15 else f"{text}{suffix}").replace("-", MINUS)
 
 
+def _unit_of_values(measure: Measure) -> str:
+    """The unit of a number rather than of a difference: layer 5 is not 5 layers."""
+    return "" if measure.unit == "layers" and not measure.of_two else measure.unit
+
+
 def broken_sentence(bound: str, amount: float, sample: Sample) -> str:
     """How the values are out of one bound, with the numbers."""
-    unit = sample.measure.unit
+    unit = _unit_of_values(sample.measure)
     shown, limit = said(sample.value, amount, unit=unit, noise=sample.measure.noise), asked(amount, unit)
     match bound:
         case "min":
@@ -238,10 +243,10 @@ def broken_sentence(bound: str, amount: float, sample: Sample) -> str:
 
 def kept_sentence(bounds: Mapping[str, float], sample: Sample) -> str:
     """How the values stand to bounds that they keep, with the numbers."""
-    measure, least = sample.measure, ("min", "min_agreement")
+    measure, least, unit = sample.measure, ("min", "min_agreement"), _unit_of_values(sample.measure)
     lone = {name: amount for name, amount in bounds.items() if name in (*least, "max")}
-    alone = [f"at {'least' if name in least else 'most'} {asked(bound, measure.unit)}" for name, bound in lone.items()]
-    shown = said(sample.value, *lone.values(), unit=measure.unit, noise=measure.noise)
+    alone = [f"at {'least' if name in least else 'most'} {asked(bound, unit)}" for name, bound in lone.items()]
+    shown = said(sample.value, *lone.values(), unit=unit, noise=measure.noise)
     parts = [f"{shown} is {' and '.join(alone)}"] if alone else []
     parts += [_against(name, bounds[name], sample, False) for name in ("max_drop", "max_ratio") if name in bounds]
     return "; ".join(parts)
@@ -251,7 +256,8 @@ def _against(bound: str, amount: float, sample: Sample, outside: bool) -> str:
     """How a value stands to that of the baseline."""
     measure, value, reference = sample.measure, sample.value, sample.reference or 0.0
     unit, noise = measure.unit, measure.noise
-    shown, before = said(value, reference, unit=unit, noise=noise), said(reference, value, unit=unit, noise=noise)
+    own = _unit_of_values(measure)
+    shown, before = said(value, reference, unit=own, noise=noise), said(reference, value, unit=own, noise=noise)
     moved = abs(value - reference)
     if moved <= SLACK * max(abs(value), abs(reference)):
         return f"{shown} is what it was in the baseline"

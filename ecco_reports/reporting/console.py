@@ -24,6 +24,7 @@ from ecco_reports.comparison.words import (
     change_in_words,
     counted,
     interval,
+    left_alone,
     metric,
     models,
     probability,
@@ -40,6 +41,7 @@ WIDTH, WIDEST = 80, 110
 PROMPTS, GATES, EFFECTS = 10, 20, 20
 """How many of them are told; the files have all."""
 
+QUIET = frozenset({Mark.SAME, Mark.NOT_SIGNIFICANT})
 STYLES = {"broken": "bold red", "sound": "green", "doubtful": "yellow", "neutral": "default"}
 TONES = {"fail": "broken", "error": "broken", "not-run": "broken", "pass": "sound", "improved": "sound"}
 """How an outcome of a gate looks; the others look doubtful."""
@@ -87,11 +89,13 @@ def _comparison(comparison: Comparison, lively: bool) -> Iterator[Text | Table]:
         named = ", ".join(cut(fact.prompt.name, 30) for fact in facts[:PROMPTS])
         more = f" and {len(facts) - PROMPTS:,} more" if len(facts) > PROMPTS else ""
         yield _text(f"Lost: {named}{more}", "broken")
-    moved = [effect for effect in comparison.effects if effect.mark is not Mark.SAME]
+    moved = [effect for effect in comparison.effects if effect.mark not in QUIET]
     if moved:
         moved.sort(key=lambda effect: list(SIGNS).index(effect.mark))
         yield _effects(moved, len(comparison.models) > 1, comparison, lively)
         yield from _more(len(moved) - EFFECTS, "effect")
+    if any(effect.mark is not Mark.SAME for effect in comparison.effects):
+        yield _text(left_alone(comparison.effects))
     if changed := most_changed(comparison):
         yield _prompts(changed, len(comparison.models) > 1, lively)
         yield from _more(len(changed) - PROMPTS, "changed prompt")

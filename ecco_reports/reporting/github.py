@@ -29,20 +29,24 @@ _LIVE = re.compile(r"(://|[@#:$]|\bGH-|\bwww\.)(?=\S)", re.IGNORECASE)
 
 def prose(text: str, limit: int = SENTENCE) -> str:
     """A sentence that may hold text of users: every sign is a character reference, and none begins anything."""
-    return _references(_LIVE.sub(lambda found: found[0] + JOINER, cut(one_line(text), limit)))
+    still = _LIVE.sub(lambda found: found[0] + JOINER, cut(one_line(text), limit))
+    return _references(still[:_START], _PLAIN) + _references(still[_START:], _plain(still))
 
 
 def code(text: str, limit: int = NAME) -> str:
     """A text of users as it is, in the face of code."""
-    return f"<code>{_references(cut(one_line(text), limit)) or '(nothing)'}</code>"
+    shown = cut(one_line(text), limit)
+    return f"<code>{_references(shown, _plain(shown)) or '(nothing)'}</code>"
 
 
-def _references(text: str) -> str:
-    later = _PLAIN if "www" in text.lower() else _LATER_PLAIN
-    return "".join(
-        char if _inert(char, _PLAIN if index < _START else later) else f"&#{ord(char)};"
-        for index, char in enumerate(text)
-    )
+def _plain(text: str) -> frozenset[str]:
+    """What means nothing behind the start of a line; a point may belong to an address."""
+    return _PLAIN if "www" in text.lower() else _LATER_PLAIN
+
+
+def _references(text: str, plain: frozenset[str]) -> str:
+    kept = "".join(char if _inert(char, plain) else f"&#{ord(char)};" for char in text)
+    return kept.replace("&#58; ", ": ")  # A colon before a blank begins neither an emoji nor an address.
 
 
 def _inert(char: str, plain: frozenset[str]) -> bool:

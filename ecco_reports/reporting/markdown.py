@@ -21,6 +21,7 @@ from ecco_reports.comparison.words import (
     change_in_words,
     counted,
     interval,
+    left_alone,
     metric,
     models,
     probability,
@@ -221,8 +222,8 @@ def _apart(pair: Pair) -> str:
 
 
 def _effects(where: str, comparison: Comparison) -> Part:
-    """Effects over all prompts; what is the same stands in the full report."""
-    told = [effect for effect in comparison.effects if effect.mark is not Mark.SAME]
+    """Effects over all prompts that are more than chance; the others stand in the full report."""
+    told = [effect for effect in comparison.effects if effect.mark not in QUIET]
     told.sort(key=lambda effect: list(SIGNS).index(effect.mark))
     several = len(comparison.models) > 1
     head = (
@@ -230,7 +231,8 @@ def _effects(where: str, comparison: Comparison) -> Part:
         f"Tests are paired; p is corrected for all of them ({prose(comparison.correction, 60)}).\n\n"
         "| | metric | prompts | baseline | candidate | difference | p |\n|---|---|--:|--:|--:|--:|--:|\n"
     )
-    return Part("effect", head, tuple(_effect(effect, several) for effect in told))
+    rest = f"\n{left_alone(comparison.effects)}\n\n"
+    return Part("effect", head, tuple(_effect(effect, several) for effect in told), rest)
 
 
 def _effect(effect: Effect, several: bool) -> str:

@@ -10,7 +10,7 @@ from ecco_reports.resources import resource
 
 WHITE, SLATE = (255, 255, 255), (30, 33, 41)
 CSS = (resource("site") / "docs/assets/stylesheets/charts.css").read_text(encoding="utf-8")
-DARK_SCHEME_INK = re.search(r'slate"\] \.ecco-strip \{\s*--ecco-ink: (#\w{6});', CSS)[1]
+DARK_SCHEME_INK = re.search(r'slate"\].*\) \.ecco-strip \{\s*--ecco-ink: (#\w{6});', CSS)[1]
 FILLS = (style.RAISE, style.LOWER, style.BELIEF)
 
 

@@ -261,6 +261,8 @@ def test_a_verdict_says_where_its_gate_stands_and_what_it_demands() -> None:
         ("score", {"max_ratio": 2}, 2.0, 0.0, "0 nats is nothing beside the baseline's 2 nats; at most a factor of 2"),
         ("cost", {"max": 1}, 1.0, 1.00004, "1.00004 is more than 1"),
         ("score", {"max_drop": 0}, 1.0, 1.0, "1 nat is what it was in the baseline"),
+        ("depth", {"max": 3}, 3.0, 5.0, "5 is more than 3"),
+        ("depth", {"max_drop": 1}, 3.0, 5.0, "5 is 2 layers more than the baseline's 3; at most 1 layer is allowed"),
         ("score", {"max_drop": 0}, -1.0, -1.5, "−1.5 nats is 0.5 nats less than the baseline's −1 nats; at most 0.01"),
         ("score", {"min": 0, "max": 2}, 1.0, 1.5, "1.5 nats is at least 0 nats and at most 2 nats"),
         (

@@ -65,7 +65,7 @@ def test_of_many_prompts_ten_are_told_and_the_rest_is_counted():
     assert "and 2 more changed prompts; a report (-o report.html) has all of them." in " ".join(text.split())
 
 
-def test_where_nothing_changed_five_lines_are_enough():
+def test_where_nothing_changed_a_few_lines_are_enough():
     lines = said(Report((nothing_changed(),), passed())).splitlines()
     assert lines[0] == "The gate passed."
     assert len(lines) <= 7

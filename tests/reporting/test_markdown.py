@@ -115,8 +115,9 @@ def test_what_is_lost_what_moved_and_what_fails_is_named():
     text = summary(Report((comparison(),), verdicts(), LINK))
     for said in ("### Facts lost", "rank 1 → 7", "### Gates that are not a pass", "### Over all prompts", "(Holm)"):
         assert said in text
-    for mark in set(Mark) - {Mark.SAME}:
+    for mark in set(Mark) - {Mark.SAME, Mark.NOT_SIGNIFICANT}:
         assert mark.value in text
+    assert "6 metrics moved no more than chance explains, 2 metrics stayed the same to rounding." in text
     for status in Status:
         assert status.value in text
     assert "said <code>Paris, of course</code>, says <code>Rome, of course</code>" in text

@@ -37,8 +37,8 @@ def _forest(comparison: Comparison) -> Iterator[ChartFigure]:
         "One row per metric. The sign stands where the mean difference is, measured in standard deviations of the "
         "differences between prompts, so that all metrics share one axis; it is turned so that better is to the right, "
         "and to the left what is worse, or further apart. The line is the bootstrap interval: where it crosses 0, the "
-        "prompts disagree about the direction. Shape and colour say what came of the test. Metrics that are the same to "
-        "rounding are left out.",
+        "prompts disagree about the direction. Shape and colour say what came of the test. Metrics that are the same "
+        "to rounding are left out.",
         f"{len(rows)} effects, {worse} worse and {better} better, {lines} of them with an interval.",
         forest(rows),
     )

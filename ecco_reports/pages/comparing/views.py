@@ -160,7 +160,9 @@ class ComparisonView:
         gates: Those that are not a pass, what needs a look first.
         lost: Targets that are not the first choice any more.
         gained: Targets that are now.
-        effects: Effects over all prompts that moved, and ``still`` those that did not.
+        effects: Effects over all prompts that are more than chance.
+        chance: Those that may be chance.
+        still: Those that are the same to rounding.
         figures: Of all prompts together.
         prompts: The prompts that changed most, with their figures.
         others: The other prompts that changed.
@@ -181,6 +183,7 @@ class ComparisonView:
     lost: tuple[Fact, ...] = ()
     gained: tuple[Fact, ...] = ()
     effects: tuple[EffectRow, ...] = ()
+    chance: tuple[EffectRow, ...] = ()
     still: tuple[EffectRow, ...] = ()
     figures: tuple[Drawn, ...] = ()
     prompts: tuple[PromptView, ...] = ()
@@ -216,7 +219,12 @@ class ComparisonView:
     @property
     def quiet(self) -> bool:
         """Whether nothing changed at all, and no gate complains."""
-        return all(pair.mark in QUIET for pair in self.comparison.pairs) and not self.gates and not self.effects
+        return (
+            all(pair.mark in QUIET for pair in self.comparison.pairs)
+            and not self.gates
+            and not self.effects
+            and not self.chance
+        )
 
     @property
     def confidence(self) -> str:
