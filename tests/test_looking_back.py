@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from ecco_reports.cli import main
-from ecco_reports.history import read
+from ecco_reports.cli import building, main
+from ecco_reports.history import add, read
 from tests.fakes import ROOT
-from tests.history.makers import written
+from tests.history.makers import line, written
 
 EXPERIMENT = """\
 title: Capitals
@@ -64,11 +65,11 @@ def test_a_run_is_added_once(project, computed):
     output = project("add", "--store", computed, "--run-url", "https://ci.example/1")
     sha = git("rev-parse", "HEAD")
     assert output == f"capitals: {sha[:7]} added\n"
-    (line,) = read(Path("history/capitals.jsonl")).lines
-    assert (line.commit, line.branch, line.run, line.failures) == (sha, "main", "https://ci.example/1", 0)
-    assert line.means["facts"]["token_ranks"]["target_rank"].mean == 1
-    assert (line.verdicts, line.failing, line.lost) == ({"pass": 2}, (), None)
-    assert line.time == git("show", "-s", "--format=%cI", "HEAD")
+    (told,) = read(Path("history/capitals.jsonl")).lines
+    assert (told.commit, told.branch, told.run, told.failures) == (sha, "main", "https://ci.example/1", 0)
+    assert told.means["facts"]["token_ranks"]["target_rank"].mean == 1
+    assert (told.verdicts, told.failing, told.lost) == ({"pass": 2}, (), None)
+    assert told.time == git("show", "-s", "--format=%cI", "HEAD")
     before = Path("history/capitals.jsonl").read_bytes()
     assert project("add", "--store", computed) == f"capitals: {sha[:7]} already there\n"
     assert Path("history/capitals.jsonl").read_bytes() == before
@@ -80,9 +81,9 @@ def test_another_result_of_one_commit_is_refused_until_told(project, computed):
     Path("experiments/capitals.yaml").write_text(text.replace("max: 1", "max: 0.5"))
     assert "tells something else of the commit" in project("add", "--store", computed, "--allow-dirty", code=2)
     assert "in place of" in project("add", "--store", computed, "--allow-dirty", "--replace")
-    (line,) = read(Path("history/capitals.jsonl")).lines
-    assert line.verdicts == {"fail": 2}
-    assert line.failing == ("token_ranks.target_rank of france (facts)", "token_ranks.target_rank of japan (facts)")
+    (told,) = read(Path("history/capitals.jsonl")).lines
+    assert told.verdicts == {"fail": 2}
+    assert told.failing == ("token_ranks.target_rank of france (facts)", "token_ranks.target_rank of japan (facts)")
 
 
 def test_a_dirty_checkout_and_none_are_refused(project, computed, tmp_path, monkeypatch):
@@ -118,6 +119,24 @@ def test_what_is_known_is_listed_and_shown(project, tmp_path):
     assert "capitals: 1 metric over 10 commits" in shown
     assert "changed: −1 → −3 in 0000006..0000007" in shown
     assert "Did you mean 'capitals'?" in project("show", "capitls", code=2)
+
+
+def test_a_site_has_the_history_and_is_built_again_where_it_grew(project, computed, tmp_path):
+    path = written(tmp_path / "history", [-1.0] * 6 + [-3.0] * 4)
+    asked = building._Asked((), computed, Path("none"), path.parent, 1)
+    found = building._judged(asked)
+    pages = {page.path: page for page in building._rendered(found, (), tmp_path / "site", "https://team.example/x")}
+    assert {"index.md", "history/index.md", "history/capitals.md"} <= set(pages)
+    feed = pages["history/index.md"].assets["history/feed.xml"].decode()
+    assert "https://team.example/x/history/feed.xml" in feed
+    stamp = building._stamp(found, (), {})
+    assert building._stamp(building._judged(asked), (), {}) == stamp
+    add(path.parent, line(10, -3.0))
+    assert building._stamp(building._judged(asked), (), {}) != stamp
+    none = replace(asked, history=tmp_path / "nothing")
+    assert not any(
+        page.path.startswith("history/") for page in building._rendered(building._judged(none), (), tmp_path)
+    )
 
 
 def test_metrics_without_a_step_are_shown_on_demand(project, tmp_path):

@@ -324,7 +324,7 @@ class TestExperimentPage:
         verdict = Verdict(Kind.GATE, Status.FAIL, "tale", "story.length", "0.25 is less than 1", "m", "first", "story")
         pages = rendered(run, verdicts=Verdicts((verdict,), 0))
         assert "0.25 is less than 1" in html.unescape(pages["experiments/tale.md"].markdown)
-        assert "1 gate not passed" in pages["index.md"].markdown
+        assert "1 of 1 gate failed" in pages["index.md"].markdown
 
     def test_of_many_gates_those_that_passed_are_folded_away_and_counted(self):
         one = tale()

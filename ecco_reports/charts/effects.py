@@ -108,8 +108,8 @@ def forest(rows: Sequence[ForestRow]) -> alt.LayerChart:
         ],
     )
     chart = alt.LayerChart(layer=[zero, bars, points], datasets={"effects": data}).add_params(names)
-    note = ["← worse, apart, or less · mean difference in standard deviations · better, or more →"]
-    note += [f"What lies beyond {EDGE:g} is drawn at the edge."] if beyond else []
+    note = ["in standard deviations", "← worse, apart, or less", "→ better, or more"]
+    note += [f"beyond {EDGE:g}: at the edge"] if beyond else []
     return style.themed(
         chart,
         f"{len(rows)} effects with their intervals.",

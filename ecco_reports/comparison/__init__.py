@@ -9,7 +9,7 @@ from __future__ import annotations
 from ecco_reports.comparison.comparing import compare, compare_within
 from ecco_reports.comparison.effects import Samples, samples_of
 from ecco_reports.comparison.findings import GRAVITY, Change, Comparison, Effect, Mark, Pair, gravest
-from ecco_reports.comparison.statistics import CORRECTIONS, TESTS, MarginTest, fewest_samples, margin_test
+from ecco_reports.comparison.statistics import CORRECTIONS, TESTS, fewest_samples
 from ecco_reports.comparison.telling import ChangedPrompt, Fact, Reason, gained, headline, lost, most_changed
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "Comparison",
     "Effect",
     "Fact",
-    "MarginTest",
     "Mark",
     "Pair",
     "Reason",
@@ -33,7 +32,6 @@ __all__ = [
     "gravest",
     "headline",
     "lost",
-    "margin_test",
     "most_changed",
     "samples_of",
 ]

@@ -18,8 +18,6 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from ecco_reports.records import Direction
-
 Alternative: TypeAlias = Literal["two-sided", "greater", "less"]
 
 ALPHA = 0.05
@@ -41,31 +39,6 @@ class PairedTest:
 
     words: str
     p: Callable[[np.ndarray, Alternative, int], float]
-
-
-@dataclass(frozen=True)
-class MarginTest:
-    """Whether a metric got worse by more than was allowed.
-
-    Attributes:
-        samples: How many prompts.
-        worsening: Mean over prompts, in the unit of the metric; positive is worse.
-        allowed: How much of it is allowed.
-        interval: Bootstrap interval of the mean worsening, two-sided; None for too few samples.
-        p: One-sided, of the hypothesis that the worsening is at most what is allowed: a small one shows that it is
-            more. None for too few samples.
-        p_within: One-sided, of the hypothesis that it is at least what is allowed: a small one shows that it is less
-            (non-inferiority). None for too few samples.
-        test: What was tested with, in words.
-    """
-
-    samples: int
-    worsening: float
-    allowed: float
-    interval: tuple[float, float] | None
-    p: float | None
-    p_within: float | None
-    test: str
 
 
 def fewest_samples(alpha: float = ALPHA, alternative: Alternative = "two-sided") -> int:
@@ -188,54 +161,6 @@ def paired_p(
     """
     sample = np.asarray(differences, dtype=float)
     return TESTS[test].p(sample, alternative, seed) if sample.any() else 1.0
-
-
-def margin_test(
-    before: Sequence[float],
-    after: Sequence[float],
-    direction: Direction,
-    allowed: float = 0.0,
-    *,
-    test: str = "permutation",
-    alpha: float = ALPHA,
-    seed: int = 0,
-) -> MarginTest:
-    """Whether a metric got worse by more than is allowed, and whether it is shown that it did not.
-
-    To hold values against a bound instead of a baseline, give the bound as ``before`` of each of them.
-
-    Args:
-        before: Of the baseline, one per prompt.
-        after: Of the candidate, for the same prompts in the same order.
-        direction: Which way is better; higher or lower.
-        allowed: The mean worsening that is accepted, in the unit of the metric. The tests ask about worsening minus
-            this: ``permutation`` about its mean, ``wilcoxon`` and ``sign`` about its middle.
-        test: A name of ``TESTS``.
-        alpha: What the p-value will be held against; with fewer pairs than can reach it there is no p-value.
-        seed: Of tests that draw.
-
-    Raises:
-        ValueError: Neither direction is better, so nothing is a worsening; or the two differ in length or are empty.
-    """
-    if direction is Direction.NEITHER:
-        raise ValueError("a metric without a better direction cannot get worse")
-    if len(before) != len(after) or not before:
-        raise ValueError("as many values after as before are needed, and at least one")
-    change = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
-    worsening = -change if direction is Direction.HIGHER else change
-    enough = worsening.size >= fewest_samples(alpha, "greater")
-    excess = worsening - allowed
-    # Rounding must not tell equal numbers apart: 0.4 - 0.3 - 0.1 is not zero.
-    excess[np.isclose(worsening, allowed, rtol=1e-9, atol=1e-12)] = 0
-    return MarginTest(
-        samples=worsening.size,
-        worsening=float(worsening.mean()),
-        allowed=allowed,
-        interval=bootstrap_interval(worsening, seed=seed) if enough else None,
-        p=paired_p(excess, test=test, alternative="greater", seed=seed) if enough else None,
-        p_within=paired_p(excess, test=test, alternative="less", seed=seed) if enough else None,
-        test=TESTS[test].words,
-    )
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -5,7 +5,8 @@ In: verdicts and comparisons. Out: sentences and an order. Never: markup.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ecco_reports.comparison.words import counted, tally
@@ -17,6 +18,62 @@ if TYPE_CHECKING:
 ORDER = ("error", "fail", "not-run", "not-comparable", "insufficient-data", "no-baseline", "warn", "improved", "pass")
 """The outcomes of gates, what needs a look first."""
 PASSING = frozenset({"pass", "improved"})
+APART = 3
+"""Up to so many prompts at which a gate ended alike have a line each; more share one, with the worst of them."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """What one gate said of one model, where it ended alike.
+
+    Attributes:
+        verdicts: One for each prompt, the worst first.
+    """
+
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def worst(self) -> Verdict:
+        """The one that is furthest from what the gate allows."""
+        return self.verdicts[0]
+
+    @property
+    def where(self) -> str:
+        """The prompt, or how many there are; ``all prompts`` where the gate judges them together."""
+        if len(self.verdicts) > 1:
+            return counted(len(self.verdicts), "prompt")
+        return self.worst.prompt or "all prompts"
+
+    @property
+    def why(self) -> str:
+        """What the verdict says; of several, the worst."""
+        if len(self.verdicts) == 1:
+            return self.worst.message
+        return f"worst: {self.worst.prompt}: {self.worst.message}"
+
+
+def groups(verdicts: Iterable[Verdict]) -> tuple[Group, ...]:
+    """Verdicts with those together that say the same thing of many prompts, in the order of the first of each."""
+    alike: dict[tuple[object, ...], list[Verdict]] = {}
+    for one in verdicts:
+        key = (one.kind, one.experiment, one.model, one.name, one.line, one.status, one.prompt is None)
+        alike.setdefault(key, []).append(one)
+    found: list[Group] = []
+    for together in alike.values():
+        if len(together) > APART:
+            found.append(Group(tuple(sorted(together, key=_beyond, reverse=True))))
+        else:
+            found += [Group((one,)) for one in together]
+    return tuple(found)
+
+
+def _beyond(verdict: Verdict) -> float:
+    """How far a value is beyond what it was held against; 0 where nothing says."""
+    if verdict.value is None:
+        return 0.0
+    above = verdict.value - verdict.maximum if verdict.maximum is not None else 0.0
+    below = verdict.minimum - verdict.value if verdict.minimum is not None else 0.0
+    return max(above, below, 0.0)
 
 
 def tone(verdicts: Verdicts | None, comparisons: Sequence[Comparison]) -> str:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 COMMENT_BYTES = 60_000
 """What a comment of a pull request may weigh; GitHub takes 65,536 characters, and characters are not bytes."""
 
+SUMMARY_BYTES = 1_000_000
+"""What any ``.md`` weighs at most: GitHub refuses a step summary of more than a mebibyte as a whole."""
+
 LINK_LIMIT = 2_000
 """Longer addresses do not work everywhere, and a comment must always have room for its link."""
 LINK_STARTS = ("https://", "http://", "file:///", "./", "../")
@@ -54,7 +57,7 @@ class Report:
 def _markdown(report: Report) -> bytes:
     from ecco_reports.reporting.markdown import summary
 
-    return summary(report).encode()
+    return summary(report, SUMMARY_BYTES).encode()
 
 
 def _json(report: Report) -> bytes:
@@ -103,7 +106,7 @@ def write(path: Path | str, report: Report, *, max_bytes: int | None = None) -> 
     Args:
         path: Where to; folders that are missing are made.
         report: What to report.
-        max_bytes: How much a ``.md`` file may weigh; details are dropped from the bottom.
+        max_bytes: How much a ``.md`` file may weigh instead of ``SUMMARY_BYTES``; details are dropped from the bottom.
 
     Raises:
         ReportError: The ending is unknown, the form cannot be made smaller, or the file cannot be written.

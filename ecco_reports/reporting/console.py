@@ -30,11 +30,10 @@ from ecco_reports.comparison.words import (
     probability,
     tally,
 )
-from ecco_reports.gates.words import outcomes, tone, unpassed, verdict_line
+from ecco_reports.gates.words import Group, groups, outcomes, tone, unpassed, verdict_line
 from ecco_reports.reporting.text import cut, one_line
 
 if TYPE_CHECKING:
-    from ecco_reports.gates import Verdict
     from ecco_reports.reporting import Report
 
 WIDTH, WIDEST = 80, 110
@@ -65,7 +64,7 @@ def _pieces(report: Report, lively: bool) -> Iterator[Text | Table]:
     yield _text(f"{verdict_line(report.verdicts)}.", tone(report.verdicts, report.comparisons), bold=True)
     if report.verdicts and report.verdicts.gates:
         yield _text(f"Gates: {outcomes(report.verdicts)}")
-    if found := unpassed(report.verdicts):
+    if found := groups(unpassed(report.verdicts)):
         yield _gates(found, lively)
         yield from _more(len(found) - GATES, "gate")
     for comparison in report.comparisons:
@@ -125,15 +124,16 @@ def _table(title: str, columns: Sequence[str], numeric: Sequence[str], lively: b
     return table
 
 
-def _gates(verdicts: Sequence[Verdict], lively: bool) -> Table:
+def _gates(found: Sequence[Group], lively: bool) -> Table:
     table = _table("\nGates that are not a pass", ("outcome", "gate", "where", "why"), (), lively)
-    for verdict in verdicts[:GATES]:
-        where = " · ".join(cut(name, 24) for name in (verdict.experiment, verdict.model, verdict.prompt) if name)
+    for group in found[:GATES]:
+        one = group.worst
+        where = " · ".join(cut(name, 24) for name in (one.experiment, one.model, group.where) if name)
         table.add_row(
-            _text(verdict.status.value, TONES.get(verdict.status.value, "doubtful")),
-            _text(cut(verdict.name, 60)),
+            _text(one.status.value, TONES.get(one.status.value, "doubtful")),
+            _text(cut(one.name, 60)),
             _text(where),
-            _text(cut(verdict.message, 160)),
+            _text(cut(group.why, 160)),
         )
     return table
 

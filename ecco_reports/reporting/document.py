@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from ecco_reports.analyses import ANALYSES, AnyAnalysis
-from ecco_reports.gates.words import tone, unpassed, verdict_line
+from ecco_reports.gates.words import groups, tone, unpassed, verdict_line
 from ecco_reports.pages.comparing import Hand, compared
 from ecco_reports.pages.drawings import Drawing, Drawings, Drawn
 from ecco_reports.pages.escape import slug
@@ -50,7 +50,7 @@ def document(report: Report, *, analyses: Registry[AnyAnalysis] = ANALYSES) -> s
         "status_words": verdict_line(report.verdicts),
         "link": report.link,
         "contents": contents,
-        "others": [verdict for verdict in unpassed(report.verdicts) if verdict.experiment not in known],
+        "others": groups(verdict for verdict in unpassed(report.verdicts) if verdict.experiment not in known),
     }
     title = views[0].title if len(views) == 1 else "What changed"
     return press.page("report.html.jinja", "report.html", title, **context).markdown.lstrip()

@@ -28,11 +28,10 @@ from ecco_reports.comparison.words import (
     tally,
 )
 from ecco_reports.errors import ReportError
-from ecco_reports.gates.words import outcomes, tone, unpassed, verdict_line
+from ecco_reports.gates.words import Group, groups, outcomes, tone, unpassed, verdict_line
 from ecco_reports.reporting.github import SPEECH, code, prose
 
 if TYPE_CHECKING:
-    from ecco_reports.gates import Verdict
     from ecco_reports.reporting import Report
 
 MARKER = "<!-- ecco-reports -->"
@@ -43,6 +42,8 @@ LEAST_BYTES = 8_000
 
 ICONS = {"broken": "❌", "doubtful": "⚠️", "sound": "✅"}
 QUIET = frozenset({Mark.SAME, Mark.NOT_SIGNIFICANT})
+NAMED = 8
+"""So many prompts are named where a gate ended alike at many."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _left_out(dropped: Sequence[tuple[str, int]], report: Report) -> str:
         where = f"They are in {prose(report.elsewhere)}."
     else:
         where = "The other forms of this report have them."
-    return f"\n---\nLeft out here because a comment has little room: {what}. {where}\n"
+    return f"\n---\nLeft out here to keep this short: {what}. {where}\n"
 
 
 def _address(link: str) -> str:
@@ -154,7 +155,7 @@ def _must(report: Report) -> Iterator[str]:
 def _parts(report: Report) -> Iterator[Part]:
     several = len(report.comparisons) > 1
     yield Part("headline", "", tuple(_headline(one, several) for one in report.comparisons))
-    yield _gates(unpassed(report.verdicts))
+    yield _gates(groups(unpassed(report.verdicts)))
     for comparison in report.comparisons:
         title = f" in {prose(comparison.after.experiment, 80)}" if several else ""
         yield _facts("Facts lost", title, lost(comparison))
@@ -182,17 +183,27 @@ def _headline(comparison: Comparison, several: bool) -> str:
     )
 
 
-def _gates(verdicts: Sequence[Verdict]) -> Part:
+def _gates(found: Sequence[Group]) -> Part:
     head = "### Gates that are not a pass\n\n| outcome | gate | where | why |\n|---|---|---|---|\n"
-    return Part("gate", head, tuple(_gate(verdict) for verdict in verdicts))
+    return Part("gate", head, tuple(_gate(group) for group in found))
 
 
-def _gate(verdict: Verdict) -> str:
-    named = [name for name in (verdict.experiment, verdict.model, verdict.prompt) if name]
-    status = f"**{verdict.status.value}**" if verdict.failed else verdict.status.value
-    kind = "" if verdict.kind.value == "gate" else f"{verdict.kind.value} "
-    cells = [status, kind + code(verdict.name), " · ".join(code(name, 60) for name in named), prose(verdict.message)]
+def _gate(group: Group) -> str:
+    one = group.worst
+    places = [code(name, 60) for name in (one.experiment, one.model) if name]
+    status = f"**{one.status.value}**" if one.failed else one.status.value
+    kind = "" if one.kind.value == "gate" else f"{one.kind.value} "
+    cells = [status, kind + code(one.name), " · ".join([*places, _prompts_of(group)]), prose(group.why)]
     return f"| {' | '.join(cells)} |\n"
+
+
+def _prompts_of(group: Group) -> str:
+    """The prompt, or how many there are, with the names of the first."""
+    if len(group.verdicts) == 1:
+        return code(group.where, 60)
+    named = ", ".join(code(one.prompt or "", 60) for one in group.verdicts[:NAMED])
+    left = len(group.verdicts) - NAMED
+    return f"{group.where}: {named}{f' and {left:,} more' if left > 0 else ''}"
 
 
 def _facts(title: str, where: str, facts: Sequence[Fact]) -> Part:

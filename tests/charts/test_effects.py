@@ -39,7 +39,7 @@ def test_an_effect_says_its_name_mark_difference_and_test():
 
 def test_what_lies_beyond_the_edge_is_drawn_at_it_and_a_note_says_so():
     small, large = forest([effect("a")]), forest([effect("a", 12.0)])
-    note = f"What lies beyond {EDGE:g} is drawn at the edge."
+    note = f"beyond {EDGE:g}: at the edge"
     assert note not in small.to_dict()["title"]["text"]
     assert note in large.to_dict()["title"]["text"]
     assert large.to_dict()["layer"][1]["encoding"]["x"]["scale"]["domain"] == [-EDGE, EDGE]

@@ -13,12 +13,10 @@ from ecco_reports.comparison.statistics import (
     cohens_d,
     fewest_samples,
     holm,
-    margin_test,
     paired_p,
     rank_biserial,
     seed_of,
 )
-from ecco_reports.records import Direction
 
 SIX_UP = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
 
@@ -146,43 +144,3 @@ def test_effect_sizes_by_hand():
 
 def test_a_seed_depends_on_names_alone():
     assert seed_of("a", "bc") == seed_of("a", "bc") != seed_of("ab", "c")
-
-
-def test_worse_by_more_than_allowed_is_shown_by_many_pairs():
-    before, after = [0.0] * 20, list(np.linspace(-0.9, -0.5, 20))
-    found = margin_test(before, after, Direction.HIGHER, allowed=0.3)
-    assert found.worsening == pytest.approx(0.7)
-    assert found.p < 0.001 < 0.999 < found.p_within
-    assert found.interval[0] > 0.3
-    assert (found.samples, found.test) == (20, "paired sign-flip permutation test")
-
-
-def test_within_what_is_allowed_is_shown_by_many_pairs():
-    after = list(np.random.default_rng(0).normal(0.02, 0.05, size=30))
-    found = margin_test([0.0] * 30, after, Direction.LOWER, allowed=0.5)
-    assert found.p_within < 0.001
-    assert found.p > 0.999
-
-
-def test_better_is_never_a_worsening():
-    found = margin_test([0.0] * 8, [1.0] * 8, Direction.HIGHER)
-    assert (found.worsening, found.p) == (-1.0, 1.0)
-    assert margin_test([0.0] * 8, [1.0] * 8, Direction.LOWER).p == pytest.approx(1 / 256)
-
-
-def test_exactly_what_is_allowed_is_no_evidence_either_way():
-    found = margin_test([0.4] * 8, [0.3] * 8, Direction.HIGHER, allowed=0.1)
-    assert (found.p, found.p_within) == (1, 1)
-
-
-def test_too_few_pairs_have_no_p_value():
-    found = margin_test([0.0] * 4, [1.0] * 4, Direction.LOWER)
-    assert (found.p, found.p_within, found.interval) == (None, None, None)
-    assert found.worsening == 1
-
-
-def test_what_has_no_better_direction_cannot_get_worse():
-    with pytest.raises(ValueError, match="better direction"):
-        margin_test([1.0], [2.0], Direction.NEITHER)
-    with pytest.raises(ValueError, match="as many"):
-        margin_test([1.0], [2.0, 3.0], Direction.LOWER)

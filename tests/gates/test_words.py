@@ -1,42 +1,40 @@
-"""Numbers in sentences: as many digits as mean something, and never two that differ written alike."""
+"""Gates in few words: what ended alike at many prompts stands together, the worst of it first."""
 
 from __future__ import annotations
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from ecco_reports.gates.bounds import asked, said
+from ecco_reports.gates import Kind, Status, Verdict
+from ecco_reports.gates.words import groups
 
 
-@pytest.mark.parametrize(
-    ("value", "others", "noise", "text"),
-    [
-        (0.288134, (0.15,), 0.05, "0.29"),
-        (0.1549, (0.15,), 0.05, "0.155"),
-        (0.1496, (0.15,), 0.05, "0.1496"),
-        (0.288134, (0.15,), 0.0, "0.2881"),
-        (1.00004, (1.0,), 0.0, "1.00004"),
-        (1.0, (1.0,), 0.05, "1"),
-        (12345.678, (), 0.05, "12,350"),
-        (-0.5, (), 0.05, "−0.5"),
-        (0.0, (0.1,), 0.05, "0"),
-        (0.0004, (), 0.05, "0.0004"),
-    ],
-)
-def test_a_number_has_the_digits_that_its_noise_leaves(value, others, noise, text) -> None:
-    assert said(value, *others, noise=noise) == text
+def verdict(prompt, value=None, **fields):
+    usual = {"model": "m", "prompt": prompt, "value": value, "maximum": 0.15, "line": 4}
+    return Verdict(Kind.GATE, Status.FAIL, "e", "x.y", f"{value} is more than 0.15", **usual | fields)
 
 
-@pytest.mark.parametrize(
-    ("amount", "unit", "text"),
-    [(0.125, "", "0.125"), (1.0, "nats", "1 nat"), (2.5, "nats", "2.5 nats"), (3, "rank", "3")],
-)
-def test_a_bound_is_said_as_it_was_written(amount, unit, text) -> None:
-    assert asked(amount, unit) == text
+def test_a_gate_that_fails_at_many_prompts_is_told_once_with_the_worst():
+    (group,) = groups([verdict("a", 0.2), verdict("b", 0.9), verdict("c", 0.3), verdict("d", 0.16)])
+    assert [one.prompt for one in group.verdicts] == ["b", "c", "a", "d"]
+    assert group.where == "4 prompts"
+    assert group.why == "worst: b: 0.9 is more than 0.15"
 
 
-@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.sampled_from([0.0, 0.001, 0.05, 1.0]))
-def test_numbers_that_differ_never_read_alike(value, other, noise) -> None:
-    if abs(value - other) > 1e-12 * max(abs(value), abs(other), 1e-290):
-        assert said(value, other, noise=noise) != said(other, value, noise=noise)
+def test_the_worst_is_furthest_on_the_side_that_is_bounded():
+    found = [
+        verdict(name, value, minimum=0.5, maximum=None)
+        for name, value in zip("abcd", (0.4, 0.1, 0.3, 0.2), strict=True)
+    ]
+    assert groups(found)[0].worst.prompt == "b"
+
+
+def test_a_few_prompts_have_a_line_each():
+    found = groups([verdict("a", 0.9), verdict("b", 0.2), verdict("c", 0.3)])
+    assert [group.where for group in found] == ["a", "b", "c"]
+    assert found[0].why == "0.9 is more than 0.15"
+
+
+def test_what_differs_in_more_than_the_prompt_stays_apart():
+    many = [verdict(name, 0.2) for name in "abcd"]
+    others = [verdict("a", 0.2, model="n"), verdict("a", 0.2, line=5), verdict(None, 0.2)]
+    found = groups([*many, *others])
+    assert [len(group.verdicts) for group in found] == [4, 1, 1, 1]
+    assert found[-1].where == "all prompts"

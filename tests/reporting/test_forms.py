@@ -13,7 +13,7 @@ import pytest
 
 from ecco_reports.comparison import Mark
 from ecco_reports.errors import ReportError
-from ecco_reports.reporting import COMMENT_BYTES, FORMS, Report, form, write
+from ecco_reports.reporting import COMMENT_BYTES, FORMS, SUMMARY_BYTES, Report, form, write
 from ecco_reports.reporting.document import document, style
 from ecco_reports.reporting.plain import SCHEMA, json_bytes
 from tests.comparisons import comparison, nothing_changed, passed, verdicts
@@ -63,6 +63,17 @@ def test_only_markdown_can_be_kept_small(tmp_path):
     write(tmp_path / "comment.md", Report((comparison(),), verdicts()), max_bytes=COMMENT_BYTES)
     with pytest.raises(ReportError, match=r"only \.md"):
         write(tmp_path / "report.json", Report(), max_bytes=COMMENT_BYTES)
+
+
+def test_a_step_summary_is_never_too_large_for_github(tmp_path):
+    one = comparison()
+    pair = next(pair for pair in one.pairs if pair.mark is Mark.WORSE)
+    pairs = tuple(
+        replace(pair, prompt=pair.prompt.model_copy(update={"name": f"{number} <&>" * 9, "text": "<&>" * 200}))
+        for number in range(500)
+    )
+    write(tmp_path / "summary.md", Report((replace(one, pairs=pairs),), verdicts()))
+    assert SUMMARY_BYTES - 10_000 < (tmp_path / "summary.md").stat().st_size <= SUMMARY_BYTES < 2**20
 
 
 @pytest.mark.parametrize("link", ["javascript:alert(1)", "example.org", " https://x", "https://x/" + "y" * 2000])

@@ -154,8 +154,11 @@ def wide(prompts, gates, length, text):
         replace(pair, prompt=pair.prompt.model_copy(update={"name": f"{number}{text}"[:length], "text": text * length}))
         for number in range(prompts)
     )
-    failed = Verdict(Kind.GATE, Status.FAIL, text[:length], text[:length], text * 9, "m", text[:length], "l")
-    return Report((replace(one, pairs=pairs, notes=(text * length,) * 9),), Verdicts((failed,) * gates, 0), LINK)
+    failed = tuple(
+        Verdict(Kind.GATE, Status.FAIL, text[:length], text[:length], text * 9, "m", text[:length], "l", line=line)
+        for line in range(gates)
+    )
+    return Report((replace(one, pairs=pairs, notes=(text * length,) * 9),), Verdicts(failed, 0), LINK)
 
 
 @settings(max_examples=25, deadline=None)
@@ -190,6 +193,29 @@ def test_a_part_is_left_out_as_a_whole_once_something_above_it_was():
     made = summary(wide(prompts=3, gates=300, length=200, text="word "), 12_000)
     assert "<details>" not in made
     assert "3 changed prompts" in made
+
+
+def test_a_gate_that_fails_at_many_prompts_has_one_line_with_the_worst():
+    failed = tuple(
+        Verdict(
+            Kind.GATE,
+            Status.FAIL,
+            "e",
+            "x.y",
+            f"{number} is more than 1",
+            "m",
+            f"p{number}",
+            "x",
+            value=number,
+            maximum=1,
+        )
+        for number in range(2, 40)
+    )
+    made = summary(Report((), Verdicts(failed, 0)))
+    (line,) = (line for line in made.splitlines() if line.startswith("| **fail**"))
+    assert "38 prompts: <code>p39</code>, <code>p38</code>" in line
+    assert "and 30 more" in line
+    assert line.endswith("worst: p39: 39 is more than 1 |")
 
 
 def test_too_little_room_is_refused():

@@ -25,7 +25,7 @@ from ecco_reports.comparison.words import (
     plain,
     probability,
 )
-from ecco_reports.gates.words import unpassed
+from ecco_reports.gates.words import groups, unpassed
 from ecco_reports.pages.comparing.figures import overall
 from ecco_reports.pages.comparing.views import (
     QUIET,
@@ -134,7 +134,7 @@ def _view(name: str, comparison: Comparison, verdicts: Verdicts | None, hand: Ha
         headline=headline(comparison),
         sides=(_side(comparison, 0), _side(comparison, 1)),
         verdicts=verdicts,
-        gates=unpassed(verdicts),
+        gates=groups(unpassed(verdicts)),
         lost=lost(comparison),
         gained=gained(comparison),
         effects=tuple(row for row in rows if row.mark.word not in QUIET),

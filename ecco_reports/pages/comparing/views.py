@@ -13,13 +13,13 @@ from ecco_reports.comparison import Comparison, Fact, Mark, Pair
 from ecco_reports.comparison.saying import Said, said_of
 from ecco_reports.comparison.telling import ChangedPrompt
 from ecco_reports.comparison.words import SIGNS, models
-from ecco_reports.gates.words import tone, verdict_line
+from ecco_reports.gates.words import Group, tone, verdict_line
 from ecco_reports.pages.drawings import Drawn
 from ecco_reports.pages.sections import Trouble
 from ecco_reports.records import Prompt
 
 if TYPE_CHECKING:
-    from ecco_reports.gates import Verdict, Verdicts
+    from ecco_reports.gates import Verdicts
 
 QUIET = frozenset({Mark.SAME, Mark.NOT_SIGNIFICANT})
 
@@ -157,7 +157,7 @@ class ComparisonView:
         headline: The same in a sentence or two.
         sides: The baseline and the candidate.
         verdicts: What gates and proofs say of the experiment; None where nothing was judged.
-        gates: Those that are not a pass, what needs a look first.
+        gates: Those that are not a pass, what needs a look first; those that say the same of many prompts together.
         lost: Targets that are not the first choice any more.
         gained: Targets that are now.
         effects: Effects over all prompts that are more than chance.
@@ -179,7 +179,7 @@ class ComparisonView:
     headline: str
     sides: tuple[Side, Side]
     verdicts: Verdicts | None = None
-    gates: tuple[Verdict, ...] = ()
+    gates: tuple[Group, ...] = ()
     lost: tuple[Fact, ...] = ()
     gained: tuple[Fact, ...] = ()
     effects: tuple[EffectRow, ...] = ()
