@@ -13,6 +13,8 @@ from ecco_reports.charts import style
 LABEL_WIDTH, WIDEST_LABEL, LETTER, VALUE_WIDTH = 116, 240, 7, 92
 """Room for the labels, as much more as long ones need up to a limit, and room for the numbers."""
 WIDTH, BAR = 520, 13
+GAP = 0.22
+"""The share of a row that lies between two candidates."""
 _COLOURS = (style.SERIES[6], style.BELIEF)
 """What was is grey, what is has a colour, as in other comparisons."""
 _SIDES = ("before", "after")
@@ -44,7 +46,7 @@ def shifts_chart(shifts: Sequence[Shift]) -> alt.LayerChart:
     bars = [bar for row, shift in enumerate(shifts) for bar in _bars(row, shift)]
     room = max(LABEL_WIDTH, min(WIDEST_LABEL, max(len(bar["token"]) for bar in bars) * LETTER + 12))
     base = alt.Chart(alt.NamedData("bars")).encode(
-        y=alt.Y("k:O", axis=None, scale=alt.Scale(domain=list(range(len(shifts))), paddingInner=0.22)),
+        y=alt.Y("k:O", axis=None, scale=alt.Scale(domain=list(range(len(shifts))), paddingInner=GAP)),
         yOffset=alt.YOffset("side:N", sort=list(_SIDES), scale=alt.Scale(domain=list(_SIDES))),
     )
     x = alt.X(
@@ -81,9 +83,9 @@ def shifts_chart(shifts: Sequence[Shift]) -> alt.LayerChart:
         )
     )
     values = base.mark_text(align="left", baseline="middle", dx=6, fontSize=11, aria=False).encode(x=x, text="note:N")
-    height = alt.Step(BAR, **{"for": "offset"})
+    # A number rather than a step: beside labels without an offset, Vega-Lite takes a step for a second range of y.
     chart = alt.LayerChart(layer=[marks, labels, values], datasets={"bars": bars}).properties(
-        width=WIDTH, height=height
+        width=WIDTH, height=round(len(shifts) * len(_SIDES) * BAR / (1 - GAP))
     )
     return style.themed(chart, f"Probability of {len(shifts)} candidates, before and after.")
 
