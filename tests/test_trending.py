@@ -30,7 +30,7 @@ def test_a_history_has_a_list_a_page_and_a_feed():
     pages = pages_of(STEPPED)
     assert list(pages) == ["history/index.md", "history/capitals.md"]
     assert pages["history/index.md"].assets[FEED].startswith(b"<?xml")
-    assert pages["history/capitals.md"].title == "Capitals: history"
+    assert pages["history/capitals.md"].title == "History: Capitals"
 
 
 def test_a_step_is_told_with_its_commits_its_size_and_its_chart():

@@ -163,7 +163,7 @@ def render_histories(
         draw.page(
             "history.md.jinja",
             f"history/{view.history.experiment}.md",
-            f"{view.latest.title}: history",
+            f"History: {view.latest.title}",
             view.files,
             view=view,
             shown=SHOWN,
