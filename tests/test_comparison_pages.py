@@ -334,3 +334,13 @@ def test_every_real_room_that_traces_can_be_drawn_or_says_why():
     """The registry of the package: nothing of the hand-made comparison is unknown to it."""
     made = render_comparisons([comparison()], analyses=ROOMS)
     assert made.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [(3, "3 prompts are too few to tell from chance"), (12, "No metric moved by more than chance explains")],
+)
+def test_where_nothing_was_found_the_page_says_whether_anything_could_have_been(samples, said):
+    found = comparison()
+    effects = tuple(replace(effect, samples=samples, mark=Mark.NOT_SIGNIFICANT) for effect in found.effects)
+    assert view_of(replace(found, effects=effects)).found_nothing.startswith(said)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 
@@ -58,19 +59,7 @@ def forest(rows: Sequence[ForestRow]) -> alt.LayerChart:
     beyond = any(abs(end) > EDGE for row in rows for end in (row.size, row.low, row.high) if end is not None)
     reach = min(EDGE, 1.1 * max((abs(end) for row in rows for end in (row.size, row.low, row.high) if end), default=1))
     names = style.names("metrics", [row.name for row in rows])
-    data = [
-        {
-            "i": index,
-            "d": _digits(row.size),
-            "low": None if row.low is None else _digits(row.low),
-            "high": None if row.high is None else _digits(row.high),
-            "mark": row.mark,
-            "difference": style.shown(row.difference),
-            "chance": style.shown(row.chance),
-            "n": row.samples,
-        }
-        for index, row in enumerate(rows)
-    ]
+    data = [_drawn(index, row) for index, row in enumerate(rows)]
     scale = alt.Scale(domain=[-reach, reach], clamp=True, nice=False)
     base = alt.Chart(alt.NamedData("effects")).transform_calculate(
         metric="metrics[datum.i]",
@@ -98,14 +87,16 @@ def forest(rows: Sequence[ForestRow]) -> alt.LayerChart:
         color=_colour(legend),
         shape=_shape(legend),
         description="says:N",
-        tooltip=[
-            alt.Tooltip("metric:N", title="title"),
-            alt.Tooltip("mark:N", title="mark"),
-            alt.Tooltip("difference:N", title="difference"),
-            alt.Tooltip("size:N", title="effect size"),
-            alt.Tooltip("chance:N", title="test"),
-            alt.Tooltip("n:Q", title="prompts"),
-        ],
+        tooltip=_told(
+            {
+                "metric:N": "title",
+                "mark:N": "mark",
+                "difference:N": "difference",
+                "size:N": "effect size",
+                "chance:N": "test",
+                "n:Q": "prompts",
+            }
+        ),
     )
     chart = alt.LayerChart(layer=[zero, bars, points], datasets={"effects": data}).add_params(names)
     note = ["in standard deviations", "← worse, apart, or less", "→ better, or more"]
@@ -117,6 +108,20 @@ def forest(rows: Sequence[ForestRow]) -> alt.LayerChart:
         width="container",
         height=max(1, len(rows)) * (style.ROW + 2),
     )
+
+
+def _drawn(index: int, row: ForestRow) -> dict[str, Any]:
+    """A row as the chart has it."""
+    return {
+        "i": index,
+        "d": _digits(row.size),
+        "low": None if row.low is None else _digits(row.low),
+        "high": None if row.high is None else _digits(row.high),
+        "mark": row.mark,
+        "difference": style.shown(row.difference),
+        "chance": style.shown(row.chance),
+        "n": row.samples,
+    }
 
 
 @dataclass(frozen=True)
@@ -160,21 +165,9 @@ def moves(rows: Sequence[Move], names: tuple[str, str]) -> alt.LayerChart:
     base = base.transform_calculate(
         says="datum.prompt + ', ' + datum.mark + ': ' + datum.early + ' before, ' + datum.late + ' after'"
     )
-    axis = alt.Axis(
-        values=alt.ExprRef("way == 1 ? sequence(0, 1.001, 1 / decades) : [0, 0.25, 0.5, 0.75, 1]"),
-        labelExpr="way == 1 ? format(100 * pow(10, (datum.value - 1) * decades), '~g') + '\u00a0%' "
-        ": format(100 * datum.value, '.0f') + '\u00a0%'",
-        domain=False,
-        labelOverlap=True,
-    )
-    scale = alt.Scale(domain=[0, 1], nice=False)
+    axis, scale = _probability_axis(), alt.Scale(domain=[0, 1], nice=False)
     y = _rows("i", "prompts", len(rows), 150)
-    tooltip = [
-        alt.Tooltip("prompt:N", title="title"),
-        alt.Tooltip("mark:N", title="mark"),
-        alt.Tooltip("early:N", title="before"),
-        alt.Tooltip("late:N", title="after"),
-    ]
+    tooltip = _told({"prompt:N": "title", "mark:N": "mark", "early:N": "before", "late:N": "after"})
     legend = _legend(row.mark for row in rows)
     line = base.mark_rule(strokeWidth=2.5, opacity=0.6, aria=False, tooltip=None).encode(
         x=alt.X("x:Q", scale=scale, axis=axis, title=None), x2="x2:Q", y=y, color=_colour(legend)
@@ -207,6 +200,22 @@ def moves(rows: Sequence[Move], names: tuple[str, str]) -> alt.LayerChart:
         width="container",
         height=max(1, len(rows)) * style.ROW,
     )
+
+
+def _probability_axis() -> alt.Axis:
+    """Percentages, on the scale that the reader has chosen."""
+    return alt.Axis(
+        values=alt.ExprRef("way == 1 ? sequence(0, 1.001, 1 / decades) : [0, 0.25, 0.5, 0.75, 1]"),
+        labelExpr="way == 1 ? format(100 * pow(10, (datum.value - 1) * decades), '~g') + '\u00a0%' "
+        ": format(100 * datum.value, '.0f') + '\u00a0%'",
+        domain=False,
+        labelOverlap=True,
+    )
+
+
+def _told(fields: Mapping[str, str]) -> list[alt.Tooltip]:
+    """A tooltip of fields and what they are called."""
+    return [alt.Tooltip(field, title=title) for field, title in fields.items()]
 
 
 def _rows(field: str, names: str, count: int, limit: int) -> alt.Y:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ecco_reports.comparison import Comparison, Fact, Mark, Pair
+from ecco_reports.comparison import Comparison, Fact, Mark, Pair, fewest_samples
 from ecco_reports.comparison.saying import Said, said_of
 from ecco_reports.comparison.telling import ChangedPrompt
-from ecco_reports.comparison.words import SIGNS, models
+from ecco_reports.comparison.words import SIGNS, counted, models
 from ecco_reports.gates.words import Group, tone, verdict_line
 from ecco_reports.pages.drawings import Drawn
 from ecco_reports.pages.sections import Trouble
@@ -225,6 +225,14 @@ class ComparisonView:
             and not self.effects
             and not self.chance
         )
+
+    @property
+    def found_nothing(self) -> str:
+        """What is said where no metric moved by more than chance explains: that, or that nobody could have told."""
+        most = max((effect.samples for effect in self.comparison.effects), default=0)
+        if most < fewest_samples(self.comparison.alpha):
+            return f"{counted(most, 'prompt')} are too few to tell from chance what a metric does on the whole."
+        return "No metric moved by more than chance explains."
 
     @property
     def confidence(self) -> str:
