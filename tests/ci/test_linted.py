@@ -69,8 +69,8 @@ def test_shellcheck_finds_nothing_in_the_scripts_of_an_action(action: Path) -> N
 
 
 def test_zizmor_finds_nothing_in_workflows_and_actions(repository: Path) -> None:
-    command = [str(SCRIPTS / "zizmor"), "--offline", "--no-progress", "--persona", "pedantic", str(repository)]
-    found = subprocess.run(command, capture_output=True, text=True)
+    command = [str(SCRIPTS / "zizmor"), "--offline", "--no-progress", "--color", "never", "--persona", "pedantic"]
+    found = subprocess.run([*command, str(repository)], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout + found.stderr
     assert found.stdout.startswith("No findings to report.")
     assert found.stderr.count("completed") == len(WORKFLOWS) + len(ACTIONS)
