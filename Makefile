@@ -20,7 +20,7 @@ test: $(READY) $(VENV)/.real-weights
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 serve: $(READY)
 	@$(BIN)/ecco-reports serve
