@@ -326,6 +326,18 @@ class TestExperimentPage:
         assert "0.25 is less than 1" in html.unescape(pages["experiments/tale.md"].markdown)
         assert "1 of 1 gate failed" in pages["index.md"].markdown
 
+    @pytest.mark.parametrize(
+        ("status", "words"),
+        [
+            (Status.WARN, "1 of 1 gate warned"),
+            (Status.NO_BASELINE, "1 of 1 gate undecided"),
+            (Status.PASS, "the gate passed"),
+        ],
+    )
+    def test_a_card_says_how_the_gates_ended_that_stop_nothing(self, status, words):
+        verdict = Verdict(Kind.GATE, status, "tale", "story.length", "it is 1", "m", "first", "story")
+        assert words in rendered(run_of(tale()), verdicts=Verdicts((verdict,), 0))["index.md"].markdown
+
     def test_of_many_gates_those_that_passed_are_folded_away_and_counted(self):
         one = tale()
         passed = [

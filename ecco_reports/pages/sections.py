@@ -346,7 +346,8 @@ class Report:
         if failed := sum(verdict.failed for verdict in self.verdicts):
             return f"{failed} of {total} {gates} failed"
         if other := sum(not verdict.passed for verdict in self.verdicts):
-            return f"{other} of {total} {gates} undecided"
+            warned = sum(verdict.status == "warn" for verdict in self.verdicts)
+            return f"{warned} of {total} {gates} warned" if warned else f"{other} of {total} {gates} undecided"
         return "the gate passed" if total == 1 else f"all {total} gates passed"
 
     @property
