@@ -100,13 +100,11 @@ def trend_chart(commits: Sequence[CommitMark], lines: Sequence[TrendLine], about
     y = alt.Y("v:Q", title=None, scale=alt.Scale(zero=False, nice=True, padding=12), axis=alt.Axis(tickCount=5))
     level = _chart("levels", several).mark_rule(strokeWidth=5, opacity=0.18, color=style.INK, aria=False)
     line = _chart("points", several).mark_line(strokeWidth=1.75, color=style.BELIEF, opacity=0.8, aria=False)
+    # A layer without data would have an extent without ends, of which Vega warns.
+    below = [level.encode(x=x, x2="j:O", y=y)] if levels else []
     chart = alt.LayerChart(
-        layer=[
-            level.encode(x=x, x2="j:O", y=y),
-            line.encode(x=x, y=y, detail="s:N"),
-            _dots(several, x, y),
-        ],
-        datasets={"points": points, "levels": levels},
+        layer=[*below, line.encode(x=x, y=y, detail="s:N"), _dots(several, x, y)],
+        datasets={"points": points, "levels": levels} if levels else {"points": points},
     ).add_params(
         style.names("commits", [commit.name for commit in commits]),
         style.names("days", [commit.when for commit in commits]),
