@@ -360,3 +360,8 @@ def test_after_kill_9_every_finished_result_is_reused_and_the_site_is_complete(p
     assert {path: _results(project)[path] for path in finished} == finished
     for index in range(3):
         assert (project / f"build/site/experiments/e{index}.html").is_file()
+
+
+def test_a_reader_who_has_seen_enough_is_no_failure(project: Path) -> None:
+    script = f"{sys.executable} -m ecco_reports.cli schema | true"
+    assert subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stderr == ""

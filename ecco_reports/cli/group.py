@@ -48,7 +48,7 @@ class Verbs(click.Group):
         except KeyboardInterrupt:
             click.echo("\nInterrupted. What was finished is stored; the same command goes on from there.", err=True)
             sys.exit(INTERRUPTED)
-        except (click.exceptions.Exit, click.ClickException, click.Abort, SystemExit):
+        except (click.exceptions.Exit, click.ClickException, click.Abort, SystemExit, BrokenPipeError):
             raise
         except Exception as error:
             if ctx.params.get("debug"):
