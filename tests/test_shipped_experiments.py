@@ -1,4 +1,4 @@
-"""The experiments that ship can be read, keep to the schema, and ask what their issue promised."""
+"""The experiments that ship can be read, keep to the schema, and ask what they are there for."""
 
 import re
 import textwrap
