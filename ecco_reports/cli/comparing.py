@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 import click
 
 from ecco_reports.cli.group import FINE, GATE_FAILED, TASK_FAILED
-from ecco_reports.cli.shared import baselines_option, jobs_option, load, run_all, some, stage, store_option
+from ecco_reports.cli.shared import (
+    baselines_option,
+    jobs_option,
+    load,
+    outputs_option,
+    run_all,
+    some,
+    stage,
+    store_option,
+)
 from ecco_reports.errors import BaselineError
 
 if TYPE_CHECKING:
@@ -33,14 +42,7 @@ if TYPE_CHECKING:
 @store_option
 @jobs_option
 @baselines_option
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    type=click.Path(path_type=Path, dir_okay=False),
-    multiple=True,
-    help="A report as .md, .json, .html or .junit.xml; may be given several times.",
-)
+@outputs_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

@@ -22,6 +22,7 @@ from ecco_reports.cli.shared import (
     gathered,
     held_against,
     load,
+    outputs_option,
     recalled,
     store_option,
     told,
@@ -140,14 +141,7 @@ def _print(table: Any) -> None:
 @baselines_option
 @click.option("--baseline", metavar="REF", help="Hold the run against this instead: what compare takes as BASELINE.")
 @click.option("--require-baseline", is_flag=True, help="A gate that lacks its baseline fails.")
-@click.option(
-    "-o",
-    "--output",
-    "outputs",
-    type=click.Path(path_type=Path, dir_okay=False),
-    multiple=True,
-    help="A report as .md, .json, .html or .junit.xml; may be given several times.",
-)
+@outputs_option
 @click.option(
     "--comment",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -72,6 +72,18 @@ def jobs_option(command: Command) -> Command:
     )(command)
 
 
+def outputs_option(command: Command) -> Command:
+    """``-o``: reports, each in the form that its ending says."""
+    return click.option(
+        "-o",
+        "--output",
+        "outputs",
+        type=click.Path(path_type=Path, dir_okay=False),
+        multiple=True,
+        help="A report as .md, .json, .html or .junit.xml; may be given several times.",
+    )(command)
+
+
 def out_option(command: Command) -> Command:
     """``--out``: where the site goes."""
     return click.option(
